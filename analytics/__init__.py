@@ -1,0 +1,1 @@
+"""The pipeline: export, load, build, fit, publish."""

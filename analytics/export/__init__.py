@@ -1,0 +1,1 @@
+"""Bulk export from an EHR to the lake (FHIR Bulk Data Access, client side)."""

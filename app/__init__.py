@@ -1,0 +1,1 @@
+"""The SMART application: launch, live score, chart."""

@@ -1,0 +1,1 @@
+"""Embedded EHR, population generator and hand-written cases."""
