@@ -89,6 +89,7 @@ def _fill(
     db.execute("COMMIT")
     db.executescript(INDEXES + SUPERSEDE)
     _add_default_groups(db)
+    _add_default_clinicians(db)
 
 
 def _batches(
@@ -177,6 +178,17 @@ def _add_default_groups(db: sqlite3.Connection) -> None:
     for group_id, name, members in (("all", "All patients", everyone), ("clinic-north", "Clinic North", north)):
         if not db.execute("SELECT 1 FROM resource WHERE type = 'Group' AND id = ?", (group_id,)).fetchone():
             add(db, _group(group_id, name, members))
+
+
+def _add_default_clinicians(db: sqlite3.Connection) -> None:
+    """Somebody must be able to sign in: two Practitioners, where the data bring fewer."""
+    if db.execute("SELECT count(*) FROM resource WHERE type = 'Practitioner'").fetchone()[0] >= 2:
+        return
+    for number, family, given in ((1, "Okafor", "Amara"), (2, "Brandt", "Lukas")):
+        name = [{"family": family, "given": [given], "prefix": ["Dr."]}]
+        meta = {"lastUpdated": "2020-01-01T00:00:00Z"}
+        person = {"resourceType": "Practitioner", "id": f"sandbox-clinician-{number}", "meta": meta, "name": name}
+        add(db, {**person, "active": True})
 
 
 def _group(group_id: str, name: str, members: list[str]) -> dict[str, Any]:

@@ -1,0 +1,83 @@
+"""What every part of the running sandbox shares: the store, the registrations, the secrets, and its own address."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import orjson
+from flask import Request, current_app
+from joserfc.jwk import Key
+
+from fhir_fixtures.ehr.clients import Client
+from fhir_fixtures.ehr.ingest import display_name
+from fhir_fixtures.ehr.store import Condition, Store
+from fhir_fixtures.ehr.vault import Vault
+
+
+@dataclass(frozen=True)
+class Clinician:
+    """Somebody who can be signed in: a Practitioner of the store."""
+
+    id: str
+    name: str
+
+
+@dataclass
+class Sandbox:
+    """One running sandbox. `base_url`: its public address without a path; None takes it from each request.
+
+    `today`: the day on which the data end, for people reading the pages. `token_seconds`: life of an app's access
+    token.
+    """
+
+    store: Store
+    clients: dict[str, Client]
+    signing_key: Key
+    today: date
+    base_url: str | None = None
+    token_seconds: int = 3600
+    vault: Vault = field(default_factory=Vault)
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    def clinicians(self) -> list[Clinician]:
+        """The first two Practitioners with a name, in the order of the store."""
+        rows = self.store.select("body", Condition("type = 'Practitioner'"), "ORDER BY row LIMIT 50")
+        people = [orjson.loads(row[0]) for row in rows]
+        named = [Clinician(person["id"], display_name(person)) for person in people if display_name(person)]
+        return named[:2]
+
+    def clinician(self, clinician_id: str | None) -> Clinician | None:
+        """One of `clinicians` by id; None for anybody else."""
+        return next((one for one in self.clinicians() if one.id == clinician_id), None)
+
+    def newest_encounter(self, patient: str) -> str | None:
+        """The id of the patient's latest Encounter by start; None when there is none."""
+        where = Condition("type = 'Encounter' AND patient = ?", (patient,))
+        rows = self.store.select("id", where, "ORDER BY date_low DESC, row DESC LIMIT 1")
+        return rows[0][0] if rows else None
+
+    def app_origins(self) -> list[str]:
+        """Origins of every registered app, for frames and CORS."""
+        return sorted({origin for client in self.clients.values() for origin in client.origins})
+
+
+def sandbox() -> Sandbox:
+    """The sandbox that answers the current request."""
+    found: Any = current_app.extensions["sandbox"]
+    assert isinstance(found, Sandbox)
+    return found
+
+
+def external_base(request: Request) -> str:
+    """The address under which this request sees the sandbox, with a fault prefix if it came in by one; no final slash.
+
+    Every absolute URL that the sandbox gives out starts with it.
+    """
+    host = sandbox().base_url or request.host_url
+    return host.rstrip("/") + request.script_root.rstrip("/")
+
+
+def fhir_base(request: Request) -> str:
+    """The FHIR base URL, which is also `iss` and `aud`."""
+    return external_base(request) + "/fhir"
