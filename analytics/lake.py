@@ -7,6 +7,7 @@ A Lake is only its URL, so it may be sent to a Spark task.
 """
 
 import errno
+import fcntl
 import os
 import secrets
 import shutil
@@ -73,7 +74,7 @@ class Lake:
         with self._explained("look at", path):
             return int(self._fs.info(self.url(path))["size"])
 
-    def names(self, path: str) -> list[str]:
+    def names(self, path: str, *, hidden: bool = False) -> list[str]:
         """Names in a folder, sorted, without hidden and temporary ones; empty where there is no such folder."""
         with self._explained("list", path):
             try:
@@ -81,7 +82,7 @@ class Lake:
             except FileNotFoundError:
                 return []
         names = (str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in entries)
-        return sorted(name for name in names if not name.startswith((".", "_")))
+        return sorted(name for name in names if hidden or not name.startswith((".", "_")))
 
     def files(self, path: str, suffix: str) -> list[str]:
         """Paths (relative to the lake) of the files of a folder that end in `suffix`, sorted."""
@@ -142,6 +143,14 @@ class Lake:
         with self.writing(path) as file:
             file.write(data)
 
+    def append(self, path: str, data: bytes) -> None:
+        """Append to a log; the file is made where there is none."""
+        with self._explained("write", path):
+            self._fs.makedirs(self.url(path.rpartition("/")[0]), exist_ok=True)
+            mode = "ab" if self.local() is not None or self._fs.exists(self.url(path)) else "wb"
+            with self._fs.open(self.url(path), mode) as file:
+                file.write(data)
+
     def write_json(self, path: str, value: Any) -> None:
         self.write_bytes(path, orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
@@ -172,6 +181,23 @@ class Lake:
         """Delete a file or a whole folder; nothing happens where there is none."""
         with self._explained("delete", path), suppress(FileNotFoundError):
             self._fs.rm(self.url(path), recursive=True)
+
+    @contextmanager
+    def alone(self, path: str, otherwise: str) -> Iterator[None]:
+        """Hold a folder of a local lake for this process alone. Raises LakeError with `otherwise` where it is held."""
+        local = self.local(path)
+        if local is None:
+            yield
+            return
+        with self._explained("write", path):
+            self._fs.makedirs(self.url(path), exist_ok=True)
+            lock = (Path(local) / ".lock").open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LakeError(otherwise, "Wait for it, or stop it first.") from None
+            yield  # the system lets go of the lock however this process ends
 
     def need_room(self, nbytes: int) -> None:
         """Raise LakeError when the disk of a local lake has less than `nbytes` left (HDFS says so when written)."""

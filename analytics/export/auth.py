@@ -1,0 +1,102 @@
+"""SMART Backend Services, client side: discovery, signed assertion, access token (SMART App Launch 2.2)."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urljoin
+
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+
+from analytics.config import BulkClient
+from analytics.errors import EhrError
+from analytics.export.http import Http
+
+ASSERTION_SECONDS = 240  # at most 300 (SMART §"asymmetric authentication"); the rest allows for a clock that is off
+DEFAULT_LIFE = 300  # seconds, when the server gives no expires_in
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+OAUTH_ERRORS = {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
+                "unsupported_grant_type", "invalid_scope"}  # RFC 6749 §5.2
+
+
+class Authorization:
+    """Access tokens of one backend client: fetched when needed, renewed before they end and when refused."""
+
+    def __init__(self, client: BulkClient, http: Http, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._http, self._clock = client, http, clock
+        self._lock = threading.Lock()
+        self._endpoint = ""
+        self._token = ""
+        self._renew_at = 0.0
+
+    def token(self, refused: str | None = None) -> str:
+        """A valid access token; `refused` is one that the server answered with 401. Raises EhrError."""
+        with self._lock:
+            if not self._token or self._clock() >= self._renew_at or refused == self._token:
+                self._fetch()
+            return self._token
+
+    def _fetch(self) -> None:
+        self._endpoint = self._endpoint or token_endpoint(self._http, self._client.issuer)
+        answer = self._http.send_patiently(
+            "POST", self._endpoint, doing="the token request", with_token=False,
+            headers={"Accept": "application/json"},
+            fresh=lambda: {"data": self._form()},  # jti must not repeat, so a retry may not resend the body
+        )
+        body = _json_object(answer)
+        if answer.status_code != 200:
+            raise _token_refused(answer.status_code, body)
+        token, kind = body.get("access_token"), str(body.get("token_type", ""))
+        if not isinstance(token, str) or not token or kind.lower() != "bearer":
+            raise EhrError("The token endpoint answered 200 without a bearer token.", "Report it to the EHR.")
+        life = body.get("expires_in")
+        life = float(life) if isinstance(life, int | float) and life > 0 else float(DEFAULT_LIFE)
+        self._token, self._renew_at = token, self._clock() + life - min(30.0, life / 5)
+
+    def _form(self) -> dict[str, str]:
+        return {"grant_type": "client_credentials", "scope": self._client.scopes,
+                "client_assertion_type": ASSERTION_TYPE,
+                "client_assertion": assertion(self._client, self._endpoint, self._clock())}
+
+
+def assertion(client: BulkClient, audience: str, now: float) -> str:
+    """The signed JWT of SMART §"authentication JWT": kid, iss = sub = client_id, aud, exp <= 5 min, one-use jti."""
+    key = (RSAKey if client.algorithm == "RS384" else ECKey).import_key(client.private_key)
+    header = {"alg": client.algorithm, "kid": client.private_key["kid"], "typ": "JWT"}
+    claims = {"iss": client.client_id, "sub": client.client_id, "aud": audience, "jti": secrets.token_urlsafe(24),
+              "iat": int(now), "exp": int(now) + ASSERTION_SECONDS}
+    return jwt.encode(header, claims, key, algorithms=[client.algorithm])
+
+
+def token_endpoint(http: Http, issuer: str) -> str:
+    """Discovery below the FHIR base (not at the host's root). Raises EhrError."""
+    url = f"{issuer}/.well-known/smart-configuration"
+    answer = http.send_patiently("GET", url, doing="discovery", with_token=False,
+                                 headers={"Accept": "application/json"})
+    endpoint = _json_object(answer).get("token_endpoint")
+    if answer.status_code != 200 or not isinstance(endpoint, str):
+        raise EhrError(f"Discovery at {url} failed: HTTP {answer.status_code}, no token_endpoint.",
+                       "Check issuer in the registry: it is the FHIR base address.")
+    endpoint = urljoin(f"{issuer}/", endpoint)
+    if not http.may_have_token(endpoint):
+        raise EhrError("The token endpoint lies on a host that is not registered for this EHR.",
+                       "If it is right, add its origin to hosts in the bulk table of the registry.")
+    return endpoint
+
+
+def _token_refused(status: int, body: dict[str, Any]) -> EhrError:
+    code = body.get("error")
+    named = f" ({code})" if code in OAUTH_ERRORS else ""
+    return EhrError(f"The EHR gave no token: HTTP {status}{named}.",
+                    "Check client_id, scopes, that the EHR knows our public key, and this machine's clock.")
+
+
+def _json_object(answer: Any) -> dict[str, Any]:
+    """The body as a dict; empty for plain text, which some servers send with a 401."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

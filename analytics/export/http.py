@@ -1,0 +1,197 @@
+"""HTTP as the export needs it: where a token may go, what is tried again, how long to wait.
+
+Rules held here, and nowhere else:
+- a token goes only to the scheme, host and port of the FHIR base or of a listed host, and never along a redirect;
+- every call has a time limit; what is worth trying again is tried again with growing pauses;
+- `Retry-After` may be seconds, a date or nonsense (RFC 9110 §10.2.3; Bulk Data §"status request"), and is capped.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from analytics.errors import EhrError
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+TIMEOUT = (10, 120)  # seconds to connect, and between two reads
+ATTEMPTS = 6
+MAX_REDIRECTS = 5
+MAX_ANSWER = 64 * 1024 * 1024  # bytes of a manifest, a token or an error
+SENDING_FAILED = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError,
+                  requests.exceptions.ContentDecodingError)
+
+
+class LinkExpired(Exception):
+    """A file's link is not valid (any more): 403, 404 or 410."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Pauses in seconds. A server on this very machine is not kept waiting for."""
+
+    first: float
+    longest: float
+
+    @classmethod
+    def of(cls, url: str) -> "Pace":
+        return cls(0.1, 1.0) if urlsplit(url).hostname in LOOPBACK else cls(1.0, 60.0)
+
+    def pause(self, attempt: int, retry_after: float | None = None) -> float:
+        """Seconds before attempt `attempt` + 1 (from 0): what the server asks, else doubling with some noise."""
+        if retry_after is not None:
+            return min(max(retry_after, self.first), self.longest)
+        return min(self.first * 2.0 ** min(attempt, 10) * random.uniform(0.8, 1.2), self.longest)  # noqa: S311
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Seconds that a Retry-After header asks for; None when it is missing or nonsense."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, IndexError, OverflowError):
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """(scheme, host, port) of a URL. Raises EhrError where it is not an http(s) URL."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+        if not parts.hostname:
+            raise ValueError
+    except (ValueError, KeyError):
+        raise EhrError("The EHR sent an address that is not an http(s) URL.", "Report it to the EHR.") from None
+    return parts.scheme, parts.hostname, port
+
+
+@dataclass
+class Http:
+    """One EHR's calls. `token` gives (and renews) the access token; threads may share this."""
+
+    base: str
+    hosts: tuple[str, ...] = ()
+    token: Callable[[str | None], str] | None = None  # called with a token that was refused, or None
+    sleep: Callable[[float], None] = time.sleep
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace.of(self.base)
+        self.origins = {origin(url) for url in (self.base, *self.hosts)}
+        self.session.trust_env = False  # no .netrc: it would put other credentials on our calls
+        self.session.headers["User-Agent"] = "kindred-export/1"
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, HTTPAdapter(pool_maxsize=32))
+
+    def may_have_token(self, url: str) -> bool:
+        return origin(url) in self.origins
+
+    def send(self, method: str, url: str, *, with_token: bool = True, stream: bool = False,
+             **request: Any) -> requests.Response:
+        """One call; a 401 leads to one new token and one more call. Redirects come back as they are."""
+        if with_token and not self.may_have_token(url):
+            host = ":".join(map(str, origin(url)[1:]))
+            raise EhrError(f"The EHR sends us with its token to {host}, which is not registered.",
+                           "If that host is the EHR's, add its origin to hosts in the bulk table of the registry.")
+        headers = dict(request.pop("headers", {}))
+        refused = None
+        for _ in range(2):
+            if with_token and self.token is not None:
+                refused = self.token(refused)
+                headers["Authorization"] = f"Bearer {refused}"
+            answer = self.session.request(method, url, headers=headers, timeout=TIMEOUT, allow_redirects=False,
+                                          stream=True, **request)
+            if answer.status_code != 401 or not with_token or self.token is None:
+                break
+            answer.close()
+        if not stream:
+            _read_limited(answer)
+        return answer
+
+    def send_patiently(self, method: str, url: str, *, doing: str, again: set[int] = TRY_AGAIN,
+                       attempts: int = ATTEMPTS, fresh: Callable[[], dict[str, Any]] = dict,
+                       **request: Any) -> requests.Response:
+        """`send`, tried again on a broken connection and on the statuses `again`; the last answer comes back as it is.
+
+        `fresh` makes the parts of the request that must differ between attempts.
+        """
+        for attempt in range(attempts):
+            last = attempt == attempts - 1
+            try:
+                answer = self.send(method, url, **request, **fresh())
+            except SENDING_FAILED as error:
+                if last:
+                    raise unreachable(url, doing, error) from None
+                self.sleep(self.pace.pause(attempt))
+                continue
+            if answer.status_code not in again or last:
+                return answer
+            answer.close()
+            self.sleep(self.pace.pause(attempt, retry_after(answer.headers.get("Retry-After"))))
+        raise AssertionError("unreachable")
+
+    def open_file(self, url: str, *, with_token: bool, headers: dict[str, str]) -> requests.Response:
+        """A streamed 200 answer of a file; redirects are followed, never with the token (SMART best practice).
+
+        Raises LinkExpired, EhrError, or one of requests' errors.
+        """
+        for _ in range(MAX_REDIRECTS):
+            answer = self.send("GET", url, with_token=with_token, headers=headers, stream=True)
+            if not answer.is_redirect:
+                break
+            answer.close()
+            url, with_token = urljoin(url, answer.headers["Location"]), False
+            if origin(url)[0] != "https" and origin(url)[1] not in LOOPBACK:
+                raise EhrError("A file of the export redirects to an address without TLS.", "Report it to the EHR.")
+        if answer.status_code in (403, 404, 410):
+            answer.close()
+            raise LinkExpired
+        return answer
+
+
+def unreachable(url: str, doing: str, error: Exception) -> EhrError:
+    """EhrError for a connection that failed; names the host, never the path (status URLs are secrets)."""
+    _, host, port = origin(url)
+    return EhrError(f"{host}:{port} cannot be reached for {doing} ({type(error).__name__}).",
+                    "Check that the EHR is up and the address right; then run the same command again.")
+
+
+def refused(answer: requests.Response, doing: str, next_step: str) -> EhrError:
+    """EhrError for an error status; names the status and the OperationOutcome's codes, never its text."""
+    codes = ", ".join(issue_codes(answer))
+    return EhrError(f"The EHR refused {doing}: HTTP {answer.status_code}{f' ({codes})' if codes else ''}.", next_step)
+
+
+def issue_codes(answer: requests.Response) -> list[str]:
+    """Codes of an OperationOutcome, empty for any other body."""
+    try:
+        body = answer.json()
+        issues = body.get("issue", []) if body.get("resourceType") == "OperationOutcome" else []
+        return sorted({code for issue in issues if isinstance(code := issue.get("code"), str) and code.isascii()
+                       and code.replace("-", "").isalpha()})
+    except (ValueError, AttributeError, TypeError):
+        return []
+
+
+def _read_limited(answer: requests.Response) -> None:
+    """Read the body into memory as requests does, but give up on a monstrous one."""
+    chunks, size = [], 0
+    for chunk in answer.iter_content(256 * 1024):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_ANSWER:
+            answer.close()
+            raise EhrError(f"The EHR's answer is larger than {MAX_ANSWER >> 20} MiB.", "Report it to the EHR.")
+    answer._content = b"".join(chunks)

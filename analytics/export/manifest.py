@@ -1,0 +1,83 @@
+"""The manifest of a bulk export, whatever its version: 2.0/3.0 (STU3) and the 4.0 ballot."""
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from analytics.errors import ExportError
+
+TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,63}")  # becomes a folder name, so nothing else is let in
+
+
+@dataclass(frozen=True)
+class ServerFile:
+    """One file that the server offers. `count` is None when it says none (0 is a count)."""
+
+    index: int  # position over all pages: its name with us
+    kind: str  # output | deleted | error
+    type: str
+    url: str
+    count: int | None
+    needs_token: bool
+
+
+@dataclass
+class Manifest:
+    """All pages of a manifest together."""
+
+    transaction_time: str = ""
+    request: str = ""
+    files: list[ServerFile] = field(default_factory=list)
+
+    @classmethod
+    def from_pages(cls, pages: list[dict[str, Any]]) -> "Manifest":
+        """Raises ExportError for something that is no manifest."""
+        manifest = cls()
+        for page in pages:
+            manifest._add(page)
+        return manifest
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Manifest":
+        """What `to_state` gave."""
+        return cls(state["transaction_time"], state["request"], [ServerFile(**file) for file in state["files"]])
+
+    def to_state(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def same_files(self, other: "Manifest") -> bool:
+        """Whether another manifest of the same job differs in its links alone."""
+        def names(manifest: Manifest) -> list[tuple[Any, ...]]:
+            return [(file.kind, file.type, file.count) for file in manifest.files]
+        return names(self) == names(other) and self.transaction_time == other.transaction_time
+
+    def _add(self, page: dict[str, Any]) -> None:
+        time = page.get("transactionTime")
+        if not isinstance(time, str):
+            raise ExportError("The EHR's manifest has no transactionTime.", "Report it to the EHR.")
+        self.transaction_time = self.transaction_time or time
+        self.request = self.request or str(page.get("request") or "")  # the 4.0 ballot has no `request`
+        needs_token = page.get("requiresAccessToken") is not False
+        kinds = (("output", "output"), ("deleted", "deleted"), ("error", "error"), ("error", "outcome"))
+        for kind, key in kinds:  # the 4.0 ballot calls `error` `outcome`
+            for item in page.get(key) or []:
+                self._add_file(kind, item, needs_token)
+
+    def _add_file(self, kind: str, item: Any, needs_token: bool) -> None:
+        url, type_name = (item.get("url"), item.get("type")) if isinstance(item, dict) else (None, None)
+        type_name = type_name or {"deleted": "Bundle", "error": "OperationOutcome"}.get(kind)
+        if not isinstance(url, str) or not isinstance(type_name, str) or not TYPE_NAME.fullmatch(type_name):
+            raise ExportError(f"The EHR's manifest has an entry in `{kind}` without a usable url and type.",
+                              "Report it to the EHR.")
+        count = item.get("count")
+        count = count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
+        self.files.append(ServerFile(len(self.files), kind, type_name, url, count, needs_token))
+
+
+def next_page(page: dict[str, Any]) -> str | None:
+    """URL of the next page, None on the last."""
+    links = page.get("link")
+    for link in links if isinstance(links, list) else []:
+        if isinstance(link, dict) and link.get("relation") == "next" and isinstance(link.get("url"), str):
+            return str(link["url"])
+    return None
