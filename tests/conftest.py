@@ -1,0 +1,115 @@
+"""What holds for every test: no network but this machine, a clock zone that is not UTC, no silent skips in CI."""
+
+import ipaddress
+import os
+import random
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before anything of ours is imported: settings of the person at the keyboard must not reach a test, a proxy must not
+# stand between a test and 127.0.0.1, and a zone far from UTC makes a forgotten time zone show.
+for _name in [name for name in os.environ if name.startswith("KINDRED_") and name != "KINDRED_SCREENSHOTS"]:
+    del os.environ[_name]
+os.environ["TZ"] = "America/New_York"
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+time.tzset()
+
+IN_CI = os.environ.get("CI") == "true"
+ROOMS_IN_ORDER = ("layout", "unit", "spec", "parity", "conformance", "flow", "browser")  # the quick ones fail first
+
+
+def is_this_machine(address: Any) -> bool:
+    """Whether a socket address is a Unix socket or a loopback host; a host name other than localhost is not."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0])
+    try:
+        return host in ("localhost", "") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _guarded(original: Any) -> Any:
+    def connect(self: socket.socket, address: Any) -> Any:
+        if not is_this_machine(address):
+            pytest.fail("a test opened a connection to another machine: use a server on 127.0.0.1, port 0")
+        return original(self, address)
+
+    return connect
+
+
+def pytest_configure() -> None:
+    """Lets sockets reach this machine alone, for the whole session."""
+    for name in ("connect", "connect_ex"):
+        setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs the rooms in the order in which a failure tells most for the least waiting."""
+    here = Path(__file__).parent
+
+    def room(item: pytest.Item) -> int:
+        name = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        return ROOMS_IN_ORDER.index(name) if name in ROOMS_IN_ORDER else len(ROOMS_IN_ORDER)
+
+    items.sort(key=room)
+
+
+def _not_skipped_in_ci(report: Any) -> Any:
+    if IN_CI and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and with CI=true nothing may be: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """With CI=true a test that skips itself fails."""
+    return _not_skipped_in_ci((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """With CI=true a module that skips itself fails."""
+    return _not_skipped_in_ci((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Fails a test that draws from or seeds the random numbers that all share: `random.Random(seed)` is its own."""
+    before = random.getstate()
+    result = yield
+    if random.getstate() != before:
+        random.setstate(before)
+        pytest.fail("the test moved the global random state: use random.Random(seed)")
+    return result
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """One small Spark for all tests that ask; the JVM starts with the first of them."""
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    from pyspark.sql import SparkSession
+
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("kindred-tests")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.memory", "1g")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()

@@ -1,0 +1,48 @@
+"""Files that one can read in one sitting, and a README at every door."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.layout.sources import PACKAGES, ROOT, files_in_git, functions, label, python_files
+
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+ROOMS = (
+    "analytics", "analytics/definitions", "analytics/export", "app", "app/smart", "fhir_fixtures", "fhir_fixtures/ehr",
+    "tests", "scripts",
+)  # fmt: skip
+SOURCE = {".py", ".sql", ".toml", ".html", ".css", ".js", ".sh", ""}
+
+
+def test_no_source_file_is_longer_than_400_lines() -> None:
+    long = {
+        label(path): lines
+        for path in files_in_git()
+        if path.suffix in SOURCE and path.name != "LICENSE" and (lines := _line_count(path)) > LONGEST_FILE
+    }
+    assert long == {}
+
+
+def test_no_function_is_longer_than_60_lines() -> None:
+    long = {
+        label(path, node.lineno): lines
+        for path in python_files(*PACKAGES, "tests")
+        for node in functions(path)
+        if (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_has_a_readme(room: str) -> None:
+    assert (ROOT / room / "README.md").is_file()
+
+
+def test_every_folder_of_tests_has_a_readme() -> None:
+    folders = {path.parent for path in python_files("tests") if path.parent.parent == ROOT / "tests"}
+    assert [folder.name for folder in sorted(folders) if not (folder / "README.md").is_file()] == []
+
+
+def _line_count(path: Path) -> int:
+    return path.read_bytes().count(b"\n")
