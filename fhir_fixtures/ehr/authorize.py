@@ -6,6 +6,7 @@ A request from an unknown client or to an unregistered address gets a page, neve
 
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +17,7 @@ from werkzeug.wrappers import Response
 from fhir_fixtures.ehr import scopes
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.sandbox import external_base, fhir_base, sandbox
-from fhir_fixtures.ehr.vault import CODE_SECONDS, LOGIN_SECONDS, Code, Grant, Launch
+from fhir_fixtures.ehr.vault import CODE_SECONDS, LOGIN_SECONDS, REPLAY_SECONDS, Code, Grant, Launch
 
 blueprint = Blueprint("authorize", __name__, url_prefix="/auth")
 
@@ -89,8 +90,8 @@ def grant_code(client: Client, asked: Mapping[str, str], words: list[str], launc
     """Issue a code for what the clinician has open or chose. `banner`: the app itself must show who the patient is."""
     context = _context(words, launch, banner)
     grant = Grant(client.client_id, words, launch.clinician, context.get("patient"), context)
-    code = Code(grant, asked["redirect_uri"], asked["code_challenge"], asked.get("nonce"))
-    return back(asked, code=sandbox().vault.codes.put(code, CODE_SECONDS))
+    code = Code(grant, asked["redirect_uri"], asked["code_challenge"], asked.get("nonce"), time.time() + CODE_SECONDS)
+    return back(asked, code=sandbox().vault.codes.put(code, REPLAY_SECONDS))
 
 
 def _context(words: list[str], launch: Launch, banner: bool) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def _by_assertion(sandbox: Sandbox, form: Mapping[str, str], audience: str) -> C
         raise refused("Unknown client_assertion_type.")
     text = form.get("client_assertion", "")
     header, claims = _unverified(text)
-    client = sandbox.clients.get(claims.get("sub")) if isinstance(claims.get("sub"), str) else None
+    client = sandbox.clients.get(str(claims.get("sub")))
     if client is None or client.auth != "private_key_jwt":
         raise refused("This client does not authenticate by assertion.")
     if header.get("jku") not in (None, client.jwks_uri):

@@ -80,7 +80,7 @@ def introspect() -> Response:
     }
     if access.grant.clinician:
         facts |= {"sub": subject(access.grant), "fhirUser": _fhir_user(access.grant)}
-    return _private(jsonify(facts | _context(access.grant)))
+    return _private(jsonify(facts | access.grant.context))
 
 
 def _client() -> Client:
@@ -96,10 +96,12 @@ def _by_code(client: Client) -> dict[str, Any]:
         if code:
             code.used = True
     if code is None:
-        raise InvalidGrantError("The code is unknown or expired.")
+        raise InvalidGrantError("The code is unknown.")
     if replayed:
         code.grant.revoked = True
         raise InvalidGrantError("The code was used before; what it gave is revoked.")
+    if code.expires <= time.time():
+        raise InvalidGrantError("The code has expired.")
     if code.grant.client_id != client.client_id or form.get("redirect_uri") != code.redirect_uri:
         raise InvalidGrantError("The code belongs to another client or redirect_uri.")
     verifier = form.get("code_verifier", "")
@@ -148,11 +150,7 @@ def _answer(grant: Grant, words: list[str]) -> dict[str, Any]:
     }
     if "offline_access" in grant.scope or "online_access" in grant.scope:
         answer["refresh_token"] = here.vault.refresh.put(Refresh(grant), REFRESH_SECONDS)
-    return answer | _context(grant)
-
-
-def _context(grant: Grant) -> dict[str, Any]:
-    return dict(grant.context)
+    return answer | grant.context
 
 
 def _identity(grant: Grant, nonce: str | None) -> dict[str, Any]:

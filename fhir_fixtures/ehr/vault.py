@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 LAUNCH_SECONDS = 600
 CODE_SECONDS = 60
+REPLAY_SECONDS = 3600
 LOGIN_SECONDS = 600
 PAGE_SECONDS = 3600
 REFRESH_SECONDS = 30 * 86_400
@@ -96,12 +97,15 @@ class Grant:
 
 @dataclass
 class Code:
-    """An authorization code's binding. `used` stays on the shelf so that a replay is noticed."""
+    """An authorization code's binding. Used and expired ones stay on the shelf for a while, so that a replay is
+    noticed.
+    """
 
     grant: Grant
     redirect_uri: str
     challenge: str
     nonce: str | None
+    expires: float
     used: bool = False
 
 
