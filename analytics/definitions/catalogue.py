@@ -1,0 +1,207 @@
+"""Loads and checks what is defined, and hashes it: the hash travels with every release fitted from it."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from analytics.definitions.errors import DefinitionError
+
+ROOT = Path(__file__).parent
+KINDS = frozenset(path.stem for path in (ROOT / "features" / "kinds").glob("*.sql"))
+MISSING = frozenset({"zero", "unknown"})
+SHAPES = frozenset({"flag", "count", "value", "none"})
+DIRECTIONS = frozenset({"higher", "lower", "none"})
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One number about a person; ``features.toml`` says what each field means.
+
+    missing is "zero" (no record means 0) or "unknown" (no record means None, never imputed on the page).
+    """
+
+    name: str
+    kind: str
+    window_days: int
+    unit: str
+    missing: str
+    shape: str
+    direction: str
+    label: str
+    high: str
+    low: str
+    sentence: str
+    meaning: str
+    concept: str = ""
+    answer: str = ""
+    absent: str = ""
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the feature is an input of the grouping."""
+        return self.shape != "none"
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A clinical idea and the codes that express it; measurements also have unit, range and conversions."""
+
+    name: str
+    family: str
+    label: str
+    codes: tuple[str, ...]
+    source: str
+    unit: str = ""
+    range: tuple[float, float] = (0.0, 0.0)
+    also: tuple[str, ...] = ()
+    conversions: tuple[dict[str, Any], ...] = ()
+    unitless: tuple[dict[str, Any], ...] = ()
+    answers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    note: str = ""
+
+
+def _toml(name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads((ROOT / name).read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DefinitionError(f"definitions/{name}: {error}") from error
+
+
+@cache
+def features() -> dict[str, Feature]:
+    """All features by name, in the order of the file.
+
+    Raises DefinitionError when one lacks a field or names an unknown kind, concept, policy or shape.
+    """
+    table = _toml("features.toml")
+    defaults = table.pop("defaults")
+    return {name: _feature(name, defaults.get(fields.get("kind", ""), {}) | fields) for name, fields in table.items()}
+
+
+def _feature(name: str, fields: dict[str, Any]) -> Feature:
+    try:
+        feature = Feature(name=name, **fields)
+    except TypeError as error:
+        raise DefinitionError(f"features.toml [{name}]: {str(error).removeprefix('Feature.__init__() ')}") from error
+    for value, allowed, key in (
+        (feature.kind, KINDS, "kind"),
+        (feature.missing, MISSING, "missing"),
+        (feature.shape, SHAPES, "shape"),
+        (feature.direction, DIRECTIONS, "direction"),
+    ):
+        if value not in allowed:
+            raise DefinitionError(f"features.toml [{name}]: {key} is {value!r}, expected one of {sorted(allowed)}")
+    known = set(concepts()) | {concept.family for concept in concepts().values()} | {""}
+    if feature.concept not in known:
+        raise DefinitionError(f"features.toml [{name}]: concept {feature.concept!r} is not in concepts/")
+    if feature.missing == "zero" and feature.shape in ("flag",) and not feature.absent:
+        raise DefinitionError(f"features.toml [{name}]: a flag needs the sentence for its absence (absent)")
+    return feature
+
+
+@cache
+def concepts() -> dict[str, Concept]:
+    """All concepts by name. Raises DefinitionError for an unknown code system, a missing field or a repeated name."""
+    systems = _toml("concepts/systems.toml")
+    found: dict[str, Concept] = {}
+    for path in sorted((ROOT / "concepts").glob("*.toml")):
+        if path.stem == "systems":
+            continue
+        family = {"family": "measurement"} if path.stem == "measurements" else {}
+        for name, fields in _toml(f"concepts/{path.name}").items():
+            if name in found:
+                raise DefinitionError(f"concepts/{path.name} [{name}]: this concept exists already")
+            found[name] = _concept(path.name, name, family | fields, systems)
+    return found
+
+
+def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, str]) -> Concept:
+    answers = {key: tuple(_full_code(code, systems) for code in codes) for key, codes in fields.pop("answers", {}).items()}
+    try:
+        return Concept(
+            name=name,
+            codes=tuple(_full_code(code, systems) for code in fields.pop("codes")),
+            answers=tuple(answers.items()),
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()},
+        )
+    except (TypeError, KeyError) as error:
+        raise DefinitionError(f"concepts/{file} [{name}]: {error}") from error
+
+
+def _full_code(short: str, systems: dict[str, str]) -> str:
+    system, bar, code = short.partition("|")
+    if not bar or system not in systems:
+        raise DefinitionError(f"concepts: code {short!r} must be SYSTEM|code with a system of systems.toml")
+    return f"{systems[system]}|{code}" if systems[system] else code
+
+
+@cache
+def definitions_hash() -> str:
+    """SHA-256 over every definition file and every line of code that turns them into numbers."""
+    digest = hashlib.sha256()
+    files = [path for path in ROOT.rglob("*") if path.suffix in {".toml", ".sql", ".py", ".json"}]
+    for path in sorted(files, key=lambda path: path.relative_to(ROOT).as_posix()):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@cache
+def group_rules() -> dict[str, Any]:
+    """``groups.toml``: the no-contact rule, the outcome and the suppression of small cells."""
+    return _toml("groups.toml")
+
+
+@cache
+def reference_tables() -> dict[str, pa.Table]:
+    """The definitions as tables that the feature SQL joins: concepts, units, plausible, answers, feature_defs."""
+    return {
+        "concepts": _rows(("code", "is_prefix", "concept", "family"), _code_rows()),
+        "units": _rows(("concept", "unit", "low", "high", "factor", "shift", "inferred"), _unit_rows()),
+        "plausible": _rows(
+            ("concept", "low", "high"),
+            [(c.name, float(c.range[0]), float(c.range[1])) for c in concepts().values() if c.family == "measurement"],
+        ),
+        "answers": _rows(
+            ("concept", "answer", "code"),
+            [(c.name, answer, code) for c in concepts().values() for answer, codes in c.answers for code in codes],
+        ),
+        "feature_defs": _rows(
+            ("feature", "kind", "concept", "answer", "window_days"),
+            [(f.name, f.kind, f.concept, f.answer, f.window_days) for f in features().values()],
+        ),
+    }
+
+
+def _rows(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> pa.Table:
+    return pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
+
+
+def _code_rows() -> list[tuple[str, bool, str, str]]:
+    rows = []
+    for concept in concepts().values():
+        for code in concept.codes:
+            prefix = code.endswith("*")
+            rows.append((code.removesuffix("*").replace(".", "") if prefix else code, prefix, concept.name, concept.family))
+    return rows
+
+
+def _unit_rows() -> list[tuple[str, str, float, float, float, float, bool]]:
+    rows = []
+    anything = (-1e15, 1e15)
+    for concept in (c for c in concepts().values() if c.family == "measurement"):
+        known = {concept.unit: (1.0, 0.0)} | {unit: (1.0, 0.0) for unit in concept.also}
+        for step in concept.conversions:
+            known[step["unit"]] = (float(step["factor"]), float(step.get("offset", 0.0)))
+        rows += [(concept.name, unit, *anything, *known[unit], False) for unit in known]
+        for guess in concept.unitless:
+            if guess["unit"] not in known:
+                raise DefinitionError(f"measurements.toml [{concept.name}]: unitless unit {guess['unit']!r} has no conversion")
+            rows.append((concept.name, "", float(guess["low"]), float(guess["high"]), *known[guess["unit"]], True))
+    return rows

@@ -1,0 +1,14 @@
+-- status is the verificationStatus; text_value is the clinicalStatus. Many systems record no date: time may be NULL.
+WITH parsed AS (
+    SELECT line_no, line, from_json(line, '{"resourceType":"VARCHAR","id":"VARCHAR","meta":{"lastUpdated":"VARCHAR"},
+        "patient":{"reference":"VARCHAR"},"code":{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]},
+        "clinicalStatus":{"coding":[{"code":"VARCHAR"}]},"verificationStatus":{"coding":[{"code":"VARCHAR"}]},
+        "onsetDateTime":"VARCHAR","recordedDate":"VARCHAR"}') AS r
+    FROM lines
+)
+SELECT line_no, line, r.resourceType AS type, r.id AS id, referenced_id(r.patient.reference, 'Patient') AS subject_id,
+    r.verificationStatus.coding[1].code AS status,
+    coalesce(r.onsetDateTime, r.recordedDate) AS time_text, CAST(NULL AS VARCHAR) AS end_text,
+    r.recordedDate AS recorded_text, r.meta.lastUpdated AS updated_text,
+    coded_items(r.code, text_value := r.clinicalStatus.coding[1].code) AS items
+FROM parsed

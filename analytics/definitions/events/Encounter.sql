@@ -1,0 +1,16 @@
+-- One event for the class and one for each type coding; text_value is the discharge disposition.
+WITH parsed AS (
+    SELECT line_no, line, from_json(line, '{"resourceType":"VARCHAR","id":"VARCHAR","meta":{"lastUpdated":"VARCHAR"},
+        "status":"VARCHAR","subject":{"reference":"VARCHAR"},"class":{"system":"VARCHAR","code":"VARCHAR"},
+        "type":[{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]}],"period":{"start":"VARCHAR","end":"VARCHAR"},
+        "hospitalization":{"dischargeDisposition":{"coding":[{"code":"VARCHAR"}]}}}') AS r
+    FROM lines
+)
+SELECT line_no, line, r.resourceType AS type, r.id AS id, referenced_id(r.subject.reference, 'Patient') AS subject_id, r.status AS status,
+    r.period.start AS time_text, r.period.end AS end_text, CAST(NULL AS VARCHAR) AS recorded_text, r.meta.lastUpdated AS updated_text,
+    list_concat(
+        CASE WHEN r.class.code IS NOT NULL
+             THEN [item(system_code(r.class), text_value := r.hospitalization.dischargeDisposition.coding[1].code)] END,
+        flatten(list_transform(coalesce(r.type, []), lambda t: coded_items(t, text_value := r.hospitalization.dischargeDisposition.coding[1].code)))
+    ) AS items
+FROM parsed

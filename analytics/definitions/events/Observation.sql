@@ -1,0 +1,31 @@
+-- One event for each coding of the Observation and of each component, with its own value.
+-- text_value is the coded value as system|code, the plain text, or the comparator of a quantity ("<5" is 5 with "<").
+WITH parsed AS (
+    SELECT line_no, line, from_json(line, '{"resourceType":"VARCHAR","id":"VARCHAR","meta":{"lastUpdated":"VARCHAR"},
+        "status":"VARCHAR","subject":{"reference":"VARCHAR"},
+        "effectiveDateTime":"VARCHAR","effectiveInstant":"VARCHAR","effectivePeriod":{"start":"VARCHAR","end":"VARCHAR"},"issued":"VARCHAR",
+        "code":{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]},
+        "valueQuantity":{"value":"DOUBLE","comparator":"VARCHAR","unit":"VARCHAR","code":"VARCHAR"},
+        "valueCodeableConcept":{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]},
+        "valueInteger":"DOUBLE","valueString":"VARCHAR","valueBoolean":"VARCHAR",
+        "component":[{"code":{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]},
+            "valueQuantity":{"value":"DOUBLE","comparator":"VARCHAR","unit":"VARCHAR","code":"VARCHAR"},
+            "valueCodeableConcept":{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]},
+            "valueInteger":"DOUBLE","valueString":"VARCHAR","valueBoolean":"VARCHAR"}]}') AS r
+    FROM lines
+), measured AS (
+    SELECT line_no, line, r, list_concat(
+        [{'code': r.code, 'valueQuantity': r.valueQuantity, 'valueCodeableConcept': r.valueCodeableConcept,
+          'valueInteger': r.valueInteger, 'valueString': r.valueString, 'valueBoolean': r.valueBoolean}],
+        r.component) AS parts
+    FROM parsed
+)
+SELECT line_no, line, r.resourceType AS type, r.id AS id, referenced_id(r.subject.reference, 'Patient') AS subject_id, r.status AS status,
+    coalesce(r.effectiveDateTime, r.effectiveInstant, r.effectivePeriod.start, r.issued) AS time_text,
+    r.effectivePeriod.end AS end_text, r.issued AS recorded_text, r.meta.lastUpdated AS updated_text,
+    flatten(list_transform(parts, lambda p: list_transform(list_filter(p.code.coding, lambda c: c.code IS NOT NULL), lambda c: item(
+        system_code(c),
+        numeric_value := coalesce(p.valueQuantity.value, p.valueInteger),
+        text_value := coalesce(system_code(p.valueCodeableConcept.coding[1]), p.valueString, p.valueBoolean, p.valueQuantity.comparator),
+        unit := coalesce(p.valueQuantity.code, p.valueQuantity.unit))))) AS items
+FROM measured

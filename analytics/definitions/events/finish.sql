@@ -1,0 +1,37 @@
+-- The same last step for every type: check each resource, give a reason to those that cannot be used, and
+-- turn the rest into events. Reads `mapped` (what a type's file selects) and `rules` (one row).
+CREATE OR REPLACE TEMP TABLE checked AS
+WITH timed AS (
+    SELECT line_no, type, id, subject_id, status, items, time_text, end_text, recorded_text,
+        fhir_time(time_text) AS time, fhir_time(end_text) AS end_time, fhir_time(recorded_text) AS recorded,
+        coalesce(strftime(fhir_time(updated_text), '%Y-%m-%dT%H:%M:%S.%f'), '') || '#' || md5(line) AS version
+    FROM mapped
+)
+SELECT line_no, type, id, subject_id, status, items, time, end_time, recorded, version, CASE
+    WHEN type IS DISTINCT FROM rules.expected_type THEN 'other_type'
+    WHEN id IS NULL OR NOT regexp_full_match(id, '[A-Za-z0-9.\-]{1,64}') THEN 'no_id'
+    WHEN subject_id IS NULL AND rules.has_subject THEN 'no_subject'
+    WHEN len(coalesce(items, [])) = 0 THEN 'no_code'
+    WHEN time_text IS NULL AND rules.needs_time THEN 'no_date'
+    WHEN (time_text IS NOT NULL AND time IS NULL) OR (recorded_text IS NOT NULL AND recorded IS NULL)
+        OR (end_text IS NOT NULL AND end_time IS NULL)
+        OR len(list_filter(items, lambda i: i.own_time <> '' AND fhir_time(i.own_time) IS NULL)) > 0 THEN 'date_unreadable'
+    WHEN time NOT BETWEEN rules.earliest AND rules.latest
+        OR recorded NOT BETWEEN rules.earliest AND rules.latest
+        OR end_time NOT BETWEEN rules.earliest AND rules.latest
+        OR len(list_filter(items, lambda i: fhir_time(i.own_time) NOT BETWEEN rules.earliest AND rules.latest)) > 0
+        THEN 'date_out_of_range'
+    WHEN len(list_filter(items, lambda i: NOT isfinite(i.numeric_value))) > 0 THEN 'value_not_a_number'
+    WHEN len(list_filter(items, lambda i: abs(i.numeric_value) > rules.largest_value)) > 0 THEN 'value_out_of_range'
+    END AS reason
+FROM timed CROSS JOIN rules;
+
+CREATE OR REPLACE TEMP TABLE new_events AS
+WITH unnested AS (SELECT * EXCLUDE (items), unnest(items) AS i FROM checked WHERE reason IS NULL)
+SELECT subject_id,
+    CASE WHEN i.own_time IS NULL THEN time WHEN i.own_time = '' THEN NULL ELSE fhir_time(i.own_time) END AS time,
+    i.code AS code, i.numeric_value AS numeric_value, i.text_value AS text_value, i.unit AS unit,
+    end_time, status,
+    CASE WHEN i.own_time IS NULL THEN coalesce(recorded, time) WHEN i.own_time = '' THEN NULL ELSE fhir_time(i.own_time) END AS recorded,
+    type || '/' || id AS resource, version
+FROM unnested;

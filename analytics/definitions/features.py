@@ -1,0 +1,81 @@
+"""Runs the feature SQL in ``features/``: the same texts on DuckDB (one chart) and on Spark SQL (everyone)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from analytics.definitions import catalogue
+
+SQL = Path(__file__).parent / "features"
+
+#: Creates or replaces a view of the given name from a SELECT, on whichever engine.
+DefineView = Callable[[str, str], None]
+
+
+@cache
+def view_texts() -> dict[str, str]:
+    """The staged views in the order in which they build on each other, name -> SELECT."""
+    stages = {path.stem.partition("_")[2]: path.read_text(encoding="utf-8") for path in sorted(SQL.glob("[0-9]*.sql"))}
+    kinds = sorted((SQL / "kinds").glob("*.sql"))
+    columns = "subject_id, feature, value, time, resource"
+    values = "\nUNION ALL\n".join(
+        f"SELECT {columns} FROM (\n{path.read_text(encoding='utf-8').strip()}\n) {path.stem}"  # noqa: S608
+        for path in kinds
+        if path.stem in {feature.kind for feature in catalogue.features().values()}
+    )
+    return stages | {"feature_values": values}
+
+
+def outcome_text() -> str:
+    """SELECT of what happened after the index date; needs the view ``index_params(index_time)``."""
+    return (SQL / "outcomes.sql").read_text(encoding="utf-8")
+
+
+def dialect_text(engine: str) -> str:
+    """The statement that teaches an engine ("duckdb" or "spark") the one function they spell differently."""
+    return (SQL / f"dialect.{engine}.sql").read_text(encoding="utf-8").strip().rstrip(";")
+
+
+def params(as_of: date) -> pa.Table:
+    """One row: as_of_date, and as_of as the first instant that is too late (midnight UTC after that day)."""
+    midnight = datetime.combine(as_of + timedelta(days=1), datetime.min.time())
+    return pa.table({"as_of_date": pa.array([as_of], pa.date32()), "as_of": pa.array([midnight], pa.timestamp("us"))})
+
+
+def define_views(define: DefineView) -> None:
+    """Define every staged view; ``events``, ``params`` and the reference tables must exist."""
+    for name, text in view_texts().items():
+        define(name, text)
+
+
+def wide_select() -> str:
+    """SELECT of one row for each person with a Patient resource: subject_id, died, and a column for each feature.
+
+    A feature whose policy is "zero" is 0 where there is no record; one that is "unknown" is NULL.
+    """
+    columns = ",\n    ".join(_column(feature) for feature in catalogue.features().values())
+    return (
+        f"SELECT p.subject_id, MAX(p.died) AS died,\n    {columns}\n"  # noqa: S608
+        "FROM people p LEFT JOIN feature_values v ON p.subject_id = v.subject_id GROUP BY p.subject_id"
+    )
+
+
+def _column(feature: catalogue.Feature) -> str:
+    value = f"MAX(CASE WHEN v.feature = '{feature.name}' THEN v.value END)"
+    return f"COALESCE({value}, CAST(0 AS DOUBLE)) AS {feature.name}" if feature.missing == "zero" else f"{value} AS {feature.name}"
+
+
+def define_in_duckdb(connection: duckdb.DuckDBPyConnection, events: pa.Table, as_of: date) -> None:
+    """Set up the views over one patient's events (or a small population's) in DuckDB; staged ones are materialised."""
+    for name, table in catalogue.reference_tables().items():
+        connection.register(name, table)
+    connection.register("params", params(as_of))
+    connection.register("events", events)
+    connection.execute(dialect_text("duckdb"))
+    define_views(lambda name, text: connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {text}") and None)

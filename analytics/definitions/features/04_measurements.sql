@@ -1,0 +1,1 @@
+SELECT subject_id, concept, time, resource, comparator, inferred, value FROM measured WHERE reason IS NULL AND time IS NOT NULL
