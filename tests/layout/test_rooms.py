@@ -15,7 +15,7 @@ OWN_PACKAGES_ALLOWED = {
     "app": ("app", "analytics.definitions"),
     "fhir_fixtures": ("fhir_fixtures",),
 }
-# Beside the standard library; pyarrow carries DuckDB's tables. Anything else would tie the text to one engine or a server.
+# Beside the standard library; pyarrow carries DuckDB's tables. Anything else would tie them to an engine or a server.
 DEFINITIONS_MAY_USE = {"duckdb", "numpy", "orjson", "pyarrow"}
 DEFINITIONS_MUST_NOT_USE = {"os", "socket", "subprocess", "urllib", "http", "random", "secrets", "logging", "time"}
 READS_THE_CLOCK = {"now", "today", "utcnow"}
