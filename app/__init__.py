@@ -1,1 +1,31 @@
-"""The SMART application: launch, live score, chart."""
+"""The SMART application: `create_app` wires the rooms together and does nothing else."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from flask import Flask
+
+from app.config import Config
+
+
+def create_app(config: Config) -> Flask:
+    """A Flask app for this configuration. Opens the app's own database; reaches no EHR before a launch."""
+    from app import chart, pages, security
+    from app.database import open_database
+    from app.serving import Serving
+    from app.smart import Smart, launch
+    from app.smart.tokens import Store
+
+    app = Flask(__name__)
+    app.config.update(MAX_CONTENT_LENGTH=64 * 1024, TRAP_BAD_REQUEST_ERRORS=False)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    engine = open_database(config.home)
+    app.extensions["config"] = config
+    app.extensions["secret_key"] = config.secret_key
+    app.extensions["smart"] = Smart(engine, Store(engine, config.secret_key), config.ehrs, config.by_issuer)
+    app.extensions["serving"] = Serving(config.database)
+    app.extensions["readers"] = ThreadPoolExecutor(max_workers=32, thread_name_prefix="fhir")
+    security.protect(app, config)
+    pages.install(app, config)
+    app.register_blueprint(launch.BLUEPRINT)
+    app.register_blueprint(chart.BLUEPRINT)
+    return app

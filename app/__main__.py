@@ -1,0 +1,59 @@
+"""`python -m app`: serve the app with waitress. Exit codes: 3 settings, 17 the port is taken."""
+
+import argparse
+import logging
+import signal
+import sys
+from typing import NoReturn
+
+from waitress.server import create_server
+
+from app import create_app
+from app.config import Config, ConfigError, from_environment
+
+EXIT_SETTINGS, EXIT_PORT = 3, 17
+THREADS = 16
+LOG = logging.getLogger("app")
+
+
+def main() -> None:
+    """Start, say so on stdout in one line, and stay."""
+    parser = argparse.ArgumentParser(prog="python -m app", description="Kindred's SMART on FHIR application.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=9500, help="port to listen on (default: %(default)s)")
+    given = parser.parse_args()
+    _log_quietly()
+    try:
+        config = from_environment()
+    except ConfigError as error:
+        _end(EXIT_SETTINGS, str(error))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _serve(config, given.host, given.port)
+
+
+def _serve(config: Config, host: str, port: int) -> None:
+    try:
+        server = create_server(create_app(config), host=host, port=port, threads=THREADS, ident=None)
+    except OSError:
+        _end(EXIT_PORT, f"{host}:{port} cannot be listened on: it is taken or not allowed; choose another with --port.")
+    LOG.info("settings %s", config.describe())
+    shown = f"[{host}]" if ":" in host else host
+    print(f"app ready: http://{shown}:{server.effective_port}/", flush=True)  # the socket listens already
+    server.run()
+
+
+def _log_quietly() -> None:
+    """Our own lines only: libraries quote URLs, and those hold patient ids and codes."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("app").setLevel(logging.INFO)
+    for library in ("urllib3", "requests", "authlib", "fhirclient", "httpx", "waitress.queue", "sqlalchemy"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
+def _end(code: int, sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

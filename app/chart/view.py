@@ -1,0 +1,121 @@
+"""From a score to what the template prints: every decision about words and numbers, none about looks."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from analytics.definitions import catalogue, explain
+from app.chart.banner import Banner, banner_of
+from app.chart.cells import may_show
+from app.chart.words import GROUP_HIDDEN, TYPES, UNREAD, age_of_value, day, firmness, percent
+from app.charts import RangeBar, range_bar
+from app.fhir import Chart
+from app.serving import Membership, Release
+
+REASONS = 3
+PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason: a sentence, its value with unit and date, the group's usual range, and the bar that shows both."""
+
+    feature: str
+    label: str
+    sentence: str
+    display: str
+    dated: str | None
+    age: str | None
+    usual: str | None
+    bar: RangeBar | None
+
+
+@dataclass(frozen=True)
+class View:
+    """All that the chart page prints."""
+
+    patient: str
+    banner: Banner
+    show_banner: bool
+    group: dict[str, Any] | None
+    outcome: str | None
+    firmness: str | None
+    hidden: str | None
+    earlier: str | None
+    reasons: list[Reason]
+    found: list[tuple[str, str]]
+    missing: list[str]
+    unread: list[tuple[str, str]]
+    as_of: str
+    release: str | None
+    synthetic: bool
+
+
+def view_of(
+    chart: Chart, score: dict[str, Any], on: date, release: Release | None, membership: Membership | None,
+    *, show_banner: bool, synthetic: bool,
+) -> View:  # fmt: skip
+    """The page for one score. `membership` is where the last population run had the patient, if it had."""
+    group = score["group"]
+    return View(
+        patient=score["patient"],
+        banner=banner_of(chart.patient, on),
+        show_banner=show_banner,
+        group=group,
+        outcome=outcome_sentence(group) if group else None,
+        firmness=firmness(group) if group else None,
+        hidden=None if group else GROUP_HIDDEN.get(score["group_hidden"], GROUP_HIDDEN["no_release"]),
+        earlier=_earlier(group, release, membership),
+        reasons=[_reason(one, on) for one in score["reasons"][:REASONS]],
+        found=[] if group else found(score["features"]),
+        missing=[one["sentence"] for one in score["missing"]],
+        unread=[(TYPES[one.resource_type], UNREAD[one.why]) for one in chart.unread],
+        as_of=day(on.isoformat()) or "",
+        release=score["release"],
+        synthetic=synthetic,
+    )
+
+
+def outcome_sentence(group: dict[str, Any]) -> str:
+    """What happened later to people of this group, with its interval and n; suppressed where cells are small."""
+    what = catalogue.group_rules()["outcome"]["sentence"]
+    if not may_show(group):
+        return "Too few people of this group have been followed to say what happened to them later."
+    rate, low, high = (percent(group[key]) for key in ("rate", "low", "high"))
+    return f"Of {group['followed']:,} people in this group, {rate} % ({low}–{high} %) {what}."
+
+
+def _earlier(group: dict[str, Any] | None, release: Release | None, membership: Membership | None) -> str | None:
+    """Said only where the population run placed the patient elsewhere: the chart has changed since."""
+    if group is None or release is None or membership is None or membership.rank == group["rank"]:
+        return None
+    return f"The population run as of {day(release.as_of)} had this patient in group {membership.rank}."
+
+
+def found(features: dict[str, float | None]) -> list[tuple[str, str]]:
+    """What the chart holds, for a page without a group: label and value of each feature that is known."""
+    rows = []
+    for name, feature in catalogue.features().items():
+        value = features.get(name)
+        if value is None or (value == 0 and feature.missing == "zero"):
+            continue
+        unit = PLAIN_UNITS.get(feature.unit, explain.unit_words(feature.unit))
+        rows.append((_capital(feature.label), f"{explain.display(feature, value)} {unit}".strip()))
+    return rows
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _reason(reason: dict[str, Any], on: date) -> Reason:
+    return Reason(
+        feature=reason["feature"],
+        label=_capital(reason["label"]),
+        sentence=reason["sentence"],
+        display=f"{reason['display']} {explain.unit_words(reason['unit'])}".strip(),
+        dated=day(reason["time"]),
+        age=age_of_value(reason["time"], on),
+        usual=reason["usual_display"] or None,
+        bar=None if reason["display"] in ("yes", "no") else range_bar(reason["value"], reason["usual"]),
+    )

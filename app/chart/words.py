@@ -1,0 +1,80 @@
+"""Words of the chart page that depend on what was found. Every code that the page can meet has its sentence here."""
+
+from datetime import date
+from typing import Any
+
+GROUP_HIDDEN = {
+    "no_release": "No release yet: no risk groups have been published for this EHR. "
+    "What was found in the chart is shown below.",
+    "definitions_differ": "The published risk groups were made with other definitions than this app uses, so placing "
+    "this patient in one could mislead. It returns with the next release.",
+    "deceased": "The chart says that this patient has died. Risk groups look at what comes later, so none is shown.",
+    "no_patient_data": "The chart holds too little to place this patient in a group.",
+}
+UNREAD = {
+    "not_granted": "the EHR did not grant it",
+    "narrowed": "the EHR granted only a part of it",
+    "forbidden": "the EHR did not allow it",
+    "not_offered": "the EHR does not offer it",
+    "no_answer": "the EHR did not answer",
+    "too_slow": "the EHR took too long",
+    "too_many_pages": "there was more than can be read at once",
+    "other_patient": "the EHR answered with another patient’s data, which was not used",
+    "malformed": "the answer could not be understood",
+    "refused": "the answer led elsewhere or was too large",
+    "failed": "the EHR reported an error",
+}
+TYPES = {
+    "Condition": "Conditions", "Observation": "Measurements and laboratory results", "Encounter": "Visits and stays",
+    "MedicationRequest": "Medicines", "Procedure": "Procedures", "Immunization": "Immunisations",
+    "AllergyIntolerance": "Allergies",
+}  # fmt: skip
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def day(text: str | None) -> str | None:
+    """`2026-03-09` (or a longer FHIR date) as 09-Mar-2026; `2026-03` and `2026` keep their precision."""
+    parts = (text or "")[:10].split("-")
+    if not parts[0].isdecimal():
+        return None
+    if len(parts) > 1 and parts[1].isdecimal() and 1 <= int(parts[1]) <= 12:
+        parts[1] = MONTHS[int(parts[1]) - 1]
+    return "-".join(reversed(parts))
+
+
+def age_of_value(time: str | None, on: date) -> str | None:
+    """How old a value was on the as-of date, in the words a clinician would use; None without a full date."""
+    try:
+        days = (on - date.fromisoformat((time or "")[:10])).days
+    except ValueError:
+        return None
+    if days < 0:
+        return None
+    if days < 14:
+        return "today" if days == 0 else "1 day before" if days == 1 else f"{days} days before"
+    if days < 61:
+        return f"{days // 7} weeks before"
+    return f"{round(days / 30.44)} months before" if days < 730 else f"{days // 365} years before"
+
+
+def percent(fraction: float) -> str:
+    """0.314 as `31`; below 1 % and above 99 % with one decimal, so that neither 0 nor 100 is claimed by rounding."""
+    value = fraction * 100
+    return f"{value:.1f}" if 0 < value < 1 or 99 < value < 100 else f"{value:.0f}"
+
+
+def firmness(group: dict[str, Any]) -> str:
+    """How firmly the patient belongs: 1 - nearest/second distance, 0 on the border between both, 1 at the centre.
+
+    In many dimensions most people lie well below 0.5; the bounds 0.3 and 0.1 are wordings, not test results.
+    """
+    second, value = group.get("second"), group.get("firmness")
+    if group.get("rule"):
+        return "This group is decided by a rule, not by similarity."
+    if not second or value is None:
+        return "There is no second group to compare with."
+    if value >= 0.3:
+        return f"Belongs here clearly. The next closest group, “{second}”, is far from this patient."
+    if value >= 0.1:
+        return f"Belongs here fairly firmly. The next closest group is “{second}”."
+    return f"Only just belongs here: “{second}” is almost as close, so read both."

@@ -1,0 +1,86 @@
+"""Pages that belong to no patient: start, errors, health, metrics. Errors speak our own words alone."""
+
+import logging
+import traceback
+
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from app import metrics
+from app.config import Config
+from app.problems import Problem
+from app.serving import Serving
+
+LOG = logging.getLogger(__name__)
+_BY_STATUS = {404: "not_found", 405: "method"}
+
+
+def install(app: Flask, config: Config) -> None:
+    """Add the pages and the error handlers to an app."""
+    app.add_url_rule("/", "start", start)
+    app.add_url_rule("/closed", "closed", closed)
+    app.add_url_rule("/healthz", "healthz", healthz)
+    app.add_url_rule("/readyz", "readyz", readyz)
+    app.add_url_rule("/metrics", "metrics", show_metrics)
+    app.register_error_handler(Problem, show_problem)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Exception, _fault)
+
+
+def start() -> str:
+    """What this is, for someone who opened its address by hand."""
+    return render_template("start.html")
+
+
+def closed() -> str:
+    """Where "Close this view" leads; shown in the EHR's frame, and holds nothing of any patient."""
+    config: Config = current_app.extensions["config"]
+    g.frame_ancestors = config.frame_ancestors
+    return render_template("closed.html")
+
+
+def show_problem(problem: Problem) -> tuple[str, int]:
+    """One plain page; the log gets the code and its fixed cause."""
+    LOG.warning("problem %s cause=%s route=%s", problem.code, problem.cause or "-", request.endpoint)
+    metrics.count("problems", problem.code)
+    # The page holds nothing but our own words and no control, so any registered EHR may show it in its frame:
+    # a clinician must not meet an empty frame when we do not know (any more) which EHR it was.
+    if request.endpoint in ("smart.launch", "smart.callback") or request.blueprint == "chart":
+        config: Config = current_app.extensions["config"]
+        g.frame_ancestors = g.get("frame_ancestors") or config.frame_ancestors
+    return render_template("error.html", words=problem.words, code=problem.code), problem.words.status
+
+
+def _http_problem(error: HTTPException) -> tuple[str, int]:
+    if error.code is not None and error.code >= 500:
+        return _fault(error)
+    code = _BY_STATUS.get(error.code or 400, "bad_request")
+    return show_problem(Problem(code, f"http_{error.code}"))
+
+
+def _fault(error: Exception) -> tuple[str, int]:
+    """A fault of ours: the log gets the kind and the places of it, never its message, which may quote a patient."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    LOG.error("fault %s at %s", type(error).__name__, " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames)))
+    return show_problem(Problem("internal", type(error).__name__))
+
+
+def healthz() -> Response:
+    """This process answers."""
+    return jsonify(status="ok")
+
+
+def readyz() -> tuple[Response, int]:
+    """Ready to show risk groups: the registry was checked at start, and the serving tables can be read."""
+    serving: Serving = current_app.extensions["serving"]
+    config: Config = current_app.extensions["config"]
+    readable = serving.is_readable()
+    state = {"registry": "ok", "ehrs": len(config.ehrs), "serving_database": "ok" if readable else "unreadable"}
+    return jsonify(state), 200 if readable else 503
+
+
+def show_metrics() -> Response:
+    """Counters in Prometheus' text format."""
+    return Response(metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+

@@ -1,0 +1,68 @@
+"""Headers of every reply, and the guard of every request that changes something."""
+
+import hashlib
+import hmac
+
+from flask import Flask, Response, current_app, g, request
+
+from app.config import Config
+from app.problems import Problem
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors {ancestors}"
+)
+_OFF = ("camera", "geolocation", "microphone", "payment", "usb", "display-capture", "browsing-topics")
+_HEADERS = {
+    "Referrer-Policy": "no-referrer",  # ids in paths and codes in callbacks stay here
+    "X-Content-Type-Options": "nosniff",
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _OFF),
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def protect(app: Flask, config: Config) -> None:
+    """Put headers and guard on an app. A view names who may frame its page in `g.frame_ancestors`; else nobody may."""
+
+    @app.before_request
+    def guard() -> None:
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            check_same_origin(config)
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        ancestors = " ".join(g.get("frame_ancestors", ())) or "'none'"
+        response.headers["Content-Security-Policy"] = _POLICY.format(ancestors=ancestors)
+        response.headers.update(_HEADERS)
+        if "Cache-Control" not in response.headers or request.endpoint == "static":
+            response.headers["Cache-Control"] = "max-age=3600" if request.endpoint == "static" else "no-store"
+        if ancestors == "'none'":
+            response.headers["X-Frame-Options"] = "DENY"
+        if request.is_secure or f"https://{request.host}" in config.own_origins:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        return response
+
+
+def check_same_origin(config: Config) -> None:
+    """SameSite=None takes the browser's own guard away, so both headers that a page cannot forge are looked at.
+
+    Under `Referrer-Policy: no-referrer` browsers send `Origin: null` with our own forms; Sec-Fetch-Site decides then.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None and site != "same-origin":
+        raise Problem("cross_site", "sec_fetch_site")
+    known = {*config.own_origins, request.host_url.rstrip("/")}
+    if origin not in known and not (origin in (None, "null") and site == "same-origin"):
+        raise Problem("cross_site", "origin")
+
+
+def form_token(sid: str) -> str:
+    """The token of a launch's forms: nobody who lacks the launch's id and our key can make it."""
+    key: bytes = current_app.extensions["secret_key"]
+    return hmac.new(key, f"form:{sid}".encode(), hashlib.sha256).hexdigest()
+
+
+def check_form_token(sid: str) -> None:
+    """Raises Problem unless the request's form carries this launch's token."""
+    if not hmac.compare_digest(request.form.get("form_token", "").encode(), form_token(sid).encode()):
+        raise Problem("cross_site", "form_token")

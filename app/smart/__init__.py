@@ -1,0 +1,28 @@
+"""SMART App Launch 2.2: the only room that sees tokens. Others get a `Launch` and a `Bearer` that signs requests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from app.registry import Ehr
+from app.smart.bearer import Bearer
+from app.smart.discovery import Discovery
+from app.smart.tokens import Launch, Store
+
+__all__ = ["Bearer", "Discovery", "Launch", "Smart", "Store"]
+
+
+@dataclass(frozen=True)
+class Smart:
+    """What the SMART routes and the chart need, made once per process."""
+
+    engine: Engine
+    store: Store
+    ehrs: Mapping[str, Ehr]
+    by_issuer: Mapping[str, Ehr]
+    discovery: Discovery = field(default_factory=Discovery)
+
+    def bearer(self, launch: Launch) -> Bearer:
+        """The token of a launch, ready to sign requests to its own EHR."""
+        return Bearer(launch, self.ehrs[launch.ehr], self.store, self.discovery)
