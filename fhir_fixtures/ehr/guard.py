@@ -70,9 +70,8 @@ def token_condition(column: str, wanted: str) -> Condition:
     """A FHIR token (`code`, `system|code`, `|code`, `system|`) against a column written by `index.tokens`."""
     system, bar, code = wanted.rpartition("|")
     if not bar:
-        part = f"|{code}\n"
-    else:
-        part = f"\n{system}|{code}\n" if code else f"\n{system}|"
+        return Condition(f"instr({column}, ?) > 0", (f"|{code}\n",))
+    part = f"\n{system}|{code}\n" if code else f"\n{system}|"
     return Condition(f"instr({column}, ?) > 0", (part,))
 
 

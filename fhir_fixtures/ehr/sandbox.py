@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -39,6 +40,11 @@ class Sandbox:
     token_seconds: int = 3600
     vault: Vault = field(default_factory=Vault)
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """Resource types that the store was built with."""
+        return frozenset(self.store.types())
 
     def clinicians(self) -> list[Clinician]:
         """The first two Practitioners with a name, in the order of the store."""

@@ -48,7 +48,10 @@ def parameters(kind: str) -> dict[str, Parameter]:
 
 
 def _patient_parameters(kind: str) -> Iterable[Parameter]:
-    if kind not in WITHOUT_PATIENT and kind != "Patient":
+    if kind == "Patient":
+        for name in ("name", "family", "given"):
+            yield Parameter(name, "string", _named)
+    elif kind not in WITHOUT_PATIENT:
         for name in ("patient", "subject"):
             yield Parameter(name, "reference", _patients)
 
@@ -117,6 +120,12 @@ def _patients(value: str) -> Condition:
     """`id`, `Patient/id` or an absolute reference; a reference to another type matches nothing."""
     ids = [reference_id({"reference": one}, "Patient") if "/" in one else one for one in _split(value)]
     return in_list("patient", [one for one in ids if one])
+
+
+def _named(value: str) -> Condition:
+    """Part of the name as the patient list shows it, whatever the case."""
+    sql = "id IN (SELECT id FROM person WHERE instr(lower(name), ?) > 0)"
+    return any_of(Condition(sql, (one.lower(),)) for one in _split(value))
 
 
 def _date(low: str, high: str, value: str) -> Condition:

@@ -7,6 +7,7 @@ Bulk export reads `types`, `counts`, `chunks`, `oddities` and `has_group`; FHIR 
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +88,10 @@ def in_list(column: str, values: Iterable[str]) -> Condition:
     return Condition(f"{column} IN (SELECT value FROM json_each(?))", (orjson.dumps(sorted(values)).decode(),))  # noqa: S608
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that can be held weakly."""
+
+
 class Store:
     """One built store, open for reading and for the few resources that clients create.
 
@@ -98,7 +103,7 @@ class Store:
         if not self.path.is_file():
             raise FileNotFoundError(f"no store at {self.path}; build one with Store.build")
         self._local = threading.local()
-        self._open: list[sqlite3.Connection] = []
+        self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()  # a thread's ends with the thread
         self._lock = threading.Lock()
 
     @staticmethod
@@ -111,15 +116,17 @@ class Store:
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, opened at its first use."""
-        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        found: _Connection | None = getattr(self._local, "connection", None)
         if found is None:
-            found = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
+            found = sqlite3.connect(
+                self.path, isolation_level=None, timeout=30, check_same_thread=False, factory=_Connection
+            )
             found.execute("PRAGMA journal_mode = WAL")
             found.execute("PRAGMA synchronous = NORMAL")
             found.execute("PRAGMA cache_size = -8000")
             self._local.connection = found
             with self._lock:
-                self._open.append(found)
+                self._open.add(found)
         return found
 
     def close(self) -> None:

@@ -1,0 +1,103 @@
+"""FHIR R4 over HTTP: metadata, read, search, pages, create. Rules live in guard.py, search.py, bundle.py, create.py."""
+
+from urllib.parse import parse_qsl
+
+from flask import Blueprint, Response, request
+
+from fhir_fixtures.ehr.bundle import first_page, next_page, understand
+from fhir_fixtures.ehr.capability import statement
+from fhir_fixtures.ehr.create import CREATABLE, create
+from fhir_fixtures.ehr.dates import isoformat
+from fhir_fixtures.ehr.guard import rights
+from fhir_fixtures.ehr.outcome import FHIR_JSON, FhirError, fhir_response
+from fhir_fixtures.ehr.sandbox import external_base, fhir_base, sandbox
+
+blueprint = Blueprint("fhir", __name__, url_prefix="/fhir")
+
+READABLE = ("application/*", "*/*", FHIR_JSON, "application/json", "text/json", "json")
+
+
+@blueprint.before_request
+def _speak_json() -> None:
+    """406 for a client that takes no JSON; `_format` goes before Accept (FHIR R4 3.1.0.1.11)."""
+    wanted = request.args.get("_format") or request.headers.get("Accept", "*/*")
+    asked = [part.partition(";")[0].strip().lower() for part in wanted.replace(" json", "+json").split(",")]
+    if not set(asked) & set(READABLE):
+        raise FhirError(406, "This server speaks application/fhir+json.")
+
+
+@blueprint.get("/metadata")
+def metadata() -> Response:
+    """The CapabilityStatement, open to everyone."""
+    built = isoformat(int(sandbox().store.meta().get("built", "0")))
+    return fhir_response(statement(fhir_base(request), external_base(request) + "/auth", _kinds(), built))
+
+
+@blueprint.get("")
+@blueprint.get("/")
+def page() -> Response:
+    """A further page of an earlier search."""
+    token = rights(sandbox(), request)
+    key = request.args.get("_page")
+    if not key:
+        raise FhirError(400, "A search needs a resource type.", code="not-supported")
+    return fhir_response(next_page(sandbox(), token, key, fhir_base(request)))
+
+
+@blueprint.get("/<kind>/<resource_id>")
+@blueprint.get("/<kind>/<resource_id>/_history/1")
+def read(kind: str, resource_id: str) -> Response:
+    """One resource. What the token may not see is not there: 404, as for an id that never was."""
+    _known(kind)
+    rule = rights(sandbox(), request).must(kind, "r")
+    body = sandbox().store.read(kind, resource_id, rule)
+    if body is None:
+        raise FhirError(404, f"There is no such {kind}, or this token may not see it.")
+    return fhir_response(body)
+
+
+@blueprint.get("/<kind>")
+def search_by_get(kind: str) -> Response:
+    """Search by query string."""
+    return _search(kind, parse_qsl(request.query_string.decode(errors="replace"), keep_blank_values=True))
+
+
+@blueprint.post("/<kind>/_search")
+def search_by_post(kind: str) -> Response:
+    """Search by form, together with the query string."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise FhirError(415, "The body of _search must be a form.")
+    query = parse_qsl(request.query_string.decode(errors="replace"), keep_blank_values=True)
+    return _search(kind, [*query, *request.form.items(multi=True)])
+
+
+def _search(kind: str, pairs: list[tuple[str, str]]) -> Response:
+    _known(kind)
+    token = rights(sandbox(), request)
+    token.must(kind, "s")
+    query = understand(kind, pairs)
+    if query.unknown and "handling=strict" in request.headers.get("Prefer", "").replace(" ", ""):
+        raise FhirError(400, "A search parameter is not supported for this type.", code="not-supported")
+    return fhir_response(first_page(sandbox(), token, query, fhir_base(request)))
+
+
+@blueprint.post("/<kind>")
+def create_one(kind: str) -> Response:
+    """Create a resource; 200 instead of 201 when If-None-Exist found it."""
+    _known(kind)
+    resource, new = create(sandbox(), rights(sandbox(), request), kind, request)
+    minimal = "return=minimal" in request.headers.get("Prefer", "").replace(" ", "")
+    response = fhir_response(b"" if minimal else resource, 201 if new else 200)
+    response.headers["Location"] = f"{fhir_base(request)}/{kind}/{resource['id']}/_history/1"
+    response.headers["ETag"] = 'W/"1"'
+    return response
+
+
+def _known(kind: str) -> None:
+    if kind not in _kinds():
+        raise FhirError(404, "This server has no such resource type.", code="not-supported")
+
+
+def _kinds() -> frozenset[str]:
+    """Types that can be read and searched: those of the store, and those that clients may create."""
+    return sandbox().kinds | frozenset(CREATABLE)

@@ -1,0 +1,108 @@
+"""The pages that look like an EHR: patient list, chart with the app in a frame, and launches for tests and
+newcomers.
+"""
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, abort, jsonify, render_template, request
+
+from fhir_fixtures.ehr.clients import Client
+from fhir_fixtures.ehr.sandbox import Clinician, fhir_base, sandbox
+from fhir_fixtures.ehr.vault import LAUNCH_SECONDS, Launch
+
+blueprint = Blueprint("launcher", __name__)
+
+PAGE_ROWS = 25
+DEFAULT_CLIENT = "kindred"
+
+
+@blueprint.get("/")
+def patients() -> str:
+    """The patient list: named stories first, search by name or MRN, pages."""
+    name = request.args.get("name", "").strip()[:100]
+    number = max(1, request.args.get("page", 1, int))
+    store = sandbox().store
+    return render_template(
+        "patients.html",
+        people=store.people(name, offset=(number - 1) * PAGE_ROWS, limit=PAGE_ROWS),
+        total=store.count_people(name),
+        rows=PAGE_ROWS,
+        name=name,
+        number=number,
+        clinician=_clinician(),
+        clinicians=sandbox().clinicians(),
+        today=sandbox().today,
+        apps=_apps(),
+    )
+
+
+@blueprint.get("/chart/<patient>")
+def chart(patient: str) -> str:
+    """An open chart with the app launched inside; `?launch=broken` hands the app a handle that does not exist."""
+    person = sandbox().store.person(patient) or abort(404)
+    client, clinician = _app(request.args.get("app")), _clinician()
+    broken = request.args.get("launch") == "broken"
+    handle = "no-such-launch" if broken else _new_launch(patient, clinician)
+    return render_template(
+        "chart.html",
+        person=person,
+        age=_age(person["born"], person["died"]),
+        clinician=clinician,
+        app=client,
+        broken=broken,
+        launch_url=_launch_url(client, handle),
+    )
+
+
+@blueprint.get("/standalone")
+def standalone() -> str:
+    """A page that starts the app without a patient, as a bookmark or an app gallery would."""
+    client = _app(request.args.get("app"))
+    return render_template("standalone.html", app=client, launch_url=_launch_url(client, None))
+
+
+@blueprint.post("/launches")
+def new_launch() -> Response | tuple[Response, int]:
+    """For scripts: `{"patient", "clinician"?, "client_id"?, "intent"?}` in, `{"launch", "iss", "url"}` out."""
+    asked = request.get_json(silent=True)
+    asked = asked if isinstance(asked, dict) else {}
+    patient = str(asked.get("patient", ""))
+    clinician = sandbox().clinician(asked.get("clinician")) if "clinician" in asked else _clinician()
+    client = sandbox().clients.get(str(asked.get("client_id", DEFAULT_CLIENT)))
+    if sandbox().store.person(patient) is None or clinician is None or client is None or not client.launch_uri:
+        return jsonify({"error": "unknown patient, clinician or client"}), 400
+    handle = _new_launch(patient, clinician, asked.get("intent"))
+    return jsonify({"launch": handle, "iss": fhir_base(request), "url": _launch_url(client, handle)})
+
+
+def _new_launch(patient: str, clinician: Clinician, intent: str | None = None) -> str:
+    launch = Launch(patient, clinician.id, sandbox().newest_encounter(patient), intent)
+    return sandbox().vault.launches.put(launch, LAUNCH_SECONDS)
+
+
+def _launch_url(client: Client, handle: str | None) -> str:
+    """The app's launch address; without a handle the launch is standalone."""
+    launch = {"launch": handle} if handle else {}
+    return f"{client.launch_uri}?{urlencode({'iss': fhir_base(request), **launch})}"
+
+
+def _clinician() -> Clinician:
+    """The one chosen by `?clinician=`, else the first."""
+    return sandbox().clinician(request.args.get("clinician")) or sandbox().clinicians()[0]
+
+
+def _apps() -> list[Client]:
+    return [client for client in sandbox().clients.values() if client.launch_uri]
+
+
+def _app(client_id: str | None) -> Client:
+    found = sandbox().clients.get(client_id or DEFAULT_CLIENT) or abort(404)
+    return found if found.launch_uri else abort(404)
+
+
+def _age(born: str, died: str) -> int | None:
+    """Whole years on the sandbox's today, or at death; None without a full birth date."""
+    end = died or sandbox().today.isoformat()
+    if len(born) != 10 or len(end) < 10:
+        return None
+    return int(end[:4]) - int(born[:4]) - (end[5:10] < born[5:])

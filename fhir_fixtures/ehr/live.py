@@ -1,0 +1,74 @@
+"""A sandbox in a thread of this process, for tests of every room: real HTTP on a free port of 127.0.0.1."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+from flask import Flask
+from joserfc.jwk import Key
+from waitress.server import create_server
+
+from fhir_fixtures.ehr.clients import SYMMETRIC_SECRET, Client, default_clients
+from fhir_fixtures.ehr.keys import new_key
+from fhir_fixtures.ehr.server import create_app
+from fhir_fixtures.ehr.store import Store
+
+APP_URL = "http://127.0.0.1:9500"
+
+
+@dataclass(frozen=True)
+class Live:
+    """A running sandbox: where it is, who is registered, and the private keys that its key clients sign with."""
+
+    base_url: str
+    app: Flask
+    clients: dict[str, Client]
+    keys: dict[str, tuple[Key, ...]]
+    secret: str = SYMMETRIC_SECRET
+
+    @property
+    def fhir_base(self) -> str:
+        """The FHIR base URL, which is `iss`."""
+        return f"{self.base_url}/fhir"
+
+    def with_fault(self, fault: str) -> str:
+        """The base URL under which a fault of faults.py is switched on, e.g. `token-plain-401`."""
+        return f"{self.base_url}/~{fault}"
+
+
+@lru_cache(maxsize=8)
+def test_key(name: str, algorithm: str) -> Key:
+    """One key per name and algorithm for the whole process: RSA keys cost a tenth of a second each."""
+    return new_key(algorithm)
+
+
+@contextlib.contextmanager
+def serve_in_thread(
+    store: Store,
+    *,
+    app_url: str = APP_URL,
+    clients: dict[str, Client] | None = None,
+    today: date = date(2026, 6, 30),
+    token_seconds: int = 3600,
+    threads: int = 8,
+) -> Iterator[Live]:
+    """Serve a store while the block runs. `clients`: further registrations, which may replace the default ones."""
+    both = (test_key("asymmetric", "RS384"), test_key("asymmetric", "ES384"))
+    bulk = (test_key("bulk", "ES384"),)
+    registered = default_clients(app_url, bulk_keys=bulk, asymmetric_keys=both) | (clients or {})
+    signing = test_key("signing", "RS256")
+    app = create_app(store, clients=registered, today=today, signing_key=signing, token_seconds=token_seconds)
+    server = create_server(app, host="127.0.0.1", port=0, threads=threads)
+    thread = threading.Thread(target=server.run, daemon=True, name="sandbox")
+    thread.start()
+    try:
+        keys = {"kindred-asymmetric": both, "kindred-bulk": bulk}
+        yield Live(f"http://127.0.0.1:{server.effective_port}", app, registered, keys)
+    finally:
+        server.close()
+        server.task_dispatcher.shutdown()
+        thread.join(timeout=5)
+        store.close()
