@@ -7,14 +7,13 @@ from typing import Any
 
 from .contacts import coded
 from .dates import DAY, day, local
-from .record import TERM, Record, Resource, concept
+from .record import Record, Resource, flag
 
-_PROBLEM = [concept((TERM + "condition-category", "problem-list-item", "Problem List Item"))]
-_DIAGNOSIS = [concept((TERM + "condition-category", "encounter-diagnosis", "Encounter Diagnosis"))]
-_STATUS = {code: concept((TERM + "condition-clinical", code, code.capitalize()))
-           for code in ("active", "resolved", "inactive")}
-_CONFIRMED = concept((TERM + "condition-ver-status", "confirmed", "Confirmed"))
-_ERROR = concept((TERM + "condition-ver-status", "entered-in-error", "Entered in Error"))
+_PROBLEM = [flag("condition-category", "problem-list-item")]
+_DIAGNOSIS = [flag("condition-category", "encounter-diagnosis")]
+_STATUS = {code: flag("condition-clinical", code) for code in ("active", "resolved")}
+_CONFIRMED = flag("condition-ver-status", "confirmed")
+_ERROR = flag("condition-ver-status", "entered-in-error")
 
 
 @dataclass(slots=True)
@@ -34,8 +33,7 @@ def condition(record: Record, problem: Problem, mode: str) -> Resource:
     zone, changed = record.zone, problem.recorded if problem.ended is None else max(problem.recorded, problem.ended)
     body: Resource = {
         "resourceType": "Condition", "id": record.new_id(),
-        "meta": record.meta(changed, "condition-encounter-diagnosis" if problem.diagnosis
-                            else "condition-problems-health-concerns"),
+        "meta": record.meta(changed),
         "clinicalStatus": _STATUS["active" if problem.ended is None else "resolved"],
         "verificationStatus": _CONFIRMED, "category": _DIAGNOSIS if problem.diagnosis else _PROBLEM,
         "code": coded(problem.body, mode), "subject": record.subject, "encounter": problem.encounter,

@@ -7,18 +7,16 @@ from typing import Any
 
 from . import catalogue
 from .dates import DAY, local
-from .record import CVX, ICD10, SNOMED, TERM, Record, Resource, concept
+from .record import CVX, ICD10, SNOMED, TERM, Record, Resource, concept, flag
 from .shared import LOCATIONS, ORGANIZATIONS, PRACTITIONERS
 from .visits import Visit
 
-_PRIMARY = [concept((TERM + "v3-ParticipationType", "PPRF", "primary performer"))]
 _DISPOSITIONS = {
-    "home": concept((TERM + "discharge-disposition", "home", "Home")),
-    "snf": concept((TERM + "discharge-disposition", "snf", "Skilled nursing facility")),
-    "home_health": concept((TERM + "discharge-disposition", "home", "Home"), text="Home with home health care"),
-    "died": concept((TERM + "discharge-disposition", "exp", "Expired")),
-    "admitted": concept((TERM + "discharge-disposition", "other-hcf", "Other healthcare facility"),
-                        text="Admitted as an inpatient")}
+    "home": flag("discharge-disposition", "home"),
+    "snf": flag("discharge-disposition", "snf"),
+    "home_health": {**flag("discharge-disposition", "home"), "text": "Home with home health care"},
+    "died": flag("discharge-disposition", "exp"),
+    "admitted": {**flag("discharge-disposition", "other-hcf"), "text": "Admitted as an inpatient"}}
 
 
 @lru_cache(maxsize=64)
@@ -29,7 +27,7 @@ def _fixed(kind: str) -> Resource:
     fixed: Resource = {"class": {"system": TERM + "v3-ActCode", "code": code, "display": display},
                        "type": [concept((SNOMED, *body["type"]))]}
     if "priority" in body:
-        fixed["priority"] = concept((TERM + "v3-ActPriority", *body["priority"]))
+        fixed["priority"] = flag("v3-ActPriority", body["priority"][0])
     return fixed
 
 
@@ -37,17 +35,18 @@ def encounter(record: Record, visit: Visit, reason: Resource | None, index: int)
     """The finished Encounter of a visit; ``reason`` is its reasonCode."""
     zone, kind = record.zone, catalogue.load("encounters")[visit.kind]
     body: Resource = {
-        "resourceType": "Encounter", "id": record.new_id(), "meta": record.meta(visit.end + 45, "encounter"),
+        "resourceType": "Encounter", "id": record.new_id(), "meta": record.meta(visit.end + 45),
         "status": "finished", **_fixed(visit.kind), "subject": record.subject,
-        "participant": [{"type": _PRIMARY, "individual": PRACTITIONERS[(index + visit.start) % len(PRACTITIONERS)]}],
+        "participant": [{"individual": PRACTITIONERS[(index + visit.start) % len(PRACTITIONERS)]}],
         "period": {"start": local(visit.start, zone), "end": local(visit.end, zone)}}
     if reason is not None:
         body["reasonCode"] = [reason]
     if "days" in kind or visit.disposition != "home":
         body["hospitalization"] = {"dischargeDisposition": _DISPOSITIONS[visit.disposition]}
         if "admit" in kind:
-            body["hospitalization"]["admitSource"] = concept((TERM + "admit-source", *kind["admit"]))
-    body["location"] = [{"location": LOCATIONS[index % len(LOCATIONS)]}]
+            body["hospitalization"]["admitSource"] = flag("admit-source", kind["admit"][0])
+    if "days" in kind:
+        body["location"] = [{"location": LOCATIONS[index % len(LOCATIONS)]}]
     body["serviceProvider"] = ORGANIZATIONS[index % len(ORGANIZATIONS)]
     return body
 
@@ -64,7 +63,7 @@ def coded(body: dict[str, Any], mode: str) -> Resource:
 
 def procedure(record: Record, snomed: list[str], start: int, minutes: int, encounter_ref: Resource) -> Resource:
     """A completed Procedure at minute ``start``."""
-    return {"resourceType": "Procedure", "id": record.new_id(), "meta": record.meta(start + minutes, "procedure"),
+    return {"resourceType": "Procedure", "id": record.new_id(), "meta": record.meta(start + minutes),
             "status": "completed", "code": concept((SNOMED, *snomed)), "subject": record.subject,
             "encounter": encounter_ref,
             "performedPeriod": {"start": local(start, record.zone), "end": local(start + minutes, record.zone)}}
@@ -72,7 +71,7 @@ def procedure(record: Record, snomed: list[str], start: int, minutes: int, encou
 
 def immunization(record: Record, cvx: list[str], t: int, encounter_ref: Resource) -> Resource:
     """A completed Immunization at minute t."""
-    return {"resourceType": "Immunization", "id": record.new_id(), "meta": record.meta(t, "immunization"),
+    return {"resourceType": "Immunization", "id": record.new_id(), "meta": record.meta(t),
             "status": "completed", "vaccineCode": concept((CVX, *cvx)), "patient": record.subject,
             "encounter": encounter_ref, "occurrenceDateTime": local(t, record.zone), "primarySource": True,
             "lotNumber": f"L{t // DAY % 9973:04d}"}

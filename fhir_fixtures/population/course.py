@@ -121,8 +121,10 @@ class Course:
             possible = visit.kind != "virtual" or name == "mood"  # a questionnaire needs no hands
             if acute or (possible and self._due(name, rates, t, level)):
                 self.panel_last[name] = t
+                sometimes = panel.get("sometimes", {})
                 for measure in panel["measures"]:
-                    self._take(measure, t, ref)
+                    if measure not in sometimes or self.rng.random() < sometimes[measure]:
+                        self._take(measure, t, ref)
 
     def _due(self, name: str, rates: dict[str, float], t: int, level: float) -> bool:
         rate = rates.get(name, 0.0)

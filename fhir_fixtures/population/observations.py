@@ -7,25 +7,20 @@ from typing import Any
 
 from . import catalogue
 from .dates import DAY, day, local
-from .record import LOINC, PROFILE, SNOMED, TERM, Record, Resource, concept
+from .record import LOINC, SNOMED, Record, Resource, concept, flag
 from .shared import ORGANIZATIONS
 from .values import Values
 
 UCUM = "http://unitsofmeasure.org"
-_CATEGORY = {code: [concept((TERM + "observation-category", code, display))] for code, display in
-             (("vital-signs", "Vital Signs"), ("laboratory", "Laboratory"), ("survey", "Survey"),
-              ("social-history", "Social History"))}
-_PROFILES = {"vital-signs": "vital-signs", "laboratory": "observation-lab",
-             "survey": "observation-screening-assessment"}
-_VITAL_PROFILES = {"weight": "body-weight", "height": "body-height", "bmi": "bmi", "heart_rate": "heart-rate",
-                   "spo2": "pulse-oximetry"}
+_CATEGORY = {code: [flag("observation-category", code)]
+             for code in ("vital-signs", "laboratory", "survey", "social-history")}
 _BP = concept((LOINC, "85354-9", "Blood pressure panel with all children optional"))
 _SMOKING = concept((LOINC, "72166-2", "Tobacco smoking status"))
 _SMOKING_CODES = {"current": ("449868002", "Smokes tobacco daily"),
                   "some": ("428041000124106", "Occasional tobacco smoker"),
                   "former": ("8517006", "Ex-smoker"), "never": ("266919005", "Never smoked tobacco"),
                   "unknown": ("266927001", "Tobacco smoking consumption unknown")}
-_ABSENT = concept((TERM + "data-absent-reason", "not-performed", "Not Performed"))
+_ABSENT = flag("data-absent-reason", "not-performed")
 _LOCAL = "urn:oid:2.16.840.1.113883.3.9999.2"
 
 
@@ -35,7 +30,7 @@ def _code(key: str, number: int, with_local: bool) -> Resource:
     codings = [(LOINC, loinc, display)]
     if with_local:
         codings.insert(0, (_LOCAL, f"LAB{100 + len(key) * 7 + number}", key.upper()))
-    return concept(*codings, text=display)
+    return {"coding": concept(*codings)["coding"]}
 
 
 class Observer:
@@ -56,12 +51,12 @@ class Observer:
         else:
             self._measure(name, t, encounter)
 
-    def _base(self, t: int, category: str, profile: str, code: Resource, encounter: Resource) -> Resource:
+    def _base(self, t: int, category: str, code: Resource, encounter: Resource) -> Resource:
         record, lab = self.record, category == "laboratory"
         issued = min(record.horizon, t + (60 + int(record.rng.random() * 1500) if lab else 5))
         self.issued = issued
         body: Resource = {
-            "resourceType": "Observation", "id": record.new_id(), "meta": record.meta(issued, profile),
+            "resourceType": "Observation", "id": record.new_id(), "meta": record.meta(issued),
             "status": "final", "category": _CATEGORY[category], "code": code, "subject": record.subject,
             "encounter": encounter}
         taken = local(t, record.zone)
@@ -72,7 +67,8 @@ class Observer:
         else:
             body["effectiveDateTime"] = taken
         body["issued"] = local(issued, record.zone)
-        body["performer"] = [ORGANIZATIONS[t % len(ORGANIZATIONS)]]
+        if lab:
+            body["performer"] = [ORGANIZATIONS[t % len(ORGANIZATIONS)]]
         return body
 
     def _add(self, body: Resource) -> None:
@@ -80,9 +76,8 @@ class Observer:
         if record.maybe("entered_in_error"):
             body["status"] = "entered-in-error"
         elif record.maybe("older_version"):
-            profile = body["meta"]["profile"][0].removeprefix(PROFILE)
-            record.add({**body, "status": "preliminary", "meta": record.meta(self.issued - 45, profile)})
-            body["meta"] = record.meta(self.issued, profile, version=2)
+            record.add({**body, "status": "preliminary", "meta": record.meta(self.issued - 45)})
+            body["meta"] = record.meta(self.issued, version=2)
         record.add(body)
 
     def _measure(self, name: str, t: int, encounter: Resource) -> None:
@@ -93,8 +88,7 @@ class Observer:
             point -= rows[number][2]
             number += 1
         with_local = category == "laboratory" and record.maybe("local_coding")
-        profile = _VITAL_PROFILES.get(name, _PROFILES[category])
-        body = self._base(t, category, profile, _code(name, number, with_local), encounter)
+        body = self._base(t, category, _code(name, number, with_local), encounter)
         if record.maybe("data_absent"):
             body["dataAbsentReason"] = _ABSENT
         else:
@@ -125,7 +119,7 @@ class Observer:
             for part in ("sbp", "dbp"):
                 self._measure(part, t, encounter)
             return
-        body = self._base(t, "vital-signs", "blood-pressure", _BP, encounter)
+        body = self._base(t, "vital-signs", _BP, encounter)
         body["component"] = [
             {"code": _code(part, 0, False), "valueQuantity": {"value": round(self.values.reading(part, t)),
              "unit": "mm[Hg]", "system": UCUM, "code": "mm[Hg]"}} for part in ("sbp", "dbp")]
@@ -135,6 +129,6 @@ class Observer:
         habit = "unknown" if self.record.maybe("unknown_smoking") else self.habit
         if habit == "current" and self.record.rng.random() < 0.2:
             habit = "some"
-        body = self._base(t, "social-history", "smokingstatus", _SMOKING, encounter)
+        body = self._base(t, "social-history", _SMOKING, encounter)
         body["valueCodeableConcept"] = concept((SNOMED, *_SMOKING_CODES[habit]))
         self._add(body)

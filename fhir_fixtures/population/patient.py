@@ -8,7 +8,7 @@ from . import catalogue
 from .dates import DAY, day, local
 from .draw import weighted, whole
 from .profile import Profile
-from .record import PROFILE, SNOMED, TERM, Record, Resource, concept
+from .record import PROFILE, SNOMED, TERM, Record, Resource, concept, flag
 from .shared import ORGANIZATIONS, PRACTITIONERS
 
 _OMB = "urn:oid:2.16.840.1.113883.6.238"
@@ -21,7 +21,8 @@ def patient(record: Record, profile: Profile, index: int, last: int) -> Resource
     given = people[f"given_{profile.sex}"]
     updated = (profile.death * DAY + 600) if profile.death is not None else last
     body: Resource = {
-        "resourceType": "Patient", "id": record.patient, "meta": record.meta(updated, "patient"),
+        "resourceType": "Patient", "id": record.patient,
+        "meta": {**record.meta(updated), "profile": [PROFILE + "patient"]},
         "extension": _extensions(record, profile, people),
         "identifier": [{"use": "usual", "type": concept((TERM + "v2-0203", "MR", "Medical Record Number")),
                         "system": "urn:oid:2.16.840.1.113883.3.9999.1", "value": f"MRN-{index + 1:07d}"}],
@@ -70,9 +71,9 @@ def allergies(record: Record, t: int) -> list[Resource]:
 
 def _allergy(record: Record, body: dict[str, Any], t: int) -> Resource:
     code, display = body["snomed"]
-    return {"resourceType": "AllergyIntolerance", "id": record.new_id(), "meta": record.meta(t, "allergyintolerance"),
-            "clinicalStatus": concept((TERM + "allergyintolerance-clinical", "active", "Active")),
-            "verificationStatus": concept((TERM + "allergyintolerance-verification", "confirmed", "Confirmed")),
+    return {"resourceType": "AllergyIntolerance", "id": record.new_id(), "meta": record.meta(t),
+            "clinicalStatus": flag("allergyintolerance-clinical", "active"),
+            "verificationStatus": flag("allergyintolerance-verification", "confirmed"),
             "type": "allergy", "category": [body["category"]], "criticality": "low",
             "code": concept((SNOMED, code, display)), "patient": record.subject,
             "recordedDate": local(t, record.zone)}

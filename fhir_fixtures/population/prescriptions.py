@@ -111,7 +111,7 @@ class Prescriber:
         code = concept((RXNORM, *catalogue.load("medicines")[request.key]["rxnorm"]))
         body: Resource = {
             "resourceType": "MedicationRequest", "id": record.new_id(),
-            "meta": record.meta(max(request.changed, request.t), "medicationrequest"),
+            "meta": record.meta(max(request.changed, request.t)),
             "status": request.status, "intent": "order"}
         self._medicine(body, code, request.t)
         body |= {"subject": record.subject, "encounter": request.encounter,
@@ -128,7 +128,7 @@ class Prescriber:
         record, point = self.record, self.record.rng.random()
         rates = record.rates
         if point < rates["medication_reference"]:
-            medication = {"resourceType": "Medication", "id": record.new_id(), "meta": record.meta(t, "medication"),
+            medication = {"resourceType": "Medication", "id": record.new_id(), "meta": record.meta(t),
                           "code": code, "status": "active"}
             record.add(medication)
             body["medicationReference"] = {"reference": f"Medication/{medication['id']}", "display": code["text"]}

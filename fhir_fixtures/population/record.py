@@ -21,6 +21,11 @@ PROFILE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 Resource = dict[str, Any]
 
 
+def flag(system: str, code: str) -> Resource:
+    """A CodeableConcept of a status or category: one coding without display, as most servers send it."""
+    return {"coding": [{"system": TERM + system, "code": code}]}
+
+
 def concept(*codings: tuple[str, ...], text: str | None = None) -> Resource:
     """A CodeableConcept of (system, code, display) codings; text is the first display unless given."""
     return {"coding": [{"system": s, "code": c, "display": d} for s, c, d in codings], "text": text or codings[0][2]}
@@ -46,12 +51,9 @@ class Record:
         """Whether the variant of that name happens here."""
         return self.rng.random() < self.rates[variant]
 
-    def meta(self, t: int, profile: str, version: int = 1) -> Resource:
-        """meta with versionId, lastUpdated (not after the horizon) and the US Core profile (empty: none)."""
-        meta: Resource = {"versionId": str(version), "lastUpdated": instant(min(t, self.horizon), self.zone)}
-        if profile:
-            meta["profile"] = [PROFILE + profile]
-        return meta
+    def meta(self, t: int, version: int = 1) -> Resource:
+        """meta with versionId and lastUpdated (not after the horizon); servers rarely name the profile."""
+        return {"versionId": str(version), "lastUpdated": instant(min(t, self.horizon), self.zone)}
 
     def add(self, resource: Resource) -> None:
         """Append the resource as one line; now and then the same line twice, as real exports have it."""
