@@ -92,24 +92,18 @@ def pytest_runtest_call() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
-    """One small Spark for all tests that ask; the JVM starts with the first of them."""
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The pipeline's own session on two cores; the JVM starts with the first test that asks.
+
+    It is configured as in production (UTC, ANSI, timestamps without a zone), so that tests meet the same Spark.
+    """
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    from pyspark.sql import SparkSession
+    from analytics.config import Settings
+    from analytics.spark import session
 
-    session = (
-        SparkSession.builder.master("local[2]")
-        .appName("kindred-tests")
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.memory", "1g")
-        .getOrCreate()
-    )
-    session.sparkContext.setLogLevel("ERROR")
-    yield session
-    session.stop()
+    home = tmp_path_factory.mktemp("spark-home")
+    started = session(Settings.from_environment({"KINDRED_HOME": str(home), "KINDRED_SPARK_MASTER": "local[2]"}))
+    started.conf.set("spark.sql.shuffle.partitions", "2")
+    yield started
+    started.stop()
