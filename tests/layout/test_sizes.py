@@ -12,7 +12,7 @@ ROOMS = (
     "analytics", "analytics/definitions", "analytics/export", "app", "app/smart", "fhir_fixtures", "fhir_fixtures/ehr",
     "tests", "scripts",
 )  # fmt: skip
-SOURCE = {".py", ".sql", ".toml", ".html", ".css", ".js", ".sh", ""}
+SOURCE = {".py", ".sql", ".html", ".css", ".js", ".sh", ""}  # TOML is data: a list is as long as it is
 
 
 def test_no_source_file_is_longer_than_400_lines() -> None:
