@@ -41,7 +41,8 @@ def person(index: int, seed: int, until: date) -> Person:
     profile = draw_profile(rng, index, until.toordinal())
     course = Course(rng, profile, index)
     lines = course.run()
-    return Person(course.record.patient, lines, Truth(profile.archetype["name"], profile.risk), profile.story)
+    return Person(course.record.patient, lines, Truth(profile.archetype["name"], profile.risk),
+                  profile.story["text"] if profile.story else None)
 
 
 def generate(patients: int, seed: int, until: date = date(2026, 6, 30), workers: int = 1) -> Iterator[Person]:

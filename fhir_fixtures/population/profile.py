@@ -20,7 +20,7 @@ class Profile:
 
     archetype: dict[str, Any]
     second: dict[str, Any] | None
-    story: str | None
+    story: dict[str, Any] | None
     sex: str
     age: float
     birth: int
@@ -69,13 +69,13 @@ def draw_profile(rng: Random, index: int, until: int) -> Profile:
     severity = story["severity"] if story else normal(rng)
     second = _second(rng, kind, age) if story is None else None
     profile = Profile(
-        archetype=kind, second=second, story=story["text"] if story else None,
+        archetype=kind, second=second, story=story,
         sex=story["sex"] if story else ("female" if rng.random() < kind["female"] else "male"),
         age=age, birth=until - int(age * YEAR), severity=severity, rate=_rate(kind, second, severity, age),
         visit_factor=(story["visits"] if story else 1.0) * math.exp(0.0 if story else 0.35 * normal(rng)),
         until=until, start=0, onset=0, death=None, gap=(0, 0), place=_pick(rng, catalogue.load("people")["place"]),
         smoking=_smoking(rng, kind), coding=_coding(rng))
-    _history(rng, profile, story is not None)
+    _history(rng, profile)
     _problems(rng, profile)
     return profile
 
@@ -116,9 +116,9 @@ def _coding(rng: Random) -> str:
     return "icd10" if point < rates["snomed_only"] + rates["icd10_only"] else "both"
 
 
-def _history(rng: Random, profile: Profile, story: bool) -> None:
+def _history(rng: Random, profile: Profile) -> None:
     """Start, defining illness, death and years without contact."""
-    kind, until = profile.archetype, profile.until
+    kind, until, story = profile.archetype, profile.until, profile.story is not None
     years = between(rng, 8.0, 12.0) if story else 5.0 + 10.0 * rng.random() * rng.random() + 1.0 * rng.random()
     profile.start = max(until - int(min(15.0, years) * YEAR), profile.birth + int(15 * YEAR))
     if "onset" in kind:
@@ -146,7 +146,8 @@ def _gap(rng: Random, profile: Profile, story: bool) -> None:
 def _problems(rng: Random, profile: Profile) -> None:
     """Long-standing problems with their onset; conditions that are found by a value come later, from the course."""
     chances = _prevalence(profile)
-    chosen = weighted(rng, list(_one_of(profile).items()))
+    certain = profile.story.get("problems", ()) if profile.story else ()
+    chosen = weighted(rng, [(key, share) for key, share in _one_of(profile).items() if not certain or key in certain])
     for key, body in catalogue.load("conditions").items():
         point, length = rng.random(), rng.random()
         if body.get("sex", profile.sex) != profile.sex or ("needs" in body and body["needs"] not in profile.problems
@@ -154,8 +155,9 @@ def _problems(rng: Random, profile: Profile) -> None:
             continue
         if key == chosen:
             profile.problems[key] = profile.onset
-        elif point < chances.get(key, 0.0):
-            since = int((0.5 + 9.0 * length) * YEAR)
+        elif point < chances.get(key, 0.0) or key in certain:
+            defining = key in certain or profile.archetype.get("conditions", {}).get(key, 0.0) >= 0.8
+            since = int(((3.0 if defining else 0.5) + 9.0 * length) * YEAR)
             profile.problems[key] = max(profile.until - since, profile.birth + int(14 * YEAR), profile.onset)
 
 

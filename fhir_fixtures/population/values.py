@@ -36,9 +36,12 @@ class Law:
 
 
 @lru_cache(maxsize=2048)
-def _laws(archetype: str, second: str) -> dict[str, Law]:
-    """The laws of an archetype (empty name: nobody's), shifted half way towards a second one."""
-    own = catalogue.archetype(archetype).get("measures", {}) if archetype else {}
+def _laws(archetype: str, second: str, story: str = "") -> dict[str, Law]:
+    """The laws of an archetype (empty name: nobody's), half way towards a second one; a story goes before both."""
+    own = dict(catalogue.archetype(archetype).get("measures", {})) if archetype else {}
+    for body in catalogue.stories():
+        if body["text"] == story:
+            own |= {key: own.get(key, {}) | law for key, law in body.get("measures", {}).items()}
     other = catalogue.archetype(second).get("measures", {}) if second else {}
     return {key: _law(body, own.get(key, {}), other.get(key, {}))
             for key, body in catalogue.load("measures").items() if "derived" not in body}
@@ -61,7 +64,8 @@ class Values:
     def __init__(self, rng: Random, profile: Profile) -> None:
         self.rng, self.profile = rng, profile
         name = profile.archetype["name"]
-        self.after = _laws(name, profile.second["name"] if profile.second else "")
+        self.after = _laws(name, profile.second["name"] if profile.second else "",
+                           profile.story["text"] if profile.story else "")
         self.before = _laws("", "") if "onset" in profile.archetype else self.after
         self.own = {key: normal(rng) for key in self.after}
         self.height = (176.0 if profile.sex == "male" else 162.5) + 6.8 * normal(rng)
