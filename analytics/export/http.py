@@ -26,6 +26,7 @@ TIMEOUT = (10, 120)  # seconds to connect, and between two reads
 ATTEMPTS = 6
 MAX_REDIRECTS = 5
 MAX_ANSWER = 64 * 1024 * 1024  # bytes of a manifest, a token or an error
+NOISE = random.SystemRandom()  # of its own, so that nobody's seed is disturbed
 SENDING_FAILED = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError,
                   requests.exceptions.ContentDecodingError)
 
@@ -43,13 +44,13 @@ class Pace:
 
     @classmethod
     def of(cls, url: str) -> "Pace":
-        return cls(0.1, 1.0) if urlsplit(url).hostname in LOOPBACK else cls(1.0, 60.0)
+        return cls(0.1, 0.5) if urlsplit(url).hostname in LOOPBACK else cls(1.0, 60.0)
 
     def pause(self, attempt: int, retry_after: float | None = None) -> float:
         """Seconds before attempt `attempt` + 1 (from 0): what the server asks, else doubling with some noise."""
         if retry_after is not None:
             return min(max(retry_after, self.first), self.longest)
-        return min(self.first * 2.0 ** min(attempt, 10) * random.uniform(0.8, 1.2), self.longest)  # noqa: S311
+        return min(self.first * 2.0 ** min(attempt, 10) * NOISE.uniform(0.8, 1.2), self.longest)
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
