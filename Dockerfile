@@ -25,7 +25,7 @@ FROM ${BASE}
 # The JRE's package wants a folder for manual pages that slim images lack.
 RUN mkdir -p /usr/share/man/man1 \
  && apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates procps python3 tini openjdk-17-jre-headless \
+ && apt-get install -y --no-install-recommends ca-certificates python3 tini openjdk-17-jre-headless \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* /usr/share/man /usr/share/doc \
  && useradd --uid 10001 --create-home kindred \
