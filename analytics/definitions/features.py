@@ -17,6 +17,13 @@ SQL = Path(__file__).parent / "features"
 #: Creates or replaces a view of the given name from a SELECT, on whichever engine.
 DefineView = Callable[[str, str], None]
 
+#: Why a measurement cannot be used (features/04_measured.sql).
+UNUSABLE = ("no_value", "unit_unknown", "implausible")
+
+
+#: Stages that need the resources of everyone; all later ones concern one person at a time.
+SHARED_STAGES = ("current_events", "facts")
+
 
 @cache
 def view_texts() -> dict[str, str]:
@@ -48,10 +55,17 @@ def params(as_of: date) -> pa.Table:
     return pa.table({"as_of_date": pa.array([as_of], pa.date32()), "as_of": pa.array([midnight], pa.timestamp("us"))})
 
 
-def define_views(define: DefineView) -> None:
-    """Define every staged view; ``events``, ``params`` and the reference tables must exist."""
+def define_shared(define: DefineView) -> None:
+    """Define the stages that need everyone; ``events`` and the reference tables must exist."""
+    for name in SHARED_STAGES:
+        define(name, view_texts()[name])
+
+
+def define_personal(define: DefineView) -> None:
+    """Define the stages of one person (or of several, side by side); ``facts``, ``params`` and the reference tables must exist."""
     for name, text in view_texts().items():
-        define(name, text)
+        if name not in SHARED_STAGES:
+            define(name, text)
 
 
 def wide_select() -> str:
@@ -61,7 +75,7 @@ def wide_select() -> str:
     """
     columns = ",\n    ".join(_column(feature) for feature in catalogue.features().values())
     return (
-        f"SELECT p.subject_id, MAX(p.died) AS died,\n    {columns}\n"  # noqa: S608
+        f"SELECT p.subject_id, CAST(MAX(p.died) AS INT) AS died,\n    {columns}\n"  # noqa: S608
         "FROM people p LEFT JOIN feature_values v ON p.subject_id = v.subject_id GROUP BY p.subject_id"
     )
 
@@ -71,11 +85,36 @@ def _column(feature: catalogue.Feature) -> str:
     return f"COALESCE({value}, CAST(0 AS DOUBLE)) AS {feature.name}" if feature.missing == "zero" else f"{value} AS {feature.name}"
 
 
-def define_in_duckdb(connection: duckdb.DuckDBPyConnection, events: pa.Table, as_of: date) -> None:
-    """Set up the views over one patient's events (or a small population's) in DuckDB; staged ones are materialised."""
+def batch_select() -> str:
+    """The wide row with what the batch counts: one row for each person on record, with or without a Patient resource.
+
+    died is NULL where there is no Patient resource; unusable measurements are counted by reason.
+    """
+    reasons = ", ".join(f"COUNT(CASE WHEN reason = '{reason}' THEN 1 END) AS {reason}" for reason in UNUSABLE)
+    counted = ", ".join(f"COALESCE(r.{reason}, 0) AS {reason}" for reason in UNUSABLE)
+    return (
+        f"SELECT k.subject_id, w.* EXCLUDE (subject_id), {counted} FROM (SELECT DISTINCT subject_id FROM known) k "  # noqa: S608
+        f"LEFT JOIN ({wide_select()}) w ON k.subject_id = w.subject_id "
+        f"LEFT JOIN (SELECT subject_id, {reasons} FROM measured GROUP BY subject_id) r ON k.subject_id = r.subject_id"
+    )
+
+
+def use_duckdb(connection: duckdb.DuckDBPyConnection, as_of: date) -> DefineView:
+    """Put params, reference tables and dialect into DuckDB; returns how to define a stage there (materialised)."""
     for name, table in catalogue.reference_tables().items():
         connection.register(name, table)
     connection.register("params", params(as_of))
-    connection.register("events", events)
     connection.execute(dialect_text("duckdb"))
-    define_views(lambda name, text: connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {text}") and None)
+
+    def define(name: str, text: str) -> None:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {text}")
+
+    return define
+
+
+def define_in_duckdb(connection: duckdb.DuckDBPyConnection, events: pa.Table, as_of: date) -> None:
+    """All stages over the events of one patient (or a small population) in DuckDB."""
+    define = use_duckdb(connection, as_of)
+    connection.register("events", events)
+    define_shared(define)
+    define_personal(define)

@@ -5,7 +5,7 @@ WITH typed AS (
         MAX(CASE WHEN concept = 'inpatient' THEN 1 ELSE 0 END) AS inpatient,
         MAX(CASE WHEN concept = 'emergency' THEN 1 ELSE 0 END) AS emergency,
         MAX(CASE WHEN family = 'encounter_type' THEN 1 ELSE 0 END) AS excluded
-    FROM facts
+    FROM known
     WHERE family IN ('encounter', 'encounter_type') AND time IS NOT NULL
     GROUP BY subject_id, resource, time
 )

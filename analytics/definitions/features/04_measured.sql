@@ -6,7 +6,7 @@ SELECT f.subject_id, f.concept, f.time, f.resource, f.text_value AS comparator, 
         WHEN u.factor IS NULL THEN 'unit_unknown'
         WHEN f.numeric_value * u.factor + u.shift < c.low OR f.numeric_value * u.factor + u.shift > c.high THEN 'implausible'
     END AS reason
-FROM facts f
+FROM known f
 JOIN plausible c ON f.concept = c.concept
 LEFT JOIN units u ON f.concept = u.concept AND coalesce(f.unit, '') = u.unit
     AND f.numeric_value >= u.low AND f.numeric_value <= u.high

@@ -3,4 +3,4 @@ SELECT subject_id,
     MIN(CASE WHEN concept = 'born' THEN time END) AS born,
     MAX(CASE WHEN concept = 'died' THEN 1 ELSE 0 END) AS died,
     MAX(CASE WHEN concept = 'died' THEN time END) AS died_at
-FROM facts WHERE family = 'person' GROUP BY subject_id
+FROM known WHERE family = 'person' GROUP BY subject_id

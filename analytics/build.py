@@ -1,0 +1,140 @@
+"""build: events to one row of features for each person, at the as-of date and at the index date a year before it.
+
+Spark runs the stages that need everyone (newest version of each resource, medicines, concepts) and brings each person's
+facts together; the stages of one person run in DuckDB inside the tasks, over the very texts of the live score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from analytics.definitions import catalogue, events, features
+from analytics.errors import DataError
+from analytics.lake import Lake
+from analytics.spark import spark_step
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+FACTS_PER_PARTITION = 500_000  # what one task holds in memory
+
+
+def index_date(as_of: date) -> date:
+    """The date at which groups are found: their outcomes are what happened from then to as_of."""
+    return as_of - timedelta(days=catalogue.group_rules()["outcome"]["days"])
+
+
+def newest_care(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> date:
+    """The as-of date of an export: the day of its newest encounter that lies not after the export itself.
+
+    Raises DataError when there is none.
+    """
+    manifest = lake.read_json(f"{lake.export(ehr, export_id)}/manifest.json")
+    exported = datetime.fromisoformat(manifest["transactionTime"]).replace(tzinfo=None)
+    with spark_step(spark, "Looking for the newest encounter", "read the events"):
+        found = _events(spark, lake, ehr, export_id).where(f"startswith(resource, 'Encounter/') AND time <= TIMESTAMP '{exported}'")
+        newest = found.selectExpr("max(time) AS newest").first()
+    if newest is None or newest.newest is None:
+        raise DataError(
+            "The export has no encounter with a readable date, so there is no as-of date.",
+            "Give one with --as-of, or export Encounter as well.",
+        )
+    return newest.newest.date()  # type: ignore[no-any-return]
+
+
+def build(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date) -> dict[str, Any]:
+    """Make the feature tables of both dates. Returns the counts at as_of; does nothing where they exist already.
+
+    Raises DataError when nobody is left, SparkError when the work cannot be done.
+    """
+    dates = {as_of: lake.features(ehr, export_id, as_of), index_date(as_of): lake.features(ehr, export_id, index_date(as_of))}
+    if not all(lake.finished(target) for target in dates.values()):
+        for target in dates.values():
+            lake.delete(target)
+        with spark_step(spark, f"Building features as of {as_of} and a year before", "build the features"):
+            rows = _facts(spark, lake, ehr, export_id).mapInArrow(_rows_at(as_of), schema=_schema()).cache()
+            for day, target in dates.items():
+                _write(rows.where(f"as_of = DATE '{day}'"), lake, target)
+            rows.unpersist()
+    counts = lake.read_counts(dates[as_of])
+    if counts["kept"] == 0:
+        raise DataError("Nobody is left to build features for.", "Look at the reasons in `kindred status`.")
+    return counts
+
+
+def _events(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFrame:
+    return spark.read.parquet(f"{lake.url(lake.events(ehr, export_id))}/part-*.parquet")
+
+
+def _facts(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFrame:
+    """Facts of everyone, all those of one person in one partition."""
+    found = _events(spark, lake, ehr, export_id)
+    found.createOrReplaceTempView("events")
+    for name, table in catalogue.reference_tables().items():
+        spark.createDataFrame(table).createOrReplaceTempView(name)
+    features.define_shared(lambda name, text: spark.sql(text).createOrReplaceTempView(name))
+    made = lake.read_json(f"{lake.events(ehr, export_id)}/events.json")["events"]
+    cores = spark.sparkContext.defaultParallelism
+    return spark.table("facts").repartition(max(cores, made // FACTS_PER_PARTITION + 1), "subject_id")
+
+
+def _rows_at(as_of: date) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """The Spark task: batches of facts in, the rows of both dates out."""
+
+    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        held = list(batches)
+        if held:
+            yield from _rows(pa.Table.from_batches(held), as_of).to_batches()
+
+    return run
+
+
+def _rows(facts: pa.Table, as_of: date) -> pa.Table:
+    """Rows of both dates. outcome is NULL at as_of: the year after it is not over."""
+    connection = events.connect()
+    connection.register("facts", facts)
+    return pa.concat_tables([_rows_of(connection, as_of, outcomes=False), _rows_of(connection, index_date(as_of), outcomes=True)])
+
+
+def _rows_of(connection: duckdb.DuckDBPyConnection, day: date, outcomes: bool) -> pa.Table:
+    if outcomes:  # from the stays and deaths on record at as_of, which the stages still hold
+        instant = features.params(day).select(["as_of"]).rename_columns(["index_time"])
+        connection.register("index_params", instant)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE outcomes AS {features.outcome_text()}")
+    features.define_personal(features.use_duckdb(connection, day))
+    known = "LEFT JOIN outcomes o ON r.subject_id = o.subject_id" if outcomes else "CROSS JOIN (SELECT NULL AS outcome) o"
+    select = f"SELECT r.*, CAST(o.outcome AS INT) AS outcome, DATE '{day}' AS as_of FROM ({features.batch_select()}) r {known}"  # noqa: S608
+    return connection.sql(select).to_arrow_table()
+
+
+def _schema() -> str:
+    """Spark's DDL of what ``_rows`` returns."""
+    numbers = [f"{name} DOUBLE" for name in catalogue.features()]
+    counts = [f"{reason} BIGINT" for reason in features.UNUSABLE]
+    return ", ".join(["subject_id STRING", "died INT", *numbers, *counts, "outcome INT", "as_of DATE"])
+
+
+def _write(rows: DataFrame, lake: Lake, target: str) -> None:
+    """One row for each living person: subject_id, the features, and outcome (0, 1 or NULL)."""
+    alive = rows.where("died = 0").drop("died", "as_of", *features.UNUSABLE)
+    alive.coalesce(8).write.mode("overwrite").parquet(lake.url(target))
+    _write_counts(rows, lake, target)
+
+
+def _write_counts(rows: DataFrame, lake: Lake, target: str) -> None:
+    sums = [f"sum({reason}) AS {reason}" for reason in features.UNUSABLE]
+    counted = rows.selectExpr(
+        "count(*) AS read", "count_if(died = 0) AS kept", "count_if(died = 1) AS deceased",
+        "count_if(died IS NULL) AS no_patient_resource", *sums,
+    ).first()
+    if counted is None:
+        raise DataError("The features could not be counted.", "Run the step again.")
+    dropped = {reason: counted[reason] for reason in ("deceased", "no_patient_resource") if counted[reason]}
+    lake.write_json(f"{target}/measurements.json", {reason: counted[reason] or 0 for reason in features.UNUSABLE})
+    lake.write_counts(target, counted.read, counted.kept, dropped)
+    lake.finish(target)

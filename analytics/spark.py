@@ -1,0 +1,127 @@
+"""The Spark session of the pipeline: quiet, in UTC, with the running interpreter as worker."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analytics.config import Settings
+from analytics.errors import SparkError
+from analytics.progress import progress
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+OLDEST_JAVA = 17  # PySpark 4.3
+LOG4J = Path(__file__).with_name("log4j2.properties")
+
+
+def session(settings: Settings) -> SparkSession:
+    """Start (or return) the session for the configured master. Raises SparkError when Java or Spark cannot start."""
+    _check_java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    # Python's side of Spark logs the text of failed queries, values included, at any level.
+    for name in ("SQLQueryContextLogger", "py4j", "pyspark"):
+        logging.getLogger(name).disabled = True
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(settings.spark_master).appName("kindred")
+    for key, value in _configuration(settings).items():
+        builder = builder.config(key, value)
+    with _explained("start"), _quiet_start():
+        spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("OFF")
+    return spark
+
+
+def _configuration(settings: Settings) -> dict[str, str]:
+    local = settings.spark_master.startswith("local")
+    common = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.structuredLogging.enabled": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.timestampType": "TIMESTAMP_NTZ",  # the same TIMESTAMP as DuckDB's: no zone
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.shuffle.partitions": "8" if local else "200",
+        "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG4J.as_uri()} -Duser.timezone=UTC",
+        "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+    }
+    return common | ({"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.driver.memory": "2g"} if local else {})
+
+
+def _check_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    install = f"Install a Java {OLDEST_JAVA} runtime (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME."
+    if not java or not shutil.which(java):
+        raise SparkError("Spark needs Java, and there is none on the PATH.", install)
+    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    found = re.search(r'version "(\d+)', answer.stderr + answer.stdout)
+    if not found or int(found[1]) < OLDEST_JAVA:
+        version = found[1] if found else "of an unknown version"
+        raise SparkError(f"Spark needs Java {OLDEST_JAVA} or newer; {java} is Java {version}.", install)
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """The launcher script writes banners to stderr before any log setting counts; keep them out of the way."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+@contextmanager
+def _explained(doing: str) -> Iterator[None]:
+    """Turn any failure of Spark into one sentence with its class, never with its text: that may quote data."""
+    try:
+        yield
+    except Exception as error:
+        module = type(error).__module__
+        if not module.startswith(("pyspark", "py4j")):
+            raise
+        condition = getattr(error, "getCondition", lambda: None)() or type(error).__name__
+        raise SparkError(
+            f"Spark could not {doing} ({condition}).", "Run the same command again; if it stays, look at memory and disk room."
+        ) from None
+
+
+@contextmanager
+def spark_step(spark: SparkSession, title: str, doing: str) -> Iterator[None]:
+    """Show the tasks of the jobs that run in the block as progress, and explain a failure in one sentence."""
+    tracker = spark.sparkContext.statusTracker()
+    stop = threading.Event()
+
+    def watch() -> None:
+        finished: dict[int, tuple[int, int]] = {}
+        while not stop.wait(0.5):
+            for stage in tracker.getActiveStageIds():
+                if info := tracker.getStageInfo(stage):
+                    finished[stage] = (info.numCompletedTasks, info.numTasks)
+            step.update(done=sum(done for done, _ in finished.values()))
+
+    with progress(title, unit="tasks") as step, _explained(doing):
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watcher.join()
