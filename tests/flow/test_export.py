@@ -239,7 +239,7 @@ def test_killed_in_mid_download_the_same_command_again_fetches_only_what_is_miss
 def receipts(lake: Lake) -> set[int]:
     """Numbers of the server files that are finished in the staging folder."""
     root = Path(lake.local("sandbox/exports") or "")
-    return {int(path.name.partition(".")[0]) for path in root.glob(".*.partial/parts/*.c*")}
+    return {int(path.name.partition(".")[0]) for path in root.glob(".*.partial/parts/[0-9]*.c*")}
 
 
 def wait_until(happened: Callable[[], bool], seconds: float = 20) -> None:

@@ -91,7 +91,8 @@ class Live:
 
     def close(self) -> None:
         self._server.task_dispatcher.shutdown()
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))  # its loop ends when nothing is left
+        # The server's loop ends when nothing is left in its map; that must happen in its own thread.
+        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join(5)
         self.store.close()
 
