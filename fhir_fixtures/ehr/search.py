@@ -159,7 +159,7 @@ class Order:
     pair.
     """
 
-    expression: str = "0"
+    expression: str = "row"
     descending: bool = False
 
     def after(self, key: int, row: int) -> Condition:

@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from fhir_fixtures.ehr import authorize, bulk, discovery, fhir, launcher, login, tokens
 from fhir_fixtures.ehr.clients import Client
+from fhir_fixtures.ehr.faults import Faults
 from fhir_fixtures.ehr.keys import new_key
 from fhir_fixtures.ehr.outcome import CODES, FhirError, fhir_response, operation_outcome
 from fhir_fixtures.ehr.sandbox import Sandbox, sandbox
@@ -35,6 +36,7 @@ def create_app(
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _failure)
     app.after_request(_headers)
+    app.wsgi_app = Faults(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 
