@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
 
 from . import catalogue
 from .conditions import Problem, condition
-from .contacts import coded, encounter, immunization, procedure
-from .dates import DAY, YEAR, month, year
+from .contacts import coded, encounter, procedure
+from .dates import DAY, YEAR
 from .observations import Observer
 from .patient import allergies, patient
 from .prescriptions import Prescriber, beyond
 from .profile import Profile
 from .record import Record, Resource
+from .services import Services
 from .values import Values
 from .visits import Visit, plan
 
@@ -34,10 +34,7 @@ class Course:
         self.superseded: set[str] = set()
         self.seen: dict[str, float] = {}
         self.panel_last: dict[str, int] = {}
-        self.done: dict[str, int] = {}
-        services = catalogue.load("services")
-        self.takes_up = {key: rng.random() < body["p"] for part in ("procedure", "vaccine")
-                         for key, body in services[part].items()}
+        self.services = Services(self.record, profile)
 
     def run(self) -> list[tuple[str, bytes]]:
         """All lines: the Patient first, then contacts in order of time, then problems and medicines."""
@@ -69,7 +66,7 @@ class Course:
             self._find(t, ref)
             self.prescriber.look_after(t, ref, self.known, self.seen)
             if visit.kind != "virtual":
-                self._services(t, ordinal, ref)
+                self.services.look_after(t, ref, self.known)
 
     def _reason(self, visit: Visit) -> Resource | None:
         mode = self.profile.coding
@@ -154,35 +151,6 @@ class Course:
             if found and key not in self.known and beyond(found, self.seen) and self.rng.random() < found["p"]:
                 self._record(key, t // DAY, t, ref)
 
-    def _services(self, t: int, ordinal: int, ref: Resource) -> None:
-        """Screening, procedures and vaccines that are due."""
-        services = catalogue.load("services")
-        for key, body in services["procedure"].items():
-            if self._serves(key, body, ordinal):
-                self.record.add(procedure(self.record, body["snomed"], t, 30, ref))
-        for key, body in services["vaccine"].items():
-            if self._serves(key, body, ordinal):
-                self.record.add(immunization(self.record, body["cvx"], t, ref))
-
-    def _serves(self, key: str, body: dict[str, Any], ordinal: int) -> bool:
-        if not self.takes_up[key] or body.get("sex", self.profile.sex) != self.profile.sex:
-            return False
-        age = (ordinal - self.profile.birth) / YEAR
-        if not body["age"][0] <= age <= body["age"][1] or year(ordinal) < body.get("since", 0):
-            return False
-        if "needs" in body and not any(name in self.known for name in body["needs"]):
-            return False
-        if "months" in body and month(ordinal) not in body["months"]:
-            return False
-        last = self.done.get(key)
-        if last is None and body["every"] >= 4 and self.rng.random() < 0.6:
-            self.done[key] = ordinal - int(self.rng.random() * body["every"] * YEAR)  # done before this history began
-            return False
-        if last is not None and ordinal - last < body["every"] * YEAR - 60:
-            return False
-        self.done[key] = ordinal
-        return self.rng.random() < 0.85
-
     def _programme(self, visit: Visit, ordinal: int, ref: Resource) -> None:
         programmes = catalogue.load("programmes")
         if visit.step in ("cycle", "surgery"):
@@ -190,7 +158,7 @@ class Course:
         else:
             self._pregnancy_step(visit, ordinal, programmes["pregnancy"], ref)
 
-    def _cancer_step(self, visit: Visit, body: dict[str, Any], ref: Resource) -> None:
+    def _cancer_step(self, visit: Visit, body: Resource, ref: Resource) -> None:
         if visit.step == "surgery":
             self.record.add(procedure(self.record, body["surgery_procedure"], visit.start + 60, 180, ref))
             return
@@ -201,7 +169,7 @@ class Course:
         if self.rng.random() < 0.25:
             self.prescriber.course("ondansetron", 10, visit.start + 16, ref)
 
-    def _pregnancy_step(self, visit: Visit, ordinal: int, body: dict[str, Any], ref: Resource) -> None:
+    def _pregnancy_step(self, visit: Visit, ordinal: int, body: Resource, ref: Resource) -> None:
         t = visit.start + 12
         if visit.step == "prenatal" and "pregnancy" not in self.known:
             self.known["pregnancy"] = Problem(body["condition"], ordinal - 60, t, ref)
