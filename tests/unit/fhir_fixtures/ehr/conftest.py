@@ -83,7 +83,7 @@ def everything() -> Iterator[Line]:
     yield "Observation", {"id": "nobodys", "status": "final", "code": concept(LOINC, "4548-4")}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A running sandbox with the patients anna and bert."""
     folder: Path = tmp_path_factory.mktemp("sandbox")
