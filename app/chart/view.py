@@ -7,12 +7,15 @@ from typing import Any
 from analytics.definitions import catalogue, explain
 from app.chart.banner import Banner, banner_of
 from app.chart.cells import may_show
-from app.chart.words import GROUP_HIDDEN, TYPES, UNREAD, age_of_value, day, firmness, percent
+from app.chart.words import GROUP_HIDDEN, INCOMPLETE, TYPES, UNREAD, age_of_value, day, firmness, percent
 from app.charts import RangeBar, range_bar
 from app.fhir import Chart
 from app.serving import Membership, Release
 
 REASONS = 3
+# Features from these count a thing that is not there as nought: unread, a sick patient would look like a well one.
+ABSENCE_COUNTS = {"Condition", "Encounter", "MedicationRequest"}
+MATTERS = {*ABSENCE_COUNTS, "Observation"}  # the other types are read for what comes after the group
 PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 
 
@@ -46,6 +49,7 @@ class View:
     found: list[tuple[str, str]]
     missing: list[str]
     unread: list[tuple[str, str]]
+    rests_on_part: str | None
     as_of: str
     release: str | None
     synthetic: bool
@@ -56,7 +60,8 @@ def view_of(
     *, show_banner: bool, synthetic: bool,
 ) -> View:  # fmt: skip
     """The page for one score. `membership` is where the last population run had the patient, if it had."""
-    group = score["group"]
+    incomplete = sorted({one.resource_type for one in chart.unread if one.why != "narrowed"} & ABSENCE_COUNTS)
+    group = None if incomplete else score["group"]
     return View(
         patient=score["patient"],
         banner=banner_of(chart.patient, on),
@@ -64,16 +69,30 @@ def view_of(
         group=group,
         outcome=outcome_sentence(group) if group else None,
         firmness=firmness(group) if group else None,
-        hidden=None if group else GROUP_HIDDEN.get(score["group_hidden"], GROUP_HIDDEN["no_release"]),
+        hidden=None if group else _why_hidden(score, incomplete),
         earlier=_earlier(group, release, membership),
-        reasons=[_reason(one, on) for one in score["reasons"][:REASONS]],
+        reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
         missing=[one["sentence"] for one in score["missing"]],
         unread=[(TYPES[one.resource_type], UNREAD[one.why]) for one in chart.unread],
+        rests_on_part=_joined([one.resource_type for one in chart.unread if one.resource_type in MATTERS]),
         as_of=day(on.isoformat()) or "",
         release=score["release"],
         synthetic=synthetic,
     )
+
+
+def _why_hidden(score: dict[str, Any], incomplete: list[str]) -> str:
+    """The first reason that holds for showing no group."""
+    why = score["group_hidden"]
+    if why is None:
+        return INCOMPLETE.format(_joined(incomplete))
+    return GROUP_HIDDEN.get(why, GROUP_HIDDEN["no_release"])
+
+
+def _joined(types: list[str]) -> str | None:
+    """`conditions, visits and stays`; None for no type."""
+    return ", ".join(TYPES[name].lower() for name in types) or None
 
 
 def outcome_sentence(group: dict[str, Any]) -> str:

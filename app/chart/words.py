@@ -11,6 +11,10 @@ GROUP_HIDDEN = {
     "deceased": "The chart says that this patient has died. Risk groups look at what comes later, so none is shown.",
     "no_patient_data": "The chart holds too little to place this patient in a group.",
 }
+INCOMPLETE = (
+    "The chart could not be read completely ({}). What is not read would count as not there, so placing this patient "
+    "in a group could mislead."
+)
 UNREAD = {
     "not_granted": "the EHR did not grant it",
     "narrowed": "the EHR granted only a part of it",

@@ -1,6 +1,7 @@
 """OpenID Connect: who is signed in. SMART 2.2 "Scopes for requesting identity data" (201, 202, 218)."""
 
 import hmac
+import json
 import re
 import time
 from typing import Any
@@ -45,8 +46,6 @@ def _keys(ehr: Ehr, metadata: Metadata) -> list[Any]:
 
 def _signed_claims(token: str, keys: list[Any]) -> dict[str, Any]:
     """Claims of a token that one of the EHR's keys signed. A token without kid is tried on each key."""
-    import json
-
     try:
         kid = jws.extract_compact(token.encode()).headers().get("kid")
     except (JoseError, ValueError) as error:

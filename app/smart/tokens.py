@@ -54,6 +54,7 @@ class Context:
 
     @property
     def granted(self) -> Granted:
+        """The granted scopes as questions that can be asked of them."""
         return Granted(self.scopes)
 
 

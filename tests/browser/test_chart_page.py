@@ -1,0 +1,118 @@
+"""What a clinician meets in a real browser: launcher, chart with the app in its frame, errors; narrow and wide."""
+
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Frame, Page
+
+from tests.browser.conftest import findings, keep, policy_violations
+from tests.flow.people import ANA, BEN, EVA
+from tests.flow.world import World
+
+WIDTHS = pytest.mark.parametrize("width", [500, 1280])
+
+
+def app_frame(page: Page, world: World) -> Frame:
+    """The app's frame inside the EHR's chart, once its page stands."""
+    page.frame_locator("iframe").locator("h1").wait_for()
+    (frame,) = [frame for frame in page.frames if frame.url.startswith(world.app_url)]
+    return frame
+
+
+def standalone(page: Page, world: World, patient: str) -> None:
+    """Sign in, choose the patient and allow, in a window of the app's own."""
+    page.goto(f"{world.app_url}/launch?{urlencode({'iss': world.ehr.fhir_base})}")
+    page.get_by_role("button").last.click()
+    page.locator(f"[value='{patient}']").first.click()
+    if page.url.endswith("patient"):
+        page.get_by_role("button").last.click()
+    page.get_by_role("button", name="Allow").click()
+    page.wait_for_url("**/s/**")
+
+
+@WIDTHS
+def test_from_the_patient_list_through_the_frame_to_the_risk_group(page: Page, world: World, width: int) -> None:
+    page.goto(world.ehr.base_url)
+    assert findings(page.main_frame) == []
+    page.get_by_role("link", name="Ångström-Núñez").click()
+    frame = app_frame(page, world)
+    assert frame.locator("h1").inner_text() == "Diabetes with high HbA1c"
+    assert frame.locator(".reasons li").count() == 3
+    keep(page, f"chart-{width}")
+    assert findings(page.main_frame) == []
+    assert findings(frame) == []
+    assert policy_violations(page) == []
+
+
+@WIDTHS
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_window_of_its_own_shows_banner_and_group_above_the_fold(
+    page: Page, world: World, width: int, scheme: str
+) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    standalone(page, world, ANA)
+    assert page.locator(".family").inner_text().lower() == "ångström-núñez"
+    third = page.locator(".reasons li").nth(2).bounding_box()
+    assert third and third["y"] + third["height"] <= 900, "the three reasons stand above the fold"
+    keep(page, f"window-{width}-{scheme}")
+    page.get_by_text("The same as a table").click()
+    assert findings(page.main_frame) == []
+    assert policy_violations(page) == []
+
+
+@pytest.mark.parametrize("width", [320, 500, 1280])
+@pytest.mark.parametrize("patient", [ANA, BEN, EVA])
+def test_nothing_is_cut_off_sideways(page: Page, world: World, width: int, patient: str) -> None:
+    page.goto(world.launch_url(patient))
+    page.locator("h1").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    keep(page, f"{patient}-{width}")
+    assert findings(page.main_frame) == []
+
+
+@WIDTHS
+@pytest.mark.parametrize(("path", "name"), [("/", "start"), ("/launch?iss=https://elsewhere.example", "error")])
+def test_start_and_error_pages_are_plain_and_clean(page: Page, world: World, width: int, path: str, name: str) -> None:
+    page.goto(world.app_url + path)
+    keep(page, f"{name}-{width}")
+    assert findings(page.main_frame) == []
+    assert policy_violations(page) == []
+
+
+def test_an_error_inside_the_frame_is_seen_there(page: Page, world: World) -> None:
+    page.goto(f"{world.ehr.base_url}/chart/{ANA}?launch=broken")
+    assert app_frame(page, world).locator("code").inner_text() == "ehr_refused"
+    assert policy_violations(page) == []
+
+
+def test_the_page_works_by_keyboard_and_shows_where_the_focus_is(page: Page, world: World) -> None:
+    page.goto(world.launch_url(ANA))
+    page.locator("h1").wait_for()
+    seen = []
+    for _ in range(2):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("[document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"))
+    assert seen == [["SUMMARY", "solid"], ["BUTTON", "solid"]]
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/closed")
+    assert page.locator("h1").inner_text() == "This view is closed"
+
+
+def test_two_charts_in_one_browser_keep_their_patients(page: Page, world: World) -> None:
+    page.goto(f"{world.ehr.base_url}/chart/{ANA}")
+    first = app_frame(page, world)
+    other = page.context.new_page()
+    other.goto(f"{world.ehr.base_url}/chart/{BEN}")
+    second = app_frame(other, world)
+    first.goto(first.url)
+    assert first.locator("main").get_attribute("data-patient") == ANA
+    assert second.locator("main").get_attribute("data-patient") == BEN
+
+
+def test_another_site_cannot_frame_the_page(page: Page, world: World) -> None:
+    page.goto(world.launch_url(ANA))
+    url = page.url
+    page.goto(world.app_url.replace("127.0.0.1", "localhost") + "/")
+    page.evaluate("url => { const f = document.createElement('iframe'); f.src = url; document.body.append(f) }", url)
+    page.wait_for_timeout(500)
+    assert all("data-patient" not in frame.content() for frame in page.frames)
