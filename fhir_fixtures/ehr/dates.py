@@ -5,6 +5,7 @@ Instants are whole milliseconds since 1970-01-01 UTC, both ends inclusive. A val
 
 import calendar
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 EARLIEST = -(1 << 62)
 LATEST = 1 << 62
@@ -29,8 +30,11 @@ def interval(value: object) -> Interval | None:
     """The range that a FHIR date, dateTime or instant covers; None when it is not one (a year 0000, free text, a
     number).
     """
-    if not isinstance(value, str) or len(value) < 4:
-        return None
+    return _interval(value) if isinstance(value, str) and len(value) >= 4 else None
+
+
+@lru_cache(maxsize=2048)  # the resources of one visit share their times
+def _interval(value: str) -> Interval | None:
     try:
         if len(value) > 10:
             start = millis(datetime.fromisoformat(value))

@@ -76,14 +76,14 @@ def keys(resource: dict[str, Any], kind: str, resource_id: str) -> Keys:
         patient_of(resource, kind, resource_id),
         known[0],
         status if isinstance(status, str) else None,
-        tokens(_codings(resource.get("clinicalStatus"))),
+        _coded(resource.get("clinicalStatus")),
         *(when or NEVER),
         *(recorded or NEVER),
-        tokens(_codings(resource.get(CODE_FIELDS.get(kind, "code")))),
-        tokens(_component_codings(resource)),
-        tokens(_codings(resource.get("category"))),
+        _coded(resource.get(CODE_FIELDS.get(kind, "code"))),
+        tokens(_component_codings(resource)) if "component" in resource else None,
+        _coded(resource.get("category")),
         tokens(_codings({"coding": [resource.get("class")]})) if kind == "Encounter" else None,
-        tokens(_identifiers(resource.get("identifier"))),
+        tokens(_identifiers(resource["identifier"])) if "identifier" in resource else None,
     )
     return Keys._make(columns)
 
@@ -140,6 +140,11 @@ def tokens(pairs: Iterable[tuple[str, str]]) -> str | None:
     """`\\nsystem|code\\nsystem|code\\n`, or None when there is none."""
     text = "\n".join(f"{system}|{code}" for system, code in pairs)
     return f"\n{text}\n" if text else None
+
+
+def _coded(value: object) -> str | None:
+    """`tokens` of whatever codes a field holds; most fields of most resources hold nothing."""
+    return None if value is None else tokens(_codings(value))
 
 
 def _codings(value: object) -> Iterator[tuple[str, str]]:
