@@ -28,6 +28,7 @@ class Reason:
     sentence: str
     display: str
     dated: str | None
+    date_is_said: bool  # the sentence holds the date already
     age: str | None
     usual: str | None
     bar: RangeBar | None
@@ -134,6 +135,7 @@ def _reason(reason: dict[str, Any], on: date) -> Reason:
         sentence=reason["sentence"],
         display=f"{reason['display']} {explain.unit_words(reason['unit'])}".strip(),
         dated=day(reason["time"]),
+        date_is_said=bool(reason["time"]) and reason["time"][:4] in reason["sentence"],
         age=age_of_value(reason["time"], on),
         usual=reason["usual_display"] or None,
         bar=None if reason["display"] in ("yes", "no") else range_bar(reason["value"], reason["usual"]),

@@ -55,10 +55,10 @@ def age_of_value(time: str | None, on: date) -> str | None:
     if days < 0:
         return None
     if days < 14:
-        return "today" if days == 0 else "1 day before" if days == 1 else f"{days} days before"
+        return "that day" if days == 0 else "1 day earlier" if days == 1 else f"{days} days earlier"
     if days < 61:
-        return f"{days // 7} weeks before"
-    return f"{round(days / 30.44)} months before" if days < 730 else f"{days // 365} years before"
+        return f"{days // 7} weeks earlier"
+    return f"{round(days / 30.44)} months earlier" if days < 730 else f"{days // 365} years earlier"
 
 
 def percent(fraction: float) -> str:

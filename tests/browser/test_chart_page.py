@@ -9,6 +9,7 @@ from tests.browser.conftest import findings, keep, policy_violations
 from tests.flow.people import ANA, BEN, EVA
 from tests.flow.world import World
 
+FOCUSED = "[document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"
 WIDTHS = pytest.mark.parametrize("width", [500, 1280])
 
 
@@ -22,10 +23,9 @@ def app_frame(page: Page, world: World) -> Frame:
 def standalone(page: Page, world: World, patient: str) -> None:
     """Sign in, choose the patient and allow, in a window of the app's own."""
     page.goto(f"{world.app_url}/launch?{urlencode({'iss': world.ehr.fhir_base})}")
-    page.get_by_role("button").last.click()
-    page.locator(f"[value='{patient}']").first.click()
-    if page.url.endswith("patient"):
-        page.get_by_role("button").last.click()
+    page.get_by_role("button", name="Sign in").click()
+    page.locator(f"[value='{patient}']").check()
+    page.get_by_role("button", name="Choose").click()
     page.get_by_role("button", name="Allow").click()
     page.wait_for_url("**/s/**")
 
@@ -91,7 +91,7 @@ def test_the_page_works_by_keyboard_and_shows_where_the_focus_is(page: Page, wor
     seen = []
     for _ in range(2):
         page.keyboard.press("Tab")
-        seen.append(page.evaluate("[document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"))
+        seen.append(page.evaluate(FOCUSED))
     assert seen == [["SUMMARY", "solid"], ["BUTTON", "solid"]]
     page.keyboard.press("Enter")
     page.wait_for_url("**/closed")
