@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 from datetime import date
+from types import GeneratorType
 
 import pytest
 
 from fhir_fixtures.population import Person, generate, shared_resources
+from fhir_fixtures.population.people import AHEAD
 
 FIRST_FIVE_OF_SEED_7 = "ddc7b4854b0d1af07c54dafaed653de2641aab68c93a4518776f519c63e9a532"
 
@@ -44,10 +46,15 @@ def test_nothing_is_generated_before_it_is_asked_for() -> None:
     assert [person.story for person in itertools.islice(stream, 1)] == ["Rising HbA1c, few visits"]
 
 
-def test_workers_stop_when_the_reader_stops() -> None:
-    stream = generate(10**6, seed=7, workers=2)
-    assert next(stream).id == next(generate(1, seed=7)).id
-    stream.close()  # type: ignore[attr-defined]
+def test_workers_run_only_a_little_ahead_and_stop_when_the_reader_stops() -> None:
+    """Memory stays bounded however slow the reader is."""
+    stream = generate(20_000, seed=7, workers=2)
+    assert isinstance(stream, GeneratorType)
+    try:
+        assert next(stream).id == next(generate(1, seed=7)).id
+        assert stream.gi_frame is not None and len(stream.gi_frame.f_locals["waiting"]) < 2 * AHEAD
+    finally:
+        stream.close()
 
 
 @pytest.mark.parametrize(("patients", "workers"), [(-1, 1), (5, 0)])

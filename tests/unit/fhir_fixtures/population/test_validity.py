@@ -27,6 +27,26 @@ def test_every_resource_of_30_people_is_valid_r4(people: list[Person]) -> None:
         model(kind).model_validate_json(line)
 
 
+REQUIRED_CODES = {
+    "Observation": {"final", "preliminary", "entered-in-error"}, "Encounter": {"finished"},
+    "MedicationRequest": {"active", "stopped", "completed", "entered-in-error"}, "Procedure": {"completed"},
+    "Immunization": {"completed"}, "Medication": {"active"}}
+
+
+def test_codes_with_a_required_binding_come_from_it(resources: list[dict[str, Any]]) -> None:
+    """fhir.resources does not check these."""
+    for row in resources:
+        assert row.get("status") in REQUIRED_CODES.get(row["resourceType"], {None}), row["resourceType"]
+    classes = {row["class"]["code"] for row in resources if row["resourceType"] == "Encounter"}
+    assert classes == {"AMB", "EMER", "IMP", "OBSENC", "VR", "HH", "NONAC"}
+    conditions = [row for row in resources if row["resourceType"] == "Condition"]
+    categories = {row["category"][0]["coding"][0]["code"] for row in conditions}
+    assert categories == {"problem-list-item", "encounter-diagnosis"}
+    stated = {row["clinicalStatus"]["coding"][0]["code"]: "abatementDateTime" in row for row in conditions
+              if "clinicalStatus" in row}
+    assert stated == {"active": False, "resolved": True}
+
+
 def references(value: Any) -> list[str]:
     if isinstance(value, dict):
         own = [value["reference"]] if isinstance(value.get("reference"), str) else []
