@@ -29,8 +29,8 @@ class Visit:
 
 def plan(rng: Random, profile: Profile) -> list[Visit]:
     """All contacts in order of time, within history, outside years without contact."""
-    visits = _planned(rng, profile, "visits", ("check",)) + _planned(rng, profile, "virtual", ("virtual",))
-    visits += _planned(rng, profile, "home", ("home",)) + _unplanned(rng, profile)
+    visits = _planned(rng, profile, "visits", "check") + _planned(rng, profile, "virtual", "virtual")
+    visits += _planned(rng, profile, "home", "home") + _unplanned(rng, profile)
     visits += _programme(rng, profile)
     if profile.death is not None and rng.random() < 0.5:
         visits.append(_last_stay(rng, profile))
@@ -52,13 +52,13 @@ def _apart(visits: list[Visit]) -> list[Visit]:
     return kept
 
 
-def _planned(rng: Random, profile: Profile, rate_name: str, kinds: tuple[str, ...]) -> list[Visit]:
+def _planned(rng: Random, profile: Profile, rate_name: str, usual: str) -> list[Visit]:
     """Contacts at fairly regular distances; the year's first of a well person is a general examination."""
     rate = profile.archetype.get(rate_name, 0.0) * profile.visit_factor
     visits: list[Visit] = []
     ordinal = profile.start + int(rng.random() * 200)
     while rate > 0.02 and ordinal <= profile.end:
-        kind = "wellness" if kinds[0] == "check" and rng.random() < min(0.9, 0.8 / rate) else kinds[0]
+        kind = "wellness" if usual == "check" and rng.random() < min(0.9, 0.8 / rate) else usual
         visits.append(_visit(rng, kind, working_hours(ordinal, rng.random())))
         ordinal += max(7, int(YEAR / (rate * profile.trend(ordinal)) * (0.4 + 1.2 * rng.random())))
     return visits
