@@ -32,13 +32,15 @@ def create(sandbox: Sandbox, rights: Rights, kind: str, request: Request) -> tup
     resource = _parsed(kind, request)
     resource |= {"id": str(uuid.uuid4()), "meta": _meta(resource)}
     found = keys(resource, kind, resource["id"])
+    if kind == "Provenance":
+        found = found._replace(patient=_patient_of_targets(sandbox, resource))
     if not rights.may_create(found):
         raise insufficient(f"This token may not create this {kind}: it belongs to another patient or category.")
     _check_references(sandbox, rights, kind, resource)
     existing = _existing(sandbox, kind, request, rights)
     if existing is not None:
         return existing, False
-    sandbox.store.add(resource)
+    sandbox.store.add(resource, found)
     return resource, True
 
 
@@ -89,6 +91,18 @@ def _check_references(sandbox: Sandbox, rights: Rights, kind: str, resource: dic
     bound = all(scope.level == "patient" for scope in rights.scopes if scope.permits(kind, "c"))
     if bound and named - {rights.patient}:
         raise insufficient("This token may write about the patient of its launch only.")
+
+
+def _patient_of_targets(sandbox: Sandbox, provenance: dict[str, Any]) -> str | None:
+    """A Provenance about other resources lies with their patient; None when they have none, or several."""
+    targets = [str(target.get("reference", "")).split("/") for target in provenance["target"]]
+    found = {_patient_of_resource(sandbox, *target[-2:]) if len(target) > 1 else None for target in targets}
+    return found.pop() if len(found) == 1 else None
+
+
+def _patient_of_resource(sandbox: Sandbox, kind: str, resource_id: str) -> str | None:
+    rows = sandbox.store.select("patient", Condition("id = ? AND type = ?", (resource_id, kind)))
+    return rows[0][0] if rows else None
 
 
 def _patients(resource: object) -> list[str | None]:

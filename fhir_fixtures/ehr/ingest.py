@@ -205,9 +205,9 @@ def _group(group_id: str, name: str, members: list[str]) -> dict[str, Any]:
     }
 
 
-def add(db: sqlite3.Connection, resource: dict[str, Any]) -> None:
+def add(db: sqlite3.Connection, resource: dict[str, Any], found: Keys | None = None) -> None:
     """Store one resource that has `resourceType` and `id`, and the membership of a Group."""
-    found = keys(resource, resource["resourceType"], resource["id"])
+    found = found or keys(resource, resource["resourceType"], resource["id"])
     db.execute("BEGIN IMMEDIATE")
     try:
         db.execute(INSERT, (*found, orjson.dumps(resource)))

@@ -30,7 +30,7 @@ def patients() -> str:
         name=name,
         number=number,
         clinician=_clinician(),
-        clinicians=sandbox().clinicians(),
+        clinicians=sandbox().clinicians,
         today=sandbox().today,
         apps=_apps(),
     )
@@ -88,7 +88,7 @@ def _launch_url(client: Client, handle: str | None) -> str:
 
 def _clinician() -> Clinician:
     """The one chosen by `?clinician=`, else the first."""
-    return sandbox().clinician(request.args.get("clinician")) or sandbox().clinicians()[0]
+    return sandbox().clinician(request.args.get("clinician")) or sandbox().clinicians[0]
 
 
 def _apps() -> list[Client]:

@@ -35,7 +35,7 @@ def sign_in() -> Answer:
         return _over()
     clinician = sandbox().clinician(request.form.get("clinician")) if request.method == "POST" else None
     if clinician is None:
-        return render_template("sign_in.html", login=key, clinicians=sandbox().clinicians(), app=_app_name(login))
+        return render_template("sign_in.html", login=key, clinicians=sandbox().clinicians, app=_app_name(login))
     login["clinician"] = clinician.id
     return redirect(url_for("login.choose_patient" if _needs_patient(login) else "login.consent", login=key), 303)
 

@@ -46,6 +46,7 @@ class Sandbox:
         """Resource types that the store was built with."""
         return frozenset(self.store.types())
 
+    @cached_property
     def clinicians(self) -> list[Clinician]:
         """The first two Practitioners with a name, in the order of the store."""
         rows = self.store.select("body", Condition("type = 'Practitioner'"), "ORDER BY row LIMIT 50")
@@ -55,7 +56,7 @@ class Sandbox:
 
     def clinician(self, clinician_id: str | None) -> Clinician | None:
         """One of `clinicians` by id; None for anybody else."""
-        return next((one for one in self.clinicians() if one.id == clinician_id), None)
+        return next((one for one in self.clinicians if one.id == clinician_id), None)
 
     def newest_encounter(self, patient: str) -> str | None:
         """The id of the patient's latest Encounter by start; None when there is none."""

@@ -14,6 +14,8 @@ from fhir_fixtures.ehr.outcome import CODES, FhirError, fhir_response, operation
 from fhir_fixtures.ehr.sandbox import Sandbox, sandbox
 from fhir_fixtures.ehr.store import Store
 
+MAX_REQUEST_BYTES = 8_000_000
+
 
 def create_app(
     store: Store,
@@ -29,6 +31,7 @@ def create_app(
     shared = Sandbox(store, clients, signing_key or new_key("RS256"), today, base_url, token_seconds)
     app.extensions["sandbox"] = shared
     app.config.update(SECRET_KEY=shared.secret, SESSION_COOKIE_NAME="ehr_sandbox", SESSION_COOKIE_SAMESITE="Lax")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.url_map.strict_slashes = False
     for part in (discovery, authorize, login, tokens, bulk, fhir, launcher):
         app.register_blueprint(part.blueprint)

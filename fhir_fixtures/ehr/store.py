@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from fhir_fixtures.ehr.dates import millis
+from fhir_fixtures.ehr.index import Keys
 
 FILE_NAME = "ehr.db"
 
@@ -199,12 +200,12 @@ class Store:
         sql = f"SELECT {columns} FROM resource WHERE current AND ({where.sql}) {tail}"  # noqa: S608
         return self.connection().execute(sql, (*where.values, *values)).fetchall()
 
-    def add(self, resource: dict[str, Any]) -> None:
-        """Store a resource that a client created; a Group becomes exportable at once."""
+    def add(self, resource: dict[str, Any], found: Keys) -> None:
+        """Store a resource that a client created, with its search keys; a Group becomes exportable at once."""
         from fhir_fixtures.ehr import ingest
 
         with self._lock:
-            ingest.add(self.connection(), resource)
+            ingest.add(self.connection(), resource, found)
 
     # -- the launcher's list --------------------------------------------------------------------------------------
 

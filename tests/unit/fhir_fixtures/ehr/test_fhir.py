@@ -127,6 +127,21 @@ def test_a_provenance_about_another_patient_is_refused(client: Any) -> None:
     assert post(client, token, provenance | {"target": [anna, bert]}).status_code == 403
 
 
+def test_a_provenance_lies_with_the_patient_of_its_target(client: Any) -> None:
+    agent = [{"who": {"reference": "Practitioner/sandbox-clinician-1"}}]
+    provenance = {"resourceType": "Provenance", "recorded": "2026-06-30T10:00:00Z", "agent": agent}
+    token = token_for(client, "patient/Provenance.cr")
+    created = post(client, token, provenance | {"target": [{"reference": "Observation/anna-bp"}]})
+    assert created.status_code == 201
+    path = f"Provenance/{created.json()['id']}"
+    assert client.fhir(path, token).status_code == 200
+    assert client.fhir(path, token_for(client, "patient/Provenance.r", "bert")).status_code == 404
+    for target in ("Observation/bert-bp", "Observation/nothing", "nonsense"):
+        both = [{"reference": "Patient/anna"}, {"reference": target}]
+        assert post(client, token, provenance | {"target": both[1:]}).status_code == 403
+        assert post(client, token, provenance | {"target": both}).status_code == 403
+
+
 def test_a_created_group_holds_its_members(client: Any, live: Any) -> None:
     from fhir_fixtures.ehr.store import Selection
 

@@ -2,11 +2,17 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import orjson
 import pytest
 import requests
 from joserfc import jwt
+
+from fhir_fixtures.ehr.keys import public_jwk
 
 
 def error_of(response: requests.Response) -> tuple[int, str]:
@@ -140,6 +146,42 @@ def test_an_assertion_by_somebody_elses_key_is_refused(client: Any, live: Any) -
 @pytest.mark.parametrize("text", ["", "a.b.c", "e30.e30.e30", "not a jwt"])
 def test_rubbish_in_place_of_an_assertion_is_an_invalid_client(client: Any, text: str) -> None:
     assert error_of(client.backend(client_assertion=text)) == (401, "invalid_client")
+
+
+def test_keys_of_a_client_may_lie_at_its_registered_address(client: Any, live: Any, key_server: str) -> None:
+    registered = live.app.extensions["sandbox"].clients
+    known = registered["kindred-asymmetric"]
+    registered["kindred-asymmetric"] = replace(known, jwks=(), jwks_uri=f"{key_server}/jwks.json")
+    try:
+        code = client.code(client_id="kindred-asymmetric")
+        signed = client.assertion("kindred-asymmetric", header={"jku": f"{key_server}/jwks.json"})
+        assert client.token(code=code, **signed).json()["patient"] == "anna"
+        registered["kindred-asymmetric"] = replace(known, jwks=(), jwks_uri=f"{key_server}/elsewhere")
+        assert error_of(client.token(code="x", **client.assertion("kindred-asymmetric"))) == (401, "invalid_client")
+    finally:
+        registered["kindred-asymmetric"] = known
+
+
+@pytest.fixture
+def key_server(live: Any) -> Iterator[str]:
+    """An app that publishes its keys at /jwks.json and redirects from everywhere else to there."""
+    keys = orjson.dumps({"keys": [public_jwk(key) for key in live.keys["kindred-asymmetric"]]})
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            here = self.path == "/jwks.json"
+            self.send_response(200 if here else 302)
+            self.send_header("Location", "/jwks.json")
+            self.end_headers()
+            self.wfile.write(keys if here else b"")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 # -- refresh
