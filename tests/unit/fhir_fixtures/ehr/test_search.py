@@ -45,6 +45,7 @@ CASES: dict[str, list[str]] = {
     "Observation?date=gt2026-02-15": ["a1c-2", "bp"],
     "Observation?date=sa2026-02-15": ["a1c-2"],
     "Observation?date=sa2026-02": ["a1c-2"],
+    "Observation?date=sa2026-03": [],
     "Observation?date=lt2026-02-15": ["a1c-1", "bp"],
     "Observation?date=eb2026-02-15": ["a1c-1"],
     "Observation?date=le2026-02": ["a1c-1", "bp"],
