@@ -47,13 +47,20 @@ class Staging:
 
     @classmethod
     def unfinished(cls, lake: Lake, ehr: str, fingerprint: str) -> "Staging | None":
-        """The newest unfinished export of the same request, None where there is none."""
-        names = lake.names(lake.exports(ehr), hidden=True)
-        for name in sorted((name for name in names if name.endswith(".partial")), reverse=True):
-            staging = cls(lake, ehr, name.removeprefix(".").removesuffix(".partial"))
-            if staging.state().get("fingerprint") == fingerprint:
-                return staging
-        return None
+        """The newest unfinished export of the same request, None where there is none.
+
+        Folders without a state are cleared away: their run ended before the EHR's answer was on disk.
+        """
+        found = None
+        for name in lake.names(lake.exports(ehr), hidden=True):
+            if name.endswith(".partial"):
+                staging = cls(lake, ehr, name.removeprefix(".").removesuffix(".partial"))
+                state = staging.state()
+                if not state:
+                    staging.discard()
+                elif state["fingerprint"] == fingerprint:
+                    found = staging
+        return found
 
     def state(self) -> dict[str, Any]:
         path = f"{self.folder}/state.json"

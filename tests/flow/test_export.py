@@ -236,6 +236,12 @@ def test_killed_in_mid_download_the_same_command_again_fetches_only_what_is_miss
     assert data_files(lake, f"sandbox/exports/{export_id}") == undisturbed
 
 
+def test_what_a_run_left_before_the_ehr_answered_is_cleared_away(sandbox: Live, lake: Lake) -> None:
+    lake.append("sandbox/exports/.20200101T000000Z-dead.partial/log.ndjson", b"{}\n")
+    export(sandbox.client(), lake, OPTIONS)
+    assert not [name for name in lake.names("sandbox/exports", hidden=True) if name.endswith(".partial")]
+
+
 def receipts(lake: Lake) -> set[int]:
     """Numbers of the server files that are finished in the staging folder."""
     root = Path(lake.local("sandbox/exports") or "")

@@ -49,6 +49,13 @@ def test_a_line_longer_than_the_memory_for_it_is_one_line(head: bytes, tail: byt
     assert counter.mismatched == (b"resourceType" not in head + tail)
 
 
+def test_the_type_is_found_where_it_lies_across_the_chunks_of_a_long_line() -> None:
+    counter = LineCounter("Patient")
+    for chunk in (b'{"x":"' + b"x" * LONG_LINE + b'","resou', b'rceType":"Pat', b'ient"}\n'):
+        counter.feed(chunk)
+    assert (counter.lines, counter.mismatched) == (1, 0)
+
+
 @given(st.lists(st.binary(max_size=200), min_size=1, max_size=3), st.integers(1, 50))
 def test_gzip_members_come_out_whole(members: list[bytes], size: int) -> None:
     packed = b"".join(map(gzip.compress, members))

@@ -3,6 +3,7 @@
 import gzip
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -120,6 +121,16 @@ def test_since_until_elements_and_type_filter_select(caller: Caller) -> None:
     assert counts(a1c) == {"Observation": 100, "Patient": 20}
     both = "&".join(f"_typeFilter=Observation%3Fcode={code}" for code in ("4548-4", "2160-0"))
     assert counts(caller.manifest(f"/fhir/$export?_type=Observation&{both}")) == {"Observation": 200}
+
+
+def test_unusable_lines_are_sent_raw_with_a_whole_export_and_with_no_other(tmp_path: Path) -> None:
+    patient = b'{"resourceType":"Patient","id":"1","meta":{"lastUpdated":"2026-01-01T00:00:00Z"}}'
+    with live_sandbox(tmp_path, data=[("Patient", patient), ("Patient", b'{"resourceType":"Pat')]) as live:
+        caller = Caller(live)
+        whole = caller.manifest("/fhir/$export?_type=Patient")
+        assert [item["count"] for item in whole["output"]] == [1, 1]
+        assert caller.call("GET", whole["output"][1]["url"]).get_data() == b'{"resourceType":"Pat\n'
+        assert counts(caller.manifest("/fhir/Patient/$export")) == {"Patient": 1}
 
 
 def test_post_takes_a_parameters_resource_and_named_patients(caller: Caller) -> None:
