@@ -18,6 +18,8 @@ def create_app(config: Config) -> Flask:
     app = Flask(__name__)
     app.config.update(MAX_CONTENT_LENGTH=64 * 1024, TRAP_BAD_REQUEST_ERRORS=False)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    # Without these, the redirect to "the same with a slash" would quote the address that was asked for.
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
     engine = open_database(config.home)
     app.extensions["config"] = config
     app.extensions["secret_key"] = config.secret_key

@@ -1,5 +1,6 @@
 """Figures as plain numbers for the SVG macros in templates/figures.html: no script, no inline style, no library."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ def range_bar(value: float | None, usual: Sequence[float] | None) -> RangeBar | 
         return None
     low, high = float(usual[0]), float(usual[1])
     left, right = min(low, value), max(high, value)
-    if not low < high or not right - left < float("inf"):
+    if not low < high or not math.isfinite(value) or not math.isfinite(right - left):
         return None
     margin = (right - left) * MARGIN
 

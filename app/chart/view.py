@@ -102,7 +102,7 @@ def outcome_sentence(group: dict[str, Any]) -> str:
     if not may_show(group):
         return "Too few people of this group have been followed to say what happened to them later."
     rate, low, high = (percent(group[key]) for key in ("rate", "low", "high"))
-    return f"Of {group['followed']:,} people in this group, {rate} % ({low}–{high} %) {what}."
+    return f"Of {group['followed']:,} people in this group, {rate}\u00a0% ({low}–{high}\u00a0%) {what}."
 
 
 def _earlier(group: dict[str, Any] | None, release: Release | None, membership: Membership | None) -> str | None:
@@ -125,7 +125,8 @@ def found(features: dict[str, float | None]) -> list[tuple[str, str]]:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """First letter as a capital, except where the second is one already (eGFR)."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def _reason(reason: dict[str, Any], on: date) -> Reason:

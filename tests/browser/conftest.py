@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Frame, Page, sync_playwright
 from tests.flow.published import model, publish
 from tests.flow.world import World, running
 
-CHROMIUM = os.environ.get("KINDRED_CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run",
     "--disable-component-update", "--disable-sync",

@@ -197,7 +197,9 @@ def test_group_patient_level_and_named_patients(sandbox: Live, lake: Lake) -> No
     everyone = export(sandbox.client(), lake, ExportOptions(types=SOME_TYPES, patient_level=True))
     two = ExportOptions(types=SOME_TYPES, patient_level=True, patients=("patient-1", "patient-2"))
     named = export(sandbox.client(), lake, two)
+    default = export(sandbox.client(group="clinic-north"), lake, ExportOptions(types=SOME_TYPES))
     assert 0 < group.counts["Patient"] < 20
+    assert default.counts == group.counts, "the registry's group is the default"
     assert everyone.counts == COUNTS
     assert named.counts == {"Patient": 2, "Condition": 4, "Observation": 20, "Medication": 3}
 

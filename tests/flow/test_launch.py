@@ -61,7 +61,7 @@ class TestAChartLaunch:
         assert re.fullmatch(rf"{re.escape(world.app_url)}/s/[A-Za-z0-9_-]{{43}}/", page.url)
         assert f'data-patient="{ANA}"' in page.text
         assert "Diabetes with high HbA1c" in page.text
-        assert "Of 412 people in this group, 31 % (27–36 %) had an unplanned hospital admission" in page.text
+        assert "Of 412 people in this group, 31\u00a0% (27–36\u00a0%) had an unplanned hospital admission" in page.text
         assert page.text.count('<p class="sentence">') == 3
         assert "Latest HbA1c 9.4 % on 4 May 2026." in page.text
         assert f"<code>{RELEASE_ID}</code>" in page.text

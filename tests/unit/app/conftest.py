@@ -1,0 +1,72 @@
+"""Small HTTP servers on 127.0.0.1 that answer as a test says and remember what reached them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from app.registry import Ehr
+
+Reply = tuple[int, dict[str, str], bytes]
+Answer = Callable[[str], Reply]  # path with query -> status, headers, body
+
+
+@dataclass
+class Seen:
+    """A running server: its address and the requests that reached it, as (method, path, headers, body)."""
+
+    url: str
+    requests: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Answer], Seen]]:
+    """Start a server for the test; it ends with it."""
+    running: list[ThreadingHTTPServer] = []
+
+    def start(answer: Answer) -> Seen:
+        seen = Seen("")
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                seen.requests.append((self.command, self.path, dict(self.headers), body))
+                status, headers, content = answer(self.path)
+                self.send_response(status)
+                for name, value in ({"Content-Length": str(len(content))} | headers).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_POST = do_GET
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        running.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        seen.url = f"http://127.0.0.1:{server.server_port}"
+        return seen
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def ehr_at() -> Callable[..., Ehr]:
+    """A registered EHR whose FHIR base is `URL/fhir`."""
+
+    def make(url: str, **changes: Any) -> Ehr:
+        parts = {
+            "name": "here", "issuer": f"{url}/fhir", "client_id": "kindred", "client_auth": "public",
+            "redirect_uri": "http://127.0.0.1:9500/callback", "scopes": ("launch", "openid", "patient/*.rs"),
+        }  # fmt: skip
+        return Ehr(**(parts | changes))
+
+    return make

@@ -1,0 +1,107 @@
+"""Launch records and pending launches: encrypted, bound to their browser, used once, gone in time."""
+
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, update
+
+from app.database import open_database
+from app.smart import pending as waiting
+from app.smart.pending import Pending, hashed, remember, take
+from app.smart.tokens import RECORDS, Context, Store, Token
+
+TOKEN = Token("access-secret", "refresh-secret", 9e9)
+CONTEXT = Context(patient="p1", scopes=("patient/*.rs",), fhir_user="Practitioner/1")
+
+
+@pytest.fixture
+def engine(tmp_path: Path):
+    opened = open_database(tmp_path)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def store(engine: Engine) -> Store:
+    return Store(engine, b"k" * 32)
+
+
+class TestARecord:
+    def test_comes_back_whole_to_the_browser_that_owns_it(self, store: Store) -> None:
+        launch = store.create("north", "browser-1", TOKEN, CONTEXT)
+        assert store.find(launch.sid, "browser-1") == launch
+        assert store.ehr_of(launch.sid) == "north"
+
+    @pytest.mark.parametrize("browser", ["browser-2", "", None])
+    def test_stays_closed_to_any_other(self, store: Store, browser: str | None) -> None:
+        assert store.find(store.create("north", "browser-1", TOKEN, CONTEXT).sid, browser) is None
+
+    def test_is_not_legible_in_the_file(self, store: Store, tmp_path: Path) -> None:
+        launch = store.create("north", "browser-1", TOKEN, CONTEXT)
+        content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        for secret in ("access-secret", "refresh-secret", "browser-1", launch.sid, "Practitioner/1"):
+            assert secret.encode() not in content
+        assert (tmp_path / "app.db").stat().st_mode & 0o077 == 0
+
+    def test_cannot_be_read_with_another_key(self, engine: Engine, store: Store) -> None:
+        sid = store.create("north", "browser-1", TOKEN, CONTEXT).sid
+        assert Store(engine, b"x" * 32).find(sid, "browser-1") is None
+
+    def test_cannot_be_read_in_the_place_of_another(self, engine: Engine, store: Store, tmp_path: Path) -> None:
+        mine, other = (store.create("north", "browser-1", TOKEN, Context(patient=p)) for p in ("mine", "other"))
+        with sqlite3.connect(tmp_path / "app.db") as db:
+            sealed = "SELECT sealed FROM launch_record WHERE sid_hash = ?"
+            db.execute(f"UPDATE launch_record SET sealed = ({sealed}) WHERE sid_hash = ?",
+                       (hashed(other.sid), hashed(mine.sid)))  # fmt: skip
+        db.close()
+        assert store.find(mine.sid, "browser-1") is None
+
+    def test_ends_with_time(self, engine: Engine, store: Store) -> None:
+        launch = store.create("north", "browser-1", TOKEN, CONTEXT)
+        with engine.begin() as connection:
+            connection.execute(update(RECORDS).values(expires_at=time.time() - 1))
+        assert store.find(launch.sid, "browser-1") is None
+        store.create("north", "browser-1", TOKEN, CONTEXT)
+        assert store.ehr_of(launch.sid) is None
+
+    def test_keeps_its_context_when_the_token_is_replaced(self, store: Store) -> None:
+        launch = store.create("north", "browser-1", TOKEN, CONTEXT)
+        store.replace_token(launch, Token("second"))
+        again = store.find(launch.sid, "browser-1")
+        assert again and again.context == CONTEXT and again.token == Token("second")
+
+    def test_shows_no_secret_in_a_repr(self, store: Store) -> None:
+        launch = store.create("north", "browser-1", TOKEN, CONTEXT)
+        assert not [secret for secret in ("access-secret", "refresh-secret", launch.sid) if secret in repr(launch)]
+
+
+def a_pending(browser: str = "b", created: float | None = None) -> Pending:
+    return Pending(hashed(browser), "north", "iss", "uri", "verifier", "nonce", "scope", created or time.time())
+
+
+class TestAPendingLaunch:
+    def test_is_taken_once_even_by_many_at_the_same_time(self, engine: Engine) -> None:
+        state = remember(engine, a_pending())
+        with ThreadPoolExecutor(8) as pool:
+            taken = list(pool.map(lambda _: take(engine, state), range(8)))
+        assert sum(one is not None for one in taken) == 1
+
+    def test_has_a_state_of_256_bits_that_is_not_in_the_file(self, engine: Engine, tmp_path: Path) -> None:
+        states = {remember(engine, a_pending()) for _ in range(10)}
+        assert len(states) == 10 and all(len(state) == 43 for state in states)
+        content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert not any(state.encode() in content for state in states)
+
+    def test_ends_after_ten_minutes(self, engine: Engine) -> None:
+        late, in_time = (remember(engine, a_pending(created=time.time() - age)) for age in (601, 590))
+        assert take(engine, late) is None
+        assert take(engine, in_time) is not None
+
+    def test_gives_way_when_one_browser_opens_too_many(self, engine: Engine) -> None:
+        first, other = remember(engine, a_pending()), remember(engine, a_pending("other"))
+        states = [remember(engine, a_pending()) for _ in range(waiting.PER_BROWSER)]
+        assert take(engine, first) is None
+        assert take(engine, states[0]) is not None and take(engine, other) is not None
