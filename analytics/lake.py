@@ -11,7 +11,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +121,11 @@ class Lake:
             raise LakeError(f"{self.url(path)} is not JSON.", "It was damaged; make it again from its step.") from None
 
     @contextmanager
-    def writing(self, path: str) -> Iterator[IO[bytes]]:
-        """Open a file to write bytes; it appears under its name, whole, when the block ends without an error."""
+    def writing(self, path: str, named: Callable[[], str] | None = None) -> Iterator[IO[bytes]]:
+        """Open a file to write bytes; it appears under its name, whole, when the block ends without an error.
+
+        `named`: gives the path that it is to have, where that is known only at the end of the block.
+        """
         folder, _, name = path.rpartition("/")
         temporary = f"{folder}/.{name}.{secrets.token_hex(4)}.tmp".lstrip("/")
         with self._explained("write", path):
@@ -133,7 +136,7 @@ class Lake:
                 yield file  # the block may also fail for reasons of its own, such as a broken download
                 _to_disk(file)
             with self._explained("write", path):
-                self._replace(temporary, path)
+                self._replace(temporary, named() if named else path)
         except BaseException:
             with suppress(Exception):
                 self._fs.rm_file(self.url(temporary))

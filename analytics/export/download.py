@@ -90,7 +90,11 @@ class Downloads:
         """Stream one answer into a part. A wrong `count` is believed only when the server repeats it."""
         path = f"{self._staging.folder}/parts/{file.index:05d}"
         digest, counter, size = hashlib.sha256(), LineCounter(file.type), 0
-        with answer, self._staging.lake.writing(path) as out:
+
+        def part() -> Part:
+            return Part(file.index, counter.lines, counter.mismatched, size, digest.hexdigest())
+
+        with answer, self._staging.lake.writing(path, named=lambda: self._staging.part_path(part())) as out:
             for chunk in _chunks(answer):
                 if self._stop.is_set():
                     raise Stopped
@@ -106,9 +110,7 @@ class Downloads:
             counter.finish()
             if file.count not in (None, counter.lines) and not take_any_count:
                 raise WrongCount
-        part = Part(file.index, counter.lines, counter.mismatched, size, digest.hexdigest())
-        self._staging.lake.rename(path, self._staging.part_path(part))
-        return part
+        return part()
 
     def _rest(self, seconds: float) -> None:
         if self._stop.wait(seconds):

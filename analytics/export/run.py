@@ -35,7 +35,7 @@ def export(bulk: BulkClient, lake: Lake, options: ExportOptions | None = None,
 
     Raises EhrError (out of reach, refused: run it again), ExportError (the job failed), LakeError (no room, ...).
     """
-    options = _with_since(options or ExportOptions(), lake, bulk.ehr)
+    options = _with_since(_with_group(options or ExportOptions(), bulk), lake, bulk.ehr)
     fingerprint = options.fingerprint(bulk.issuer)
     with lake.alone(lake.exports(bulk.ehr), f"Another export of {bulk.ehr} is running."):
         staging = Staging.unfinished(lake, bulk.ehr, fingerprint) or Staging.new(lake, bulk.ehr)
@@ -47,6 +47,11 @@ def export(bulk: BulkClient, lake: Lake, options: ExportOptions | None = None,
             return _Run(bulk, Staging.new(lake, bulk.ehr), options, progress).go(fingerprint)
         except JobGone:
             raise ExportError("The EHR forgot the export's job while it ran.", "Ask the EHR's operator.") from None
+
+
+def _with_group(options: ExportOptions, bulk: BulkClient) -> ExportOptions:
+    """The registry's default group, where no level is asked for."""
+    return options if options.group or options.patient_level else replace(options, group=bulk.group)
 
 
 def _with_since(options: ExportOptions, lake: Lake, ehr: str) -> ExportOptions:

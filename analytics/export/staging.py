@@ -3,7 +3,6 @@
     LAKE/EHR/exports/.EXPORT_ID.partial/     hidden: nobody takes it for an export
         state.json                           request, status URL, manifest; written before anything depends on it
         parts/00017.c2000.m0.b991.SHA256     a finished server file; the name is its receipt: one rename says "done"
-        parts/00018                          a server file that is whole but has no receipt yet: fetched again
         Patient/00000.ndjson ... manifest.json, log.ndjson, _SUCCESS     as they will lie in the export
 """
 

@@ -31,6 +31,21 @@ options = ExportOptions(types=tuple(types.split(",")), file_target_bytes=100_000
 print(export(BulkClient.from_registry(Path(registry), "sandbox"), Lake(lake), options).files_fetched)
 """
 
+# The process ends, as by kill -9, right before or after one operation on the lake whose path holds a word.
+CRASH = """
+import os, sys
+from analytics.lake import Lake
+when, operation, word = (sys.argv.pop(1) for _ in range(3))
+real = getattr(Lake, operation)
+def crashing(self, *paths):
+    if when == "after":
+        real(self, *paths)
+    if word in "".join(paths):
+        os._exit(9)
+    return real(self, *paths) if when == "before" else None
+setattr(Lake, operation, crashing)
+"""
+
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
@@ -236,6 +251,26 @@ def test_killed_in_mid_download_the_same_command_again_fetches_only_what_is_miss
     assert len(sandbox.paths("$export")) == 1
     export_id = lake.newest_export("sandbox")
     assert data_files(lake, f"sandbox/exports/{export_id}") == undisturbed
+
+
+@pytest.mark.parametrize(("when", "operation", "word"), [
+    ("after", "_replace", "state.json"), ("before", "_replace", "parts/00003"), ("after", "_replace", "parts/00003"),
+    ("before", "_replace", ".rolling-Observation/00001"), ("before", "rename", ".rolling-Observation"),
+    ("after", "rename", ".rolling-Observation"), ("after", "_replace", "manifest.json"),
+    ("after", "_replace", "_SUCCESS"), ("before", "delete", "exports/2")])
+def test_ended_at_any_step_the_same_command_again_completes_one_export(
+    when: str, operation: str, word: str, sandbox: Live, lake: Lake, tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    command = [str(sandbox.register(tmp_path)), lake.location, ",".join(SOME_TYPES)]
+    crashing = [sys.executable, "-c", CRASH + COMMAND, when, operation, word]
+    sandbox.seen.clear()
+    assert subprocess.run([*crashing, *command], stderr=subprocess.DEVNULL, check=False).returncode == 9
+    if lake.newest_export("sandbox") is None:  # else it had ended with the export in its place
+        subprocess.run([sys.executable, "-c", COMMAND, *command], capture_output=True, check=True)
+    assert len(lake.names("sandbox/exports")) == 1
+    assert data_files(lake, f"sandbox/exports/{lake.newest_export('sandbox')}") == undisturbed
+    assert len(sandbox.paths("$export")) == 1
+    assert len(sandbox.paths("/file/")) == 8 + (when == "before" and "parts" in word)
 
 
 def test_what_a_run_left_before_the_ehr_answered_is_cleared_away(sandbox: Live, lake: Lake) -> None:
