@@ -91,7 +91,7 @@ class Http:
     def __post_init__(self) -> None:
         self.pace = Pace.of(self.base)
         self.origins = {origin(url) for url in (self.base, *self.hosts)}
-        self.session.trust_env = False  # no .netrc: it would put other credentials on our calls
+        self.session.auth = _nothing_added  # else requests takes credentials from a .netrc
         self.session.headers["User-Agent"] = "kindred-export/1"
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, HTTPAdapter(pool_maxsize=32))
@@ -160,6 +160,10 @@ class Http:
             answer.close()
             raise LinkExpired
         return answer
+
+
+def _nothing_added(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def unreachable(url: str, doing: str, error: Exception) -> EhrError:

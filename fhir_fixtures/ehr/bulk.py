@@ -1,5 +1,6 @@
 """Bulk Data `$export` at system, Patient and Group level (Bulk Data Access IG 3.0, asynchronous request pattern)."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -17,6 +18,7 @@ blueprint = Blueprint("bulk", __name__, url_prefix="/fhir")
 
 FILES_PER_PAGE = 5  # of a partial manifest
 RUNNING_JOBS = 5  # per client, before 429
+KEPT = timedelta(hours=1)  # how long a job and its files stay
 LINES_PER_FILE = 20_000  # unless app.config["BULK_LINES_PER_FILE"] says otherwise
 
 
@@ -36,6 +38,7 @@ def kick_off(group: str | None = None, compartment: bool = False) -> Response:
     wanted = select(sandbox().store, parameters, may, group, compartment)
     job = Job(may.client_id, _request_url(), wanted, passed_over, partial="true" in parameters.get(
         "allowPartialManifests", ()), lines_per_file=current_app.config.get("BULK_LINES_PER_FILE", LINES_PER_FILE))
+    _forget_old_jobs()
     _jobs()[job.id] = job
     job.start(sandbox().store)
     return Response(status=202, headers={"Content-Location": _status_url(job)})
@@ -50,7 +53,7 @@ def status(job_id: str) -> Response:
     if not job.ready:
         return Response(status=202, headers={"X-Progress": job.progress, "Retry-After": "1"})
     response = _json(_manifest(job, request.args.get("page", 1, int)))
-    response.headers["Expires"] = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    response.headers["Expires"] = format_datetime(datetime.now(UTC) + KEPT, usegmt=True)
     return response
 
 
@@ -114,6 +117,12 @@ def _job(job_id: str) -> Job:
 def _jobs() -> dict[str, Job]:
     jobs: dict[str, Job] = current_app.extensions.setdefault("bulk_jobs", {})
     return jobs
+
+
+def _forget_old_jobs() -> None:
+    for job in list(_jobs().values()):
+        if time.time() - job.started > KEPT.total_seconds():
+            _jobs().pop(job.id, None)
 
 
 def _status_url(job: Job) -> str:

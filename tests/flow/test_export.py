@@ -1,6 +1,7 @@
 """An export over real HTTP from the live sandbox into a lake on disk, undisturbed and under every fault of its way."""
 
 import hashlib
+import socket
 import subprocess
 import sys
 import time
@@ -147,7 +148,11 @@ def test_files_cut_in_a_gzip_stream_are_fetched_again(sandbox: Live, lake: Lake,
     assert data_files(lake, result.path) == undisturbed
 
 
-def test_no_token_goes_where_none_is_needed_nor_to_another_host(sandbox: Live, lake: Lake) -> None:
+def test_no_token_goes_where_none_is_needed_nor_to_another_host(
+    sandbox: Live, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login me password of-another-use\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     sandbox.seen.clear()
     export(sandbox.client("case=tokens,file-redirect"), lake, OPTIONS)
     elsewhere = [seen for seen in sandbox.seen if "/file/" in seen[1] and seen[3].startswith("localhost")]
@@ -271,6 +276,28 @@ def test_ended_at_any_step_the_same_command_again_completes_one_export(
     assert data_files(lake, f"sandbox/exports/{lake.newest_export('sandbox')}") == undisturbed
     assert len(sandbox.paths("$export")) == 1
     assert len(sandbox.paths("/file/")) == 8 + (when == "before" and "parts" in word)
+
+
+def test_a_job_that_the_ehr_forgot_while_we_were_away_is_started_anew(
+    sandbox: Live, lake: Lake, tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    command = [str(sandbox.register(tmp_path)), lake.location, ",".join(SOME_TYPES)]
+    crash = [sys.executable, "-c", CRASH + COMMAND, "after", "_replace", "parts/00003", *command]
+    assert subprocess.run(crash, stderr=subprocess.DEVNULL, check=False).returncode == 9
+    sandbox.app.extensions["bulk_jobs"].clear()
+    result = export(sandbox.client(), lake, OPTIONS)
+    assert data_files(lake, result.path) == undisturbed
+    assert lake.names("sandbox/exports") == [result.export_id]
+
+
+def test_an_ehr_that_is_down_is_named_and_nothing_is_left(sandbox: Live, lake: Lake) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(EhrError, match=f"127.0.0.1:{port} cannot be reached for discovery") as caught:
+        export(sandbox.client(issuer=f"http://127.0.0.1:{port}/fhir"), lake, OPTIONS)
+    assert "the same command again" in caught.value.next_step
+    assert lake.names("sandbox/exports") == []
 
 
 def test_what_a_run_left_before_the_ehr_answered_is_cleared_away(sandbox: Live, lake: Lake) -> None:
