@@ -17,7 +17,7 @@ from fhir_fixtures.ehr.index import Keys, keys, reference_id
 from fhir_fixtures.ehr.store import FILE_NAME
 
 BATCH = 2000
-VERSION = "1"  # raise it when the columns or keys change: older stores are then built anew
+VERSION = "2"  # raise it when the columns or keys change: older stores are then built anew
 
 SCHEMA = """
 CREATE TABLE resource(row INTEGER PRIMARY KEY, type TEXT, id TEXT, patient TEXT, updated INTEGER, status TEXT,
@@ -32,7 +32,9 @@ INDEXES = """
 CREATE INDEX by_type ON resource(type);
 CREATE INDEX by_id ON resource(id, type);
 CREATE INDEX by_patient ON resource(patient, type, date_low);
-"""
+PRAGMA analysis_limit = 400;
+ANALYZE;
+"""  # without the statistics a patient's resources in stored order are looked for among everybody's
 # Of several rows with one type and id the newest stands (then the last); the others stay for bulk export only.
 SUPERSEDE = """
 UPDATE resource SET current = 0 WHERE row IN (

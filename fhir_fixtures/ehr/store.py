@@ -86,7 +86,10 @@ def _joined(conditions: Iterable[Condition], word: str, empty: str) -> Condition
 
 def in_list(column: str, values: Iterable[str]) -> Condition:
     """`column` is one of `values`, however many there are."""
-    return Condition(f"{column} IN (SELECT value FROM json_each(?))", (orjson.dumps(sorted(values)).decode(),))  # noqa: S608
+    wanted = sorted(values)
+    if len(wanted) == 1:  # the planner finds one patient by index; a list it would look for in the whole type
+        return Condition(f"{column} = ?", (wanted[0],))
+    return Condition(f"{column} IN (SELECT value FROM json_each(?))", (orjson.dumps(wanted).decode(),))  # noqa: S608
 
 
 class _Connection(sqlite3.Connection):

@@ -11,7 +11,7 @@ import pytest
 from fhir_fixtures.ehr.dates import interval, isoformat
 from fhir_fixtures.ehr.index import keys
 from fhir_fixtures.ehr.sources import Folder
-from fhir_fixtures.ehr.store import Selection, Store
+from fhir_fixtures.ehr.store import Selection, Store, in_list
 
 
 def line(kind: str, **resource: Any) -> tuple[str, bytes]:
@@ -128,6 +128,15 @@ def test_of_repeated_resources_the_newest_is_read_and_all_are_exported(tmp_path:
     store = Store.build(tmp_path, [new, old])
     assert store.read("Observation", "o1") == new[1]
     assert bodies(store, "Observation") == ["o1", "o1"]
+
+
+@pytest.mark.parametrize("where", ["patient = ?", in_list("patient", ["p0"]).sql])
+def test_one_patients_resources_are_found_by_index_however_many_others_there_are(tmp_path: Path, where: str) -> None:
+    everyone = [f"p{n}" for n in range(50)]
+    store = Store.build(tmp_path, [*patients(*everyone), *(observation(n, f"p{n % 50}") for n in range(3000))])
+    sql = f"SELECT row, body FROM resource WHERE current AND type = 'Observation' AND ({where}) ORDER BY row LIMIT 51"
+    plan = store.connection().execute(f"EXPLAIN QUERY PLAN {sql}", ("p0",)).fetchall()
+    assert "USING INDEX by_patient (patient=? AND type=?)" in plan[0][3]
 
 
 def test_a_build_that_fails_leaves_no_store(tmp_path: Path) -> None:
