@@ -34,7 +34,7 @@ class Job:
         location = answer.headers.get("Content-Location", "")
         self._log.event("kickoff", exportUrl=answer.request.url, logVersion="2", softwareName=None,
                         errorCode=None if answer.status_code == 202 else answer.status_code,
-                        errorBody=None if answer.status_code == 202 else answer.text[:2000],
+                        errorBody=", ".join(issue_codes(answer)) or None,  # codes only: the text may hold patient data
                         requestParameters=dict(options.query()))
         if answer.status_code != 202:
             raise refused(answer, "the export", "Check that this client may export, and the group and types asked.")
