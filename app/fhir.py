@@ -96,7 +96,16 @@ def read_chart(server: ChartServer, context: Context, pool: ThreadPoolExecutor) 
     deadline = time.monotonic() + CHART_SECONDS
     patient = pool.submit(_patient, server, context)
     searches = {name: pool.submit(_search, server, name, context) for name in SEARCHED}
-    record = _patient_in_time(patient, deadline)
+    try:
+        return _gathered(_patient_in_time(patient, deadline), searches, deadline, context)
+    finally:
+        for search in searches.values():
+            search.cancel()  # where there is nothing to show, nothing more is asked of the EHR
+
+
+def _gathered(
+    record: dict[str, Any], searches: "dict[str, Future[list[bytes]]]", deadline: float, context: Context
+) -> Chart:
     lines, unread = [orjson.dumps(record)], []
     for name, search in searches.items():
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from app.registry import is_loopback, origin_of
@@ -58,11 +59,16 @@ class _BoundedAdapter(HTTPAdapter):
         return response
 
     def _read(self, response: requests.Response) -> None:
+        """Read the body as requests would, within the limits. `read1` returns what is there, so a drip is noticed."""
         deadline, size, parts = time.monotonic() + TOTAL_SECONDS, 0, []
-        for part in response.iter_content(65536):
-            size += len(part)
-            if size > self.max_bytes or time.monotonic() > deadline:
-                response.close()
-                raise OutgoingRefused("reply is too large" if size > self.max_bytes else "reply took too long")
-            parts.append(part)
-        response._content = b"".join(parts)  # what requests itself would have set, had it read the body
+        try:
+            while part := response.raw.read1(65536, decode_content=True):
+                size += len(part)
+                if size > self.max_bytes or time.monotonic() > deadline:
+                    raise OutgoingRefused("reply is too large" if size > self.max_bytes else "reply took too long")
+                parts.append(part)
+        except (HTTPError, OutgoingRefused) as error:
+            response.close()
+            raise error if isinstance(error, OutgoingRefused) else requests.ConnectionError("broke off") from error
+        response.raw.release_conn()
+        response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]

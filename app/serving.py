@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, column, create_engine, select, table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 LOG = logging.getLogger(__name__)
 RELEASE = table("release", column("release_id"), column("ehr"), column("as_of"), column("model"))
@@ -96,5 +97,7 @@ def _read_only(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         parsed = parsed.set(database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"})
-        return create_engine(parsed)
-    return create_engine(parsed, pool_pre_ping=True, execution_options={"postgresql_readonly": True})
+        return create_engine(parsed, poolclass=NullPool)  # a file may be replaced by another
+    return create_engine(
+        parsed, pool_pre_ping=True, connect_args={"connect_timeout": 3}, execution_options={"postgresql_readonly": True}
+    )

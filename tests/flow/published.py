@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import analytics
 from analytics.definitions import catalogue
 
 RELEASE_ID = "20260630T120000Z-test"
@@ -17,14 +18,7 @@ _TRANSFORM = {
     "hba1c": ("value", 5.6, [4, 14], 5.6, 1.0),
     "systolic": ("value", 126.0, [80, 200], 126.0, 14.0),
 }
-TABLES = """
-CREATE TABLE release(release_id TEXT PRIMARY KEY, ehr TEXT, created_at TEXT, as_of TEXT, index_date TEXT,
-                     definitions_hash TEXT, model TEXT);
-CREATE TABLE risk_group(release_id TEXT, rank INTEGER, name TEXT, n INTEGER, followed INTEGER, events INTEGER,
-                        rate REAL, low REAL, high REAL);
-CREATE TABLE membership(release_id TEXT, subject_id TEXT, rank INTEGER, second_rank INTEGER, firmness REAL);
-CREATE TABLE current_release(ehr TEXT PRIMARY KEY, release_id TEXT);
-"""
+TABLES = Path(analytics.__file__).with_name("tables.sql")
 
 
 def model(definitions_hash: str | None = None) -> dict[str, Any]:
@@ -58,7 +52,7 @@ def _group(rank: int, name: str, centre: list[float], seen: tuple[Any, ...], usu
 def publish(path: Path, ehr: str, release: dict[str, Any]) -> None:
     """Write a serving database that holds this release as the current one of one EHR."""
     with sqlite3.connect(path) as db:
-        db.executescript(TABLES)
+        db.executescript(TABLES.read_text("utf-8"))
         row = (RELEASE_ID, ehr, "2026-06-30T12:00:00Z", "2026-06-30", "2025-06-30", release["definitions_hash"],
                json.dumps(release))  # fmt: skip
         db.execute("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?)", row)

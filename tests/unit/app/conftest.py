@@ -1,6 +1,8 @@
 """Small HTTP servers on 127.0.0.1 that answer as a test says and remember what reached them."""
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +18,10 @@ Answer = Callable[[str], Reply]  # path with query -> status, headers, body
 
 @dataclass
 class Seen:
-    """A running server: its address and the requests that reached it, as (method, path, headers, body)."""
+    """A running server: its address and the requests that reached it, as (method, path, headers, body).
+
+    Among the headers stands `Port`, the number of the caller's side of the connection.
+    """
 
     url: str
     requests: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
@@ -31,15 +36,28 @@ def serve() -> Iterator[Callable[[Answer], Seen]]:
         seen = Seen("")
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = 5
+
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                seen.requests.append((self.command, self.path, dict(self.headers), body))
+                told = dict(self.headers) | {"Port": str(self.client_address[1])}
+                seen.requests.append((self.command, self.path, told, body))
                 status, headers, content = answer(self.path)
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(content))} | headers).items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(content)
+                if headers.get("X-Drip"):
+                    self.drip(content)
+                else:
+                    self.wfile.write(content)
+
+            def drip(self, content: bytes) -> None:
+                with contextlib.suppress(OSError):
+                    for letter in content:
+                        self.wfile.write(bytes([letter]))
+                        time.sleep(0.05)
 
             do_POST = do_GET
 

@@ -1,6 +1,7 @@
 """The transport under every outgoing call: registered origins, no redirects, bounded size; only reads repeat."""
 
 import gzip
+import time
 
 import pytest
 import requests
@@ -49,3 +50,25 @@ def test_a_cut_reply_is_an_error(serve) -> None:
     here = serve(lambda _: (200, {"Content-Length": "50"}, b"half"))
     with pytest.raises(requests.RequestException):
         session(frozenset({here.url}), 1000).get(here.url)
+
+
+def test_a_reply_that_drips_is_given_up(serve, monkeypatch) -> None:
+    monkeypatch.setattr("app.outgoing.TOTAL_SECONDS", 0.3)
+    here, begin = serve(lambda _: (200, {"X-Drip": "1"}, b"x" * 200)), time.monotonic()
+    with pytest.raises(OutgoingRefused):
+        session(frozenset({here.url}), 1000).get(here.url)
+    assert time.monotonic() - begin < 3
+
+
+def test_a_reply_in_chunks_is_read_whole(serve) -> None:
+    body = b"3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n"
+    here = serve(lambda _: (200, {"Transfer-Encoding": "chunked", "Connection": "close"}, body))
+    assert session(frozenset({here.url}), 1000).get(here.url).content == b"abcdefg"
+
+
+def test_one_connection_serves_many_reads(serve) -> None:
+    here = serve(lambda _: (200, {}, b"{}"))
+    with session(frozenset({here.url}), 1000) as http:
+        for _ in range(3):
+            http.get(here.url)
+    assert len({headers["Port"] for _, _, headers, _ in here.requests}) == 1

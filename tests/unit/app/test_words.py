@@ -37,7 +37,7 @@ class TestTheBanner:
     def test_prefers_the_official_name_and_the_record_number(self) -> None:
         mr = {"coding": [{"code": "MR"}]}
         patient = {
-            "name": [{"use": "old", "family": "Was"}, {"family": "N"}, {"use": "official", "family": "Is", "given": ["A"]}],
+            "name": [{"use": "old", "family": "Was"}, {"use": "official", "family": "Is", "given": ["A"]}],
             "identifier": [{"value": "1"}, {"value": "2", "type": {"text": "Passport"}}, {"value": "3", "type": mr}],
             "gender": "female",
         }  # fmt: skip
