@@ -37,7 +37,9 @@ def newest_care(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> da
     manifest = lake.read_json(f"{lake.export(ehr, export_id)}/manifest.json")
     exported = datetime.fromisoformat(manifest["transactionTime"]).replace(tzinfo=None)
     with spark_step(spark, "Looking for the newest encounter", "read the events"):
-        found = _events(spark, lake, ehr, export_id).where(f"startswith(resource, 'Encounter/') AND time <= TIMESTAMP '{exported}'")
+        found = _events(spark, lake, ehr, export_id).where(
+            f"startswith(resource, 'Encounter/') AND time <= TIMESTAMP '{exported}'"
+        )
         newest = found.selectExpr("max(time) AS newest").first()
     if newest is None or newest.newest is None:
         raise DataError(
@@ -52,7 +54,10 @@ def build(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date
 
     Raises DataError when nobody is left, SparkError when the work cannot be done.
     """
-    dates = {as_of: lake.features(ehr, export_id, as_of), index_date(as_of): lake.features(ehr, export_id, index_date(as_of))}
+    dates = {
+        as_of: lake.features(ehr, export_id, as_of),
+        index_date(as_of): lake.features(ehr, export_id, index_date(as_of)),
+    }
     if not all(lake.finished(target) for target in dates.values()):
         for target in dates.values():
             lake.delete(target)
@@ -98,7 +103,9 @@ def _rows(facts: pa.Table, as_of: date) -> pa.Table:
     """Rows of both dates. outcome is NULL at as_of: the year after it is not over."""
     connection = events.connect()
     connection.register("facts", facts)
-    return pa.concat_tables([_rows_of(connection, as_of, outcomes=False), _rows_of(connection, index_date(as_of), outcomes=True)])
+    return pa.concat_tables(
+        [_rows_of(connection, as_of, outcomes=False), _rows_of(connection, index_date(as_of), outcomes=True)]
+    )
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, day: date, outcomes: bool) -> pa.Table:
@@ -107,8 +114,11 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, day: date, outcomes: bool) -
         connection.register("index_params", instant)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE outcomes AS {features.outcome_text()}")
     features.define_personal(features.use_duckdb(connection, day))
-    known = "LEFT JOIN outcomes o ON r.subject_id = o.subject_id" if outcomes else "CROSS JOIN (SELECT NULL AS outcome) o"
-    select = f"SELECT r.*, CAST(o.outcome AS INT) AS outcome, DATE '{day}' AS as_of FROM ({features.batch_select()}) r {known}"  # noqa: S608
+    known = (
+        "LEFT JOIN outcomes o ON r.subject_id = o.subject_id" if outcomes else "CROSS JOIN (SELECT NULL AS outcome) o"
+    )
+    columns = f"r.*, CAST(o.outcome AS INT) AS outcome, DATE '{day}' AS as_of"
+    select = f"SELECT {columns} FROM ({features.batch_select()}) r {known}"  # noqa: S608
     return connection.sql(select).to_arrow_table()
 
 
@@ -129,8 +139,11 @@ def _write(rows: DataFrame, lake: Lake, target: str) -> None:
 def _write_counts(rows: DataFrame, lake: Lake, target: str) -> None:
     sums = [f"sum({reason}) AS {reason}" for reason in features.UNUSABLE]
     counted = rows.selectExpr(
-        "count(*) AS read", "count_if(died = 0) AS kept", "count_if(died = 1) AS deceased",
-        "count_if(died IS NULL) AS no_patient_resource", *sums,
+        "count(*) AS read",
+        "count_if(died = 0) AS kept",
+        "count_if(died = 1) AS deceased",
+        "count_if(died IS NULL) AS no_patient_resource",
+        *sums,
     ).first()
     if counted is None:
         raise DataError("The features could not be counted.", "Run the step again.")

@@ -16,6 +16,7 @@ values, resource text) nor a token. Anything that is not a `KindredError` is a d
 | 15 | ReleaseError | no release, or not one that may be used |
 | 16 | DatabaseError | the serving database cannot be read or written |
 | 17 | PortTaken | another program listens on that port |
+| 18 | ProcessFailed | a process that Kindred started ended before it answered (processes.py) |
 """
 
 

@@ -100,6 +100,11 @@ class Lake:
         """Id of the newest finished export of an EHR, None where there is none."""
         return next(reversed(self.finished_folders(self.exports(ehr))), None)
 
+    def unfinished_exports(self, ehr: str) -> list[str]:
+        """Ids of exports that were begun and not ended; the same command again goes on with them."""
+        names = self.names(self.exports(ehr), hidden=True)
+        return [name.removeprefix(".").removesuffix(".partial") for name in names if name.endswith(".partial")]
+
     # -- reading and writing ------------------------------------------------------------------------------------
 
     @contextmanager

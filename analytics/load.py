@@ -57,13 +57,17 @@ def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> dict[str, Any]
         lake.rename(file.parquet, f"{target}/part-{number:05d}.parquet")
     lake.delete(f"{target}/_temporary")
     quarantine = [
-        {"file": file.source, "line": line, "reason": reason} for file in loaded for line, reason in sorted(file.dropped)
+        {"file": file.source, "line": line, "reason": reason}
+        for file in loaded
+        for line, reason in sorted(file.dropped)
     ]
     lake.write_bytes(f"{target}/quarantine.ndjson", "".join(json.dumps(row) + "\n" for row in quarantine).encode())
     dropped = Counter(row["reason"] for row in quarantine)
     read = sum(file.read for file in loaded)
     lake.write_json(f"{target}/events.json", {"events": sum(file.events for file in loaded)})
-    lake.write_counts(target, read, read - dropped.total(), dict(sorted(dropped.items())))
+    lake.write_counts(
+        target, read, read - dropped.total(), dict(sorted((str(reason), n) for reason, n in dropped.items()))
+    )
     lake.finish(target)
     return lake.read_counts(target)
 
@@ -84,15 +88,18 @@ def _load_file(connection: Any, lake: Lake, source: str, temporary: str, max_lin
     resource_type = source.rsplit("/", 2)[1]
     read = made = 0
     dropped: list[tuple[int, str]] = []
-    with lake.reading(source) as file, lake.writing(temporary) as sink:
-        with pq.ParquetWriter(sink, events.EVENT_SCHEMA, compression="zstd") as writer:
-            for chunk in _chunks(file):
-                lines, too_bad = events.read_lines(chunk, max_line_bytes)
-                batch = events.events_of(connection, lines, resource_type)
-                writer.write_table(batch.events)
-                read += batch.read + len(too_bad)
-                made += batch.events.num_rows
-                dropped += batch.dropped + too_bad
+    with (
+        lake.reading(source) as file,
+        lake.writing(temporary) as sink,
+        pq.ParquetWriter(sink, events.EVENT_SCHEMA, compression="zstd") as writer,
+    ):
+        for chunk in _chunks(file):
+            lines, too_bad = events.read_lines(chunk, max_line_bytes)
+            batch = events.events_of(connection, lines, resource_type)
+            writer.write_table(batch.events)
+            read += batch.read + len(too_bad)
+            made += batch.events.num_rows
+            dropped += batch.dropped + too_bad
     return LoadedFile(source, temporary, read, made, dropped)
 
 

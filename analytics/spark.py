@@ -58,13 +58,19 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG4J.as_uri()} -Duser.timezone=UTC",
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
     }
-    return common | ({"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.driver.memory": "2g"} if local else {})
+    return common | (
+        {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.driver.memory": "2g"}
+        if local
+        else {}
+    )
 
 
 def _check_java() -> None:
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    install = f"Install a Java {OLDEST_JAVA} runtime (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME."
+    install = (
+        f"Install a Java {OLDEST_JAVA} runtime (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME."
+    )
     if not java or not shutil.which(java):
         raise SparkError("Spark needs Java, and there is none on the PATH.", install)
     answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
@@ -99,7 +105,8 @@ def _explained(doing: str) -> Iterator[None]:
             raise
         condition = getattr(error, "getCondition", lambda: None)() or type(error).__name__
         raise SparkError(
-            f"Spark could not {doing} ({condition}).", "Run the same command again; if it stays, look at memory and disk room."
+            f"Spark could not {doing} ({condition}).",
+            "Run the same command again; if it stays, look at memory and disk room.",
         ) from None
 
 

@@ -123,14 +123,13 @@ def concepts() -> dict[str, Concept]:
 
 
 def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, str]) -> Concept:
-    answers = {key: tuple(_full_code(code, systems) for code in codes) for key, codes in fields.pop("answers", {}).items()}
+    answers = {
+        key: tuple(_full_code(code, systems) for code in codes) for key, codes in fields.pop("answers", {}).items()
+    }
+    listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
     try:
-        return Concept(
-            name=name,
-            codes=tuple(_full_code(code, systems) for code in fields.pop("codes")),
-            answers=tuple(answers.items()),
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()},
-        )
+        codes = tuple(_full_code(code, systems) for code in listed.pop("codes"))
+        return Concept(name=name, codes=codes, answers=tuple(answers.items()), **listed)
     except (TypeError, KeyError) as error:
         raise DefinitionError(f"concepts/{file} [{name}]: {error}") from error
 
@@ -188,7 +187,9 @@ def _code_rows() -> list[tuple[str, bool, str, str]]:
     for concept in concepts().values():
         for code in concept.codes:
             prefix = code.endswith("*")
-            rows.append((code.removesuffix("*").replace(".", "") if prefix else code, prefix, concept.name, concept.family))
+            rows.append(
+                (code.removesuffix("*").replace(".", "") if prefix else code, prefix, concept.name, concept.family)
+            )
     return rows
 
 
@@ -196,12 +197,14 @@ def _unit_rows() -> list[tuple[str, str, float, float, float, float, bool]]:
     rows = []
     anything = (-1e15, 1e15)
     for concept in (c for c in concepts().values() if c.family == "measurement"):
-        known = {concept.unit: (1.0, 0.0)} | {unit: (1.0, 0.0) for unit in concept.also}
+        known = {concept.unit: (1.0, 0.0)} | dict.fromkeys(concept.also, (1.0, 0.0))
         for step in concept.conversions:
             known[step["unit"]] = (float(step["factor"]), float(step.get("offset", 0.0)))
         rows += [(concept.name, unit, *anything, *known[unit], False) for unit in known]
         for guess in concept.unitless:
             if guess["unit"] not in known:
-                raise DefinitionError(f"measurements.toml [{concept.name}]: unitless unit {guess['unit']!r} has no conversion")
+                raise DefinitionError(
+                    f"measurements.toml [{concept.name}]: unitless unit {guess['unit']!r} has no conversion"
+                )
             rows.append((concept.name, "", float(guess["low"]), float(guess["high"]), *known[guess["unit"]], True))
     return rows

@@ -46,6 +46,7 @@ class Batch:
 
     @property
     def kept(self) -> int:
+        """Resources that became events."""
         return self.read - len(self.dropped)
 
 
@@ -102,7 +103,9 @@ def events_of(connection: duckdb.DuckDBPyConnection, lines: pa.Table, expected_t
     Never raises for bad content: each line is either kept or in ``dropped``.
     """
     connection.register("raw_lines", lines)
-    connection.execute("CREATE OR REPLACE TEMP TABLE lines AS SELECT line_no, line FROM raw_lines WHERE json_valid(line)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE lines AS SELECT line_no, line FROM raw_lines WHERE json_valid(line)"
+    )
     broken = connection.execute("SELECT line_no FROM raw_lines WHERE NOT json_valid(line)").fetchall()
     dropped = [(number, "broken_json") for (number,) in broken]
     tables = [EVENT_SCHEMA.empty_table()]
@@ -126,7 +129,9 @@ def _with_found_types(
     found = connection.execute("SELECT type, list(line_no) FROM others GROUP BY type ORDER BY type").fetchall()
     for resource_type, numbers in found:
         if resource_type in resource_types():
-            connection.execute("CREATE OR REPLACE TEMP TABLE lines AS SELECT line_no, line FROM others WHERE type = ?", [resource_type])
+            connection.execute(
+                "CREATE OR REPLACE TEMP TABLE lines AS SELECT line_no, line FROM others WHERE type = ?", [resource_type]
+            )
             yield resource_type
         else:
             dropped.extend((number, "unused_type" if resource_type else "no_type") for number in numbers)

@@ -1,8 +1,8 @@
 """Why a person belongs to a group: the features that pull towards its centre, in words, and what is not known.
 
 The pull of a feature is how much nearer it brings the person to the group's centre than to the middle of everyone:
-(x - m)^2 - (x - c)^2 in the scaled space, where m is the mean of all people. The pulls of all features add up exactly to
-the difference of the two squared distances. Unknown features never become a reason.
+(x - m)^2 - (x - c)^2 in the scaled space, where m is the mean of all people. The pulls of all features add up exactly
+to the difference of the two squared distances. Unknown features never become a reason.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ def _pulls(values: Mapping[str, float | None], group: Mapping[str, Any], model: 
 
 
 def _reason(
-    name: str, values: Mapping[str, float | None], evidence: Mapping[str, Evidence], group: Mapping[str, Any], share: float
+    name: str,
+    values: Mapping[str, float | None],
+    evidence: Mapping[str, Evidence],
+    group: Mapping[str, Any],
+    share: float,
 ) -> dict[str, Any]:
     feature = catalogue.features()[name]
     value = values[name]
@@ -72,7 +76,8 @@ def missing(values: Mapping[str, float | None], names: list[str]) -> list[dict[s
     """The inputs of the grouping that are unknown for this person, each with a sentence that says so."""
     found = [catalogue.features()[name] for name in names if values[name] is None]
     return [
-        {"feature": f.name, "label": f.label, "sentence": f"{_capital(f.label)}: no usable value{_window(f)}."} for f in found
+        {"feature": f.name, "label": f.label, "sentence": f"{_capital(f.label)}: no usable value{_window(f)}."}
+        for f in found
     ]
 
 
@@ -114,7 +119,9 @@ def usual_display(feature: Feature, usual: list[float] | None, share: float | No
 
 def unit_words(unit: str) -> str:
     """UCUM as people write it."""
-    return {"mm[Hg]": "mmHg", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "{score}": "points", "kg/m2": "kg/m²"}.get(unit, unit)
+    return {"mm[Hg]": "mmHg", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "{score}": "points", "kg/m2": "kg/m²"}.get(
+        unit, unit
+    )
 
 
 def _window(feature: Feature) -> str:

@@ -62,7 +62,10 @@ def define_shared(define: DefineView) -> None:
 
 
 def define_personal(define: DefineView) -> None:
-    """Define the stages of one person (or of several, side by side); ``facts``, ``params`` and the reference tables must exist."""
+    """Define the stages of one person, or of several side by side.
+
+    ``facts``, ``params`` and the reference tables must exist.
+    """
     for name, text in view_texts().items():
         if name not in SHARED_STAGES:
             define(name, text)
@@ -75,14 +78,18 @@ def wide_select() -> str:
     """
     columns = ",\n    ".join(_column(feature) for feature in catalogue.features().values())
     return (
-        f"SELECT p.subject_id, CAST(MAX(p.died) AS INT) AS died,\n    {columns}\n"  # noqa: S608
+        f"SELECT p.subject_id, CAST(MAX(p.died) AS INT) AS died,\n    {columns}\n"
         "FROM people p LEFT JOIN feature_values v ON p.subject_id = v.subject_id GROUP BY p.subject_id"
     )
 
 
 def _column(feature: catalogue.Feature) -> str:
     value = f"MAX(CASE WHEN v.feature = '{feature.name}' THEN v.value END)"
-    return f"COALESCE({value}, CAST(0 AS DOUBLE)) AS {feature.name}" if feature.missing == "zero" else f"{value} AS {feature.name}"
+    return (
+        f"COALESCE({value}, CAST(0 AS DOUBLE)) AS {feature.name}"
+        if feature.missing == "zero"
+        else f"{value} AS {feature.name}"
+    )
 
 
 def batch_select() -> str:

@@ -43,7 +43,7 @@ def as_matrix(rows: Sequence[Mapping[str, float | None]], names: Sequence[str]) 
 
 
 def prepare(values: Matrix, model: Mapping[str, Any]) -> Matrix:
-    """Fill, shape and scale: rows are people, columns ``model["features"]``; NaN (unknown) becomes the fill, at 0 after scaling.
+    """Fill, shape and scale: rows are people, columns ``model["features"]``; NaN (unknown) becomes the fill.
 
     A count is log1p of itself, never above its cap; a value is clipped to its cap range; a flag stays as it is.
     """
@@ -59,7 +59,7 @@ def shaped(column: Matrix, step: Mapping[str, Any]) -> Matrix:
     """The column as it enters scaling: capped, and log1p for counts (in the unit of the feature otherwise)."""
     low, high = step["cap"]
     capped = np.minimum(np.maximum(column, low), high)
-    return np.log1p(capped) if step["shape"] == "count" else capped
+    return np.asarray(np.log1p(capped) if step["shape"] == "count" else capped)
 
 
 def squared_distances(prepared: Matrix, centres: Sequence[Sequence[float]]) -> Matrix:
@@ -92,7 +92,7 @@ def assign(values: Matrix, days_since_contact: Matrix, model: Mapping[str, Any])
 def no_contact(days_since_contact: Matrix) -> npt.NDArray[np.bool_]:
     """Who the no-contact rule holds for: no encounter ever, or none within its days."""
     limit = catalogue.group_rules()["no_contact"]["days"]
-    return np.isnan(days_since_contact) | (days_since_contact >= limit)
+    return np.asarray(np.isnan(days_since_contact) | (days_since_contact >= limit))
 
 
 def _nearest(distances: Matrix, ranks: list[int]) -> Membership:

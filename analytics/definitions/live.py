@@ -17,14 +17,18 @@ from analytics.definitions.explain import Evidence
 
 LARGEST_LINE = 5_000_000  # bytes; as in the batch
 
+COUNTED = ("n", "followed", "events", "rate", "low", "high", "rate_below", "rate_above")
+#: What of a release's group is told with a score.
+SHOWN = ("rank", "name", "description", *COUNTED)
+
 _thread = threading.local()
 
 
 def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | None) -> dict[str, Any]:
     """Score one patient.
 
-    lines: FHIR R4 resources of one patient as JSON, one each, in any order and of any type; what cannot be used is counted
-    in "dropped" by reason. as_of: nothing dated or recorded after this day is used. model: ``release.json``, or None.
+    lines: FHIR R4 resources of one patient as JSON, one each, in any order and of any type; what cannot be used is
+    counted in "dropped" by reason. as_of: nothing dated or recorded after this day is used. model: ``release.json``, or None.
 
     Returns the JSON of ``kindred score`` (docs/architecture.md). Values that are not known are None, never filled in.
     Raises SubjectError when the lines hold no Patient, or resources of more than one patient.
@@ -113,7 +117,7 @@ def _placed(values: dict[str, float | None], evidence: dict[str, Evidence], mode
     membership = groups.assign(row, contact, model)[0]
     by_rank = {group["rank"]: group for group in model["groups"]}
     group = by_rank[membership.rank]
-    shown = {key: group[key] for key in ("rank", "name", "description", "n", "followed", "events", "rate", "low", "high")}
+    shown = {key: group[key] for key in SHOWN}
     second = by_rank[membership.second]["name"] if membership.second is not None else None
     return {
         "group": shown | {"of": len(by_rank), "second": second, "firmness": membership.firmness, "rule": group["rule"]},

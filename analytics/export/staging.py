@@ -51,14 +51,13 @@ class Staging:
         Folders without a state are cleared away: their run ended before the EHR's answer was on disk.
         """
         found = None
-        for name in lake.names(lake.exports(ehr), hidden=True):
-            if name.endswith(".partial"):
-                staging = cls(lake, ehr, name.removeprefix(".").removesuffix(".partial"))
-                state = staging.state()
-                if not state:
-                    staging.discard()
-                elif state["fingerprint"] == fingerprint:
-                    found = staging
+        for export_id in lake.unfinished_exports(ehr):
+            staging = cls(lake, ehr, export_id)
+            state = staging.state()
+            if not state:
+                staging.discard()
+            elif state["fingerprint"] == fingerprint:
+                found = staging
         return found
 
     def state(self) -> dict[str, Any]:

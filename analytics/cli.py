@@ -1,0 +1,246 @@
+"""The command ``kindred``. Data go to stdout, progress and errors to stderr; nothing heavy is imported to show help."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from analytics.errors import KindredError
+
+DATE = click.DateTime(formats=["%Y-%m-%d"])
+
+
+def main() -> None:
+    """Entry point: a KindredError becomes its sentence and its exit code; nothing else is caught."""
+    try:
+        commands(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        click.echo(f"{error.format_message()} See kindred --help.", err=True)
+        sys.exit(error.exit_code)
+    except KindredError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+
+
+@click.group(name="kindred", epilog="Example: kindred demo --patients 300")
+def commands() -> None:
+    """Risk groups from a FHIR bulk export, shown in the chart by a SMART app.
+
+    Settings: KINDRED_HOME, KINDRED_LAKE, KINDRED_DATABASE, KINDRED_SPARK_MASTER, KINDRED_EHRS. Exit codes: 0 done,
+    2 wrong command line, others as listed in analytics/errors.py.
+    """
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the checked settings as its first argument."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        from analytics.config import Settings
+
+        command(Settings.from_environment(os.environ), *args, **kwargs)
+
+    return run
+
+
+def population_options(command: Callable[..., None]) -> Callable[..., None]:
+    """--patients and --seed, or --data."""
+    for option in (
+        click.option(
+            "--data",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            help="Folder of *.ndjson[.gz] instead of generated patients.",
+        ),
+        click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same patients."),
+        click.option(
+            "--patients",
+            type=click.IntRange(1, 1_000_000),
+            default=300,
+            show_default=True,
+            help="How many patients to generate.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@commands.command(epilog="Example: kindred demo --patients 2000 --seed 7 --check")
+@population_options
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=9400,
+    show_default=True,
+    help="Of the sandbox EHR; the app takes the one 100 above. 0: any free ones.",
+)
+@click.option("--check", is_flag=True, help="Perform one EHR launch, print a JSON summary, end.")
+@with_settings
+def demo(settings: Any, patients: int, seed: int, data: Path | None, port: int, check: bool) -> None:
+    """Sandbox EHR, export, pipeline and app in one; prints the address to open and stays."""
+    from analytics.demo import run_demo
+
+    run_demo(settings, patients=patients, seed=seed, data=data, port=port, check=check)
+
+
+@commands.command(epilog="Example: kindred sandbox --patients 300 --port 9400")
+@population_options
+@click.option("--port", type=click.IntRange(0, 65535), default=9400, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--app-url", default="http://127.0.0.1:9500", show_default=True, help="Where the app runs.")
+@with_settings
+def sandbox(settings: Any, patients: int, seed: int, data: Path | None, port: int, host: str, app_url: str) -> None:
+    """The embedded EHR alone; writes the registry entry that the other commands need."""
+    from analytics.processes import become, sandbox_command
+
+    become(sandbox_command(settings, patients=patients, seed=seed, data=data, port=port, app_url=app_url, host=host))
+
+
+@commands.command(epilog="Example: kindred serve --port 9500")
+@click.option("--port", type=click.IntRange(1, 65535), default=9500, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@with_settings
+def serve(settings: Any, port: int, host: str) -> None:
+    """The SMART app."""
+    from analytics.processes import app_command, become
+
+    become(app_command(port, host))
+
+
+@commands.command(epilog="Example: kindred export sandbox --since auto")
+@click.argument("ehr")
+@click.option("--group", help="Export the members of this Group.")
+@click.option("--since", help="'auto' (the newest export's time) or a FHIR instant.")
+@click.option("--types", multiple=True, help="Resource types, repeated or separated by commas.")
+@with_settings
+def export(settings: Any, ehr: str, group: str | None, since: str | None, types: tuple[str, ...]) -> None:
+    """Bulk export of an EHR into the lake; the same command again resumes an unfinished one."""
+    pipeline = _pipeline(settings, ehr)
+    click.echo(pipeline.export(_export_options(group, since, types)))
+    _say_counts(pipeline)
+
+
+@commands.command(epilog="Example: kindred load sandbox")
+@click.argument("ehr", required=False)
+@with_settings
+def load(settings: Any, ehr: str | None) -> None:
+    """The newest export to events."""
+    pipeline = _pipeline(settings, ehr)
+    pipeline.load()
+    _say_counts(pipeline)
+
+
+@commands.command(epilog="Example: kindred build sandbox --as-of 2026-06-30")
+@click.argument("ehr", required=False)
+@click.option("--as-of", type=DATE, help="Nothing later is used; without it, the day of the newest encounter.")
+@with_settings
+def build(settings: Any, ehr: str | None, as_of: Any) -> None:
+    """Events to features, at the as-of date and a year before it."""
+    pipeline = _pipeline(settings, ehr)
+    click.echo(pipeline.build(as_of.date() if as_of else None).isoformat())
+    _say_counts(pipeline)
+
+
+@commands.command(epilog="Example: kindred fit sandbox")
+@click.argument("ehr", required=False)
+@click.option("--as-of", type=DATE, help="Features of this date; without it, the newest that were built.")
+@with_settings
+def fit(settings: Any, ehr: str | None, as_of: Any) -> None:
+    """Features to a release: groups, their later outcomes, everyone's group."""
+    pipeline = _pipeline(settings, ehr)
+    click.echo(pipeline.fit(as_of.date() if as_of else None))
+    _say_counts(pipeline)
+
+
+@commands.command(epilog="Example: kindred publish sandbox")
+@click.argument("ehr", required=False)
+@click.option("--release", help="A release of the lake; without it, the newest.")
+@with_settings
+def publish(settings: Any, ehr: str | None, release: str | None) -> None:
+    """A release into the serving database, as the current one."""
+    pipeline = _pipeline(settings, ehr)
+    click.echo(pipeline.publish(release))
+    _say_counts(pipeline)
+
+
+@commands.command(epilog="Example: kindred run sandbox")
+@click.argument("ehr")
+@click.option("--group", help="Export the members of this Group.")
+@click.option("--as-of", type=DATE, help="Nothing later is used; without it, the day of the newest encounter.")
+@with_settings
+def run(settings: Any, ehr: str, group: str | None, as_of: Any) -> None:
+    """All steps in order, skipping what is done: an export not yet published is taken up again."""
+    pipeline = _pipeline(settings, ehr)
+    click.echo(pipeline.run(_export_options(group, None, ()), as_of.date() if as_of else None))
+    _say_counts(pipeline)
+
+
+@commands.command(epilog="Example: kindred status --json")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@with_settings
+def status(settings: Any, as_json: bool) -> None:
+    """Exports, counts, quarantine, releases, and what is current."""
+    from analytics.status import in_words
+    from analytics.status import status as look
+
+    found = look(settings)
+    click.echo(json.dumps(found, indent=1) if as_json else in_words(found))
+
+
+@commands.command(epilog="Example: kindred score patient.ndjson --as-of 2026-06-30")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--as-of", type=DATE, help="Nothing later is used; without it, the date of the current release, else today."
+)
+@click.option("--ehr", help="Whose current release; without it, that of the only registered EHR.")
+@with_settings
+def score(settings: Any, files: tuple[Path, ...], as_of: Any, ehr: str | None) -> None:
+    """The live path over one patient's NDJSON or Bundle files: features, group and reasons as JSON."""
+    from analytics.score import score_files
+
+    click.echo(json.dumps(score_files(settings, files, as_of.date() if as_of else None, ehr), indent=1))
+
+
+@commands.command(epilog="Example: kindred rollback")
+@click.argument("release", required=False)
+@click.option("--ehr", help="Of this EHR; without it, the only registered one.")
+@with_settings
+def rollback(settings: Any, release: str | None, ehr: str | None) -> None:
+    """Make an earlier release current again."""
+    from analytics.pipeline import only_ehr
+    from analytics.publish import rollback as flip
+
+    click.echo(flip(settings.database, only_ehr(settings, ehr), release))
+
+
+def _pipeline(settings: Any, ehr: str | None) -> Any:
+    from analytics.pipeline import Pipeline, only_ehr
+
+    return Pipeline(settings, only_ehr(settings, ehr))
+
+
+def _export_options(group: str | None, since: str | None, types: tuple[str, ...]) -> Any:
+    from analytics.export import DEFAULT_TYPES, ExportOptions
+
+    named = tuple(name.strip() for one in types for name in one.split(",") if name.strip())
+    return ExportOptions(types=named or DEFAULT_TYPES, group=group, since=since)
+
+
+def _say_counts(pipeline: Any) -> None:
+    for step, counts in pipeline.counts.items():
+        dropped = ", ".join(f"{reason} {n:,}" for reason, n in counts["dropped"].items())
+        words = f"{step}: {counts['read']:,} read, {counts['kept']:,} kept" + (
+            f", dropped: {dropped}" if dropped else ""
+        )
+        click.echo(f"{words} ({pipeline.seconds[step]} s)", err=True)

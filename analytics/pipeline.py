@@ -1,0 +1,143 @@
+"""The way through, step by step, for one EHR: what each command does and what ``kindred run`` skips."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from analytics.config import BulkClient, Settings, registered_ehrs
+from analytics.errors import ConfigError, DataError, ReleaseError
+from analytics.lake import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from analytics.export import ExportOptions
+
+BOOTSTRAPS = 100  # resamples for the choice of k (Hennig 2007)
+DEMO_BOOTSTRAPS = 20
+
+
+@dataclass
+class Pipeline:
+    """The steps for one EHR. counts and seconds keep what each step that ran here did."""
+
+    settings: Settings
+    ehr: str
+    bootstraps: int = BOOTSTRAPS
+    counts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def lake(self) -> Lake:
+        return Lake(self.settings.lake)
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        from analytics.spark import session
+
+        return session(self.settings)
+
+    def export(self, options: ExportOptions | None = None) -> str:
+        """Bulk export to the lake. Returns the export's id."""
+        from analytics.export import export
+
+        started = time.monotonic()
+        result = export(BulkClient.from_registry(self.settings.ehrs, self.ehr), self.lake, options)
+        total = sum(result.counts.values())
+        self._done("export", started, {"read": total, "kept": total, "dropped": {}})
+        return result.export_id
+
+    def load(self) -> None:
+        """The newest export to events."""
+        from analytics.load import load
+
+        export_id, started = self.newest_export(), time.monotonic()
+        self._done("load", started, load(self.spark, self.lake, self.ehr, export_id, self.settings.max_line_bytes))
+
+    def build(self, as_of: date | None = None) -> date:
+        """Events to features. Without a date, as of the newest encounter in the export."""
+        from analytics.build import build, newest_care
+
+        export_id, started = self.newest_export(), time.monotonic()
+        if not self.lake.finished(self.lake.events(self.ehr, export_id)):
+            raise DataError(f"The export {export_id} is not loaded.", "Run `kindred load` first.")
+        day = as_of or newest_care(self.spark, self.lake, self.ehr, export_id)
+        self._done("build", started, build(self.spark, self.lake, self.ehr, export_id, day))
+        return day
+
+    def fit(self, as_of: date | None = None) -> str:
+        """Features to a release. Without a date, the newest that was built. Returns the release's id."""
+        from analytics.fit import fit
+
+        export_id, started = self.newest_export(), time.monotonic()
+        day = as_of or self._newest_features(export_id)
+        fitted = fit(self.spark, self.lake, self.ehr, export_id, day, self.bootstraps)
+        self._done("fit", started, fitted.counts)
+        return fitted.release_id
+
+    def publish(self, release_id: str | None = None) -> str:
+        """A release (without an id, the newest) to the serving database, as the current one."""
+        from analytics.publish import publish
+
+        started = time.monotonic()
+        release_id = release_id or self._newest_release()
+        self._done("publish", started, publish(self.settings.database, self.lake, self.ehr, release_id))
+        return release_id
+
+    def run(self, options: ExportOptions | None = None, as_of: date | None = None, fresh: bool = True) -> str:
+        """All steps. An export that was not published yet is taken up again; otherwise a new one is made.
+
+        fresh=False keeps to the newest export even when it was published: every step then finds its work done.
+        """
+        if self.lake.newest_export(self.ehr) is None or (fresh and self._newest_is_published()):
+            self.export(options)
+        self.load()
+        day = self.build(as_of)
+        return self.publish(self.fit(day))
+
+    def newest_export(self) -> str:
+        """Id of the newest finished export. Raises DataError where there is none."""
+        export_id = self.lake.newest_export(self.ehr)
+        if export_id is None:
+            raise DataError(f"There is no finished export of {self.ehr}.", f"Run `kindred export {self.ehr}` first.")
+        return export_id
+
+    def _newest_features(self, export_id: str) -> date:
+        days = self.lake.finished_folders(f"{self.ehr}/features/{export_id}")
+        if not days:
+            raise DataError(f"No features were built from the export {export_id}.", "Run `kindred build` first.")
+        return date.fromisoformat(days[-1])
+
+    def _newest_release(self) -> str:
+        ids = self.lake.finished_folders(self.lake.releases(self.ehr))
+        if not ids:
+            raise ReleaseError(f"There is no release of {self.ehr} in the lake.", "Run `kindred fit` first.")
+        made = {
+            one: self.lake.read_json(f"{self.lake.release(self.ehr, one)}/release.json")["created_at"] for one in ids
+        }
+        return max(ids, key=lambda one: made[one])
+
+    def _newest_is_published(self) -> bool:
+        from analytics.publish import current
+
+        model = current(self.settings.database, self.ehr)
+        return model is not None and model["export_id"] == self.lake.newest_export(self.ehr)
+
+    def _done(self, step: str, started: float, counts: dict[str, Any]) -> None:
+        self.counts[step] = counts
+        self.seconds[step] = round(time.monotonic() - started, 1)
+
+
+def only_ehr(settings: Settings, named: str | None) -> str:
+    """The named EHR, or the only registered one. Raises ConfigError when it is not clear which."""
+    registered = registered_ehrs(settings.ehrs)
+    if named is None and len(registered) == 1:
+        return registered[0]
+    if named not in registered:
+        said = f"{named!r} is not a registered EHR" if named else "Several EHRs are registered"
+        raise ConfigError(f"{said}; {settings.ehrs} has: {', '.join(registered) or 'none'}.", "Name one of them.")
+    return named

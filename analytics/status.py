@@ -1,0 +1,97 @@
+"""What is there: exports with their counts and quarantine, releases, and which is current."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from analytics.config import Settings
+from analytics.lake import Lake
+
+EXAMPLES = 3  # places of quarantined lines that are named for each reason
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """Everything as plain data. Holds counts, files, lines and reasons, never content."""
+    from analytics.publish import published
+
+    lake = Lake(settings.lake)
+    return {
+        "settings": settings.redacted(),
+        "ehrs": {ehr: _ehr(lake, ehr) for ehr in lake.names("")},
+        "releases": published(settings.database),
+    }
+
+
+def _ehr(lake: Lake, ehr: str) -> dict[str, Any]:
+    finished = set(lake.finished_folders(lake.exports(ehr)))
+    names = lake.names(lake.exports(ehr))
+    return {
+        "exports": [_export(lake, ehr, name) for name in names if name in finished],
+        "unfinished_exports": [name for name in names if name not in finished],
+    }
+
+
+def _export(lake: Lake, ehr: str, export_id: str) -> dict[str, Any]:
+    manifest = lake.read_json(f"{lake.export(ehr, export_id)}/manifest.json")
+    found: dict[str, Any] = {
+        "export_id": export_id,
+        "status": manifest["status"],
+        "transactionTime": manifest["transactionTime"],
+        "resources": sum(manifest["counts"].values()),
+        "reported_errors": len(manifest["errors"]),
+    }
+    events = lake.events(ehr, export_id)
+    if lake.finished(events):
+        found["load"] = lake.read_counts(events) | {"quarantine": _quarantine(lake, events)}
+    days = lake.finished_folders(f"{ehr}/features/{export_id}")
+    found["build"] = {day: _features(lake, lake.features(ehr, export_id, day)) for day in days}
+    return found
+
+
+def _features(lake: Lake, folder: str) -> dict[str, Any]:
+    return lake.read_counts(folder) | {"unusable_measurements": lake.read_json(f"{folder}/measurements.json")}
+
+
+def _quarantine(lake: Lake, events: str) -> dict[str, Any]:
+    counted: Counter[str] = Counter()
+    places: dict[str, list[str]] = {}
+    with lake.reading(f"{events}/quarantine.ndjson") as file:
+        for line in file:
+            row = json.loads(line)
+            counted[row["reason"]] += 1
+            named = places.setdefault(row["reason"], [])
+            if len(named) < EXAMPLES:
+                named.append(f"{row['file']}:{row['line']}")
+    return {reason: {"n": n, "first": places[reason]} for reason, n in counted.most_common()}
+
+
+def in_words(found: dict[str, Any]) -> str:
+    """The status for people."""
+    lines = [f"{name}: {value}" for name, value in found["settings"].items()]
+    for ehr, there in found["ehrs"].items():
+        for export in there["exports"]:
+            lines += ["", f"{ehr}: export {export['export_id']} {export['status']}, {export['resources']:,} resources"]
+            lines += _load_words(export.get("load"))
+            lines += [f"  build {day}: {_counts_words(built)}" for day, built in export["build"].items()]
+        lines += [f"{ehr}: export {name} is not finished" for name in there["unfinished_exports"]]
+    lines += [""] + [
+        f"release {r['release_id']} of {r['ehr']} as of {r['as_of']}{' (current)' if r['current'] else ''}"
+        for r in found["releases"]
+    ]
+    return "\n".join(lines).rstrip()
+
+
+def _load_words(load: dict[str, Any] | None) -> list[str]:
+    if load is None:
+        return ["  not loaded"]
+    lines = [f"  load: {_counts_words(load)}"]
+    for reason, quarantined in load["quarantine"].items():
+        lines.append(f"    {reason}: {quarantined['n']:,}, first at {', '.join(quarantined['first'])}")
+    return lines
+
+
+def _counts_words(counts: dict[str, Any]) -> str:
+    dropped = ", ".join(f"{reason} {n:,}" for reason, n in counts["dropped"].items())
+    return f"{counts['read']:,} read, {counts['kept']:,} kept" + (f", dropped: {dropped}" if dropped else "")

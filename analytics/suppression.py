@@ -1,0 +1,57 @@
+"""The one place where small numbers of people are hidden (CMS cell suppression policy: no cell of 1 to 10, nor a figure
+from which one can be derived)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from analytics.definitions import catalogue
+
+Z = 1.959963984540054  # standard normal quantile for a 95 % interval
+
+
+def largest_hidden() -> int:
+    """The largest number of people that is hidden (10)."""
+    return int(catalogue.group_rules()["small_cells"]["largest_hidden"])
+
+
+def small(count: int) -> bool:
+    """Whether a number of people must not be shown. 0 may be shown."""
+    return 1 <= count <= largest_hidden()
+
+
+def rate(n: int, followed: int, events: int) -> dict[str, Any]:
+    """What may be said of a group: n, followed, events, rate with its 95 % Wilson interval.
+
+    Where events (or those without) are 1 to 10, events and rate are None, and "rate_below" or "rate_above" gives a
+    bound; where people are, everything is None.
+    """
+    hidden: dict[str, Any] = dict.fromkeys(
+        ("n", "followed", "events", "rate", "low", "high", "rate_below", "rate_above")
+    )
+    if small(n) or small(followed) or small(n - followed):
+        return hidden if small(n) else hidden | {"n": n}
+    shown = hidden | {"n": n, "followed": followed}
+    if followed == 0:
+        return shown
+    bound = (largest_hidden() + 1) / followed
+    if small(events):
+        return shown | {"rate_below": bound}
+    if small(followed - events):
+        return shown | {"rate_above": 1 - bound}
+    low, high = wilson(events, followed)
+    return shown | {"events": events, "rate": events / followed, "low": low, "high": high}
+
+
+def share(count: int, of: int) -> float | None:
+    """A share of people, None where it would reveal a small cell on either side."""
+    return None if of == 0 or small(of) or small(count) or small(of - count) else count / of
+
+
+def wilson(events: int, n: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a proportion, 0..1."""
+    p = events / n
+    middle = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
