@@ -101,7 +101,7 @@ def test_a_missing_registry_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_every_error_has_an_exit_code_of_its_own_and_is_listed() -> None:
-    kinds = KindredError.__subclasses__()
+    kinds = [kind for kind in KindredError.__subclasses__() if kind.__module__.startswith("analytics")]
     codes = [kind.exit_code for kind in kinds]
     assert len(set(codes)) == len(codes)
     assert not {0, 1, 2} & set(codes)

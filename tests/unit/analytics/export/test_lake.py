@@ -35,6 +35,7 @@ def test_the_newest_export_is_the_newest_finished_one(lake: Lake) -> None:
     lake.finish("a/exports/20260201T000000Z-bbbb")
     lake.finish("a/exports/.20260401T000000Z-dddd.partial")
     assert lake.newest_export("a") == "20260201T000000Z-bbbb"
+    assert lake.unfinished_exports("a") == ["20260401T000000Z-dddd"]
 
 
 def test_a_file_that_fails_half_way_leaves_nothing_and_the_old_one_stays(lake: Lake) -> None:
