@@ -2,6 +2,7 @@
 
 import hashlib
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -63,8 +64,8 @@ def main(patients: int, seed: int, data: Path | None, port: int, host: str, base
         clients = default_clients(app_url.rstrip("/"), bulk_keys=keys)
         signing = load_or_make(home / "sandbox" / "signing.jwk.json", "RS256")
         server.application = create_app(store, clients=clients, today=today, base_url=base, signing_key=signing)
-    except (OSError, ValueError) as error:
-        raise click.UsageError(str(error)) from error
+    except (OSError, ValueError, sqlite3.Error) as error:
+        raise click.UsageError(f"The sandbox cannot start: {error}.") from error
     print(f"sandbox ready: {base}/", flush=True)
     server.run()
 

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -52,15 +53,18 @@ class Folder:
         self._file, self._line = self.files[0], 0
 
     def lines(self) -> Iterator[tuple[str, bytes]]:
-        """Every line that is not blank, with the type that its file's name begins with."""
+        """Every line that is not blank, with the type that its file's name begins with. ValueError for a cut-off
+        file.
+        """
         for file in self.files:
             self._file = file
             kind = file.name.split(".")[0]
-            opener = gzip.open if file.suffix == ".gz" else open
-            with opener(file, "rb") as lines:
-                for self._line, line in enumerate(lines, start=1):
+            try:
+                for self._line, line in enumerate(_raw_lines(file), start=1):
                     if line.strip():
                         yield kind, line.rstrip(b"\r\n")
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise ValueError(f"{file} is not a whole gzip file") from error
 
     def place(self) -> str:
         """File and line number of the line given last."""
@@ -70,6 +74,11 @@ class Folder:
         """The day of the newest Encounter; today where the data have none."""
         newest = notes.get("newest_encounter")
         return date.fromisoformat(newest) if newest else date.today()
+
+
+def _raw_lines(file: Path) -> Iterator[bytes]:
+    with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as lines:
+        yield from lines
 
 
 Source = Generated | Folder

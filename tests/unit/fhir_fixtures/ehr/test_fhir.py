@@ -1,8 +1,15 @@
 """FHIR's manners beside search: content type, errors as OperationOutcome, create."""
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from fhir_fixtures.ehr.keys import new_key
+from fhir_fixtures.ehr.server import create_app
+from fhir_fixtures.ehr.store import Store
+from fhir_fixtures.ehr.vault import Access, Grant
 
 ASSESSMENT: dict[str, Any] = {
     "resourceType": "RiskAssessment",
@@ -174,3 +181,19 @@ def test_other_types_cannot_be_created(client: Any) -> None:
 def test_a_message_never_repeats_what_was_sent(client: Any) -> None:
     token = token_for(client, "patient/RiskAssessment.c")
     assert "Secretname" not in post(client, token, ASSESSMENT | {"status": {"Secretname": "Secretname"}}).text
+
+
+def test_a_failure_of_the_server_tells_nothing_of_the_patient(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = Store.build(tmp_path, [("Patient", b'{"resourceType":"Patient","id":"secret-id"}')])
+    key = new_key("ES384")
+    app = create_app(store, clients={}, today=date(2026, 6, 30), signing_key=key)
+    granted = Access(Grant("kindred", ["user/*.rs"]), ["user/*.rs"])
+    token = app.extensions["sandbox"].vault.access.put(granted, 60)
+    store.connection().execute("DROP TABLE resource")
+    header = {"Authorization": f"Bearer {token}"}
+    for path in ("Patient/secret-id", "Observation?patient=secret-id"):
+        response = app.test_client().get(f"/fhir/{path}", headers=header)
+        assert (response.status_code, response.get_json()["resourceType"]) == (500, "OperationOutcome")
+        assert "sandbox failed: OperationalError" in caplog.text
+        said = response.text + caplog.text
+        assert "secret-id" not in said and token not in said

@@ -169,6 +169,13 @@ def test_a_folder_without_ndjson_is_refused(tmp_path: Path) -> None:
         Folder(tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b'{"resourceType":"Patient"}' * 99)[:-12]])
+def test_a_file_that_is_cut_off_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "Patient.ndjson.gz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"Patient\.ndjson\.gz is not a whole gzip file"):
+        list(Folder(tmp_path).lines())
+
+
 @pytest.mark.parametrize(("value", "start", "end"), [
     ("2026", "2026-01-01T00:00:00.000Z", "2026-12-31T23:59:59.999Z"),
     ("2024-02", "2024-02-01T00:00:00.000Z", "2024-02-29T23:59:59.999Z"),
