@@ -28,7 +28,8 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
     """Score one patient.
 
     lines: FHIR R4 resources of one patient as JSON, one each, in any order and of any type; what cannot be used is
-    counted in "dropped" by reason. as_of: nothing dated or recorded after this day is used. model: ``release.json``, or None.
+    counted in "dropped" by reason. as_of: nothing dated or recorded after this day is used. model: ``release.json``,
+    or None.
 
     Returns the JSON of ``kindred score`` (docs/architecture.md). Values that are not known are None, never filled in.
     Raises SubjectError when the lines hold no Patient, or resources of more than one patient.
