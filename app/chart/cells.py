@@ -1,5 +1,6 @@
 """Small cells: the one place that decides whether numbers about a group may be seen (CMS cell suppression policy)."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,4 +16,18 @@ def may_show(group: Mapping[str, Any]) -> bool:
     n, followed, events = (cell if isinstance(cell, int) else -1 for cell in cells)
     if min(n, followed, events) < 0 or group.get("rate") is None:
         return False
-    return followed > 0 and not any(0 < cell < SMALLEST_SHOWN for cell in (n, followed, events, followed - events))
+    return followed > 0 and not _any_small(n, followed, n - followed, events, followed - events)
+
+
+def shown_bound(group: Mapping[str, Any]) -> str | None:
+    """`fewer than 3` or `more than 97` (percent) where the release hides the rate but gives a bound; else None."""
+    n, followed = group.get("n"), group.get("followed")
+    if not isinstance(n, int) or not isinstance(followed, int) or _any_small(n, followed, n - followed):
+        return None
+    if group.get("rate_below") is not None:
+        return f"fewer than {math.ceil(group['rate_below'] * 100)}"
+    return f"more than {math.floor(group['rate_above'] * 100)}" if group.get("rate_above") is not None else None
+
+
+def _any_small(*cells: int) -> bool:
+    return any(0 < cell < SMALLEST_SHOWN for cell in cells)

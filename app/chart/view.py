@@ -6,7 +6,7 @@ from typing import Any
 
 from analytics.definitions import catalogue, explain
 from app.chart.banner import Banner, banner_of
-from app.chart.cells import may_show
+from app.chart.cells import may_show, shown_bound
 from app.chart.words import GROUP_HIDDEN, INCOMPLETE, TYPES, UNREAD, age_of_value, day, firmness, percent
 from app.charts import RangeBar, range_bar
 from app.fhir import Chart
@@ -100,7 +100,10 @@ def outcome_sentence(group: dict[str, Any]) -> str:
     """What happened later to people of this group, with its interval and n; suppressed where cells are small."""
     what = catalogue.group_rules()["outcome"]["sentence"]
     if not may_show(group):
-        return "Too few people of this group have been followed to say what happened to them later."
+        bound = shown_bound(group)
+        if bound is None:
+            return "Too few people of this group have been followed to say what happened to them later."
+        return f"Of {group['followed']:,} people in this group, {bound}\u00a0% {what}."
     rate, low, high = (percent(group[key]) for key in ("rate", "low", "high"))
     return f"Of {group['followed']:,} people in this group, {rate}\u00a0% ({low}–{high}\u00a0%) {what}."
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import analytics
+from analytics import suppression
 from analytics.definitions import catalogue
 
 RELEASE_ID = "20260630T120000Z-test"
@@ -31,21 +32,19 @@ def model(definitions_hash: str | None = None) -> dict[str, Any]:
         "transform": {name: dict(zip(names, step, strict=True)) for name, step in _TRANSFORM.items()},
         "mean": [0.1, 0.2, 0.3, 0.3, 0.3, 0.1],
         "groups": [
-            _group(1, "Few conditions, younger", [-0.6, -0.6, 0.0, 0.1, -0.3, -0.3], (900, 820, 41, 0.05, 0.037, 0.067),
+            _group(1, "Few conditions, younger", [-0.6, -0.6, 0.0, 0.1, -0.3, -0.3], (900, 820, 41),
                    {"hba1c": [5.1, 5.7], "systolic": [112, 128], "age": [31, 48], "condition_count": [0, 1]}),
-            _group(2, "Diabetes with high HbA1c", [1.1, 0.9, 2.0, 1.4, 2.6, 0.9], (431, 412, 128, 0.311, 0.268, 0.357),
+            _group(2, "Diabetes with high HbA1c", [1.1, 0.9, 2.0, 1.4, 2.6, 0.9], (431, 412, 128),
                    {"hba1c": [7.1, 8.6], "systolic": [128, 146], "age": [58, 72], "condition_count": [2, 5]}),
         ],
     }  # fmt: skip
 
 
 def _group(rank: int, name: str, centre: list[float], seen: tuple[Any, ...], usual: dict[str, Any]) -> dict[str, Any]:
-    n, followed, events, rate, low, high = seen
     share = {"diabetes": 0.96 if rank == 2 else 0.02, "hypertension": 0.71 if rank == 2 else 0.1}
     return {
         "rank": rank, "name": name, "rule": None, "centre": centre, "description": f"Mostly: {name}.",
-        "n": n, "followed": followed, "events": events, "rate": rate, "low": low, "high": high,
-        "usual": usual, "share": share,
+        **suppression.rate(*seen), "usual": usual, "share": share,
     }  # fmt: skip
 
 

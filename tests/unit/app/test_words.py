@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from analytics import suppression
 from app.chart.banner import banner_of
 from app.chart.cells import may_show
 from app.chart.view import outcome_sentence
@@ -82,6 +83,7 @@ class TestSmallCells:
             (400, 300, 300, True),
             (400, 9, 0, False),
             (8, 8, 0, False),
+            (305, 300, 90, False),
             (400, 0, 0, False),
             (400, None, None, False),
         ],
@@ -90,6 +92,13 @@ class TestSmallCells:
         group = {"n": n, "followed": followed, "events": events, "rate": 0.3, "low": 0.2, "high": 0.4}
         assert may_show(group) is shown
         assert ("Too few people" not in outcome_sentence(group)) is shown
+
+    @pytest.mark.parametrize(
+        ("hidden", "says"), [((400, 300, 8), "fewer than 4\u00a0%"), ((400, 300, 295), "more than 96\u00a0%")]
+    )
+    def test_a_hidden_rate_is_said_as_the_bound_that_the_release_gives(self, hidden: Any, says: str) -> None:
+        group = suppression.rate(*hidden)
+        assert not may_show(group) and f"Of 300 people in this group, {says} had" in outcome_sentence(group)
 
     def test_a_rate_that_the_release_hides_stays_hidden(self) -> None:
         assert not may_show({"n": 400, "followed": 300, "events": 90, "rate": None})
