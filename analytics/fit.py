@@ -62,13 +62,14 @@ def _fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date,
     with spark_step(spark, "Shaping the features", "shape the features"):
         everyone = _ordered(spark, lake.url(lake.features(ehr, export_id, earlier))).cache()
         in_contact = everyone.where(f"days_since_contact < {catalogue.group_rules()['no_contact']['days']}")
-        model = profile.transforms(in_contact)
+        people = in_contact.count()
+        if people == 0:
+            raise DataError(
+                "Nobody had contact in the two years before the index date.", "Choose another date with --as-of."
+            )
+        shaped = profile.transforms(in_contact)
+        model = profile.standardised(shaped, in_contact.rdd.mapPartitions(_preparer(shaped)))
         prepared = in_contact.rdd.mapPartitions(_preparer(model), preservesPartitioning=True).cache()
-        people = prepared.count()
-    if people == 0:
-        raise DataError(
-            "Nobody had contact in the two years before the index date.", "Choose another date with --as-of."
-        )
     with spark_step(spark, "Choosing the number of groups", "choose the number of groups"):
         chosen = choice.choose(spark, prepared, people, bootstraps, SEED)
     with spark_step(spark, f"Fitting {chosen.k} groups", "fit the groups"):

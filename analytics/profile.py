@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from analytics import suppression
 from analytics.choice import Choice
@@ -12,57 +14,63 @@ from analytics.definitions import catalogue
 from analytics.definitions.catalogue import Feature
 
 if TYPE_CHECKING:
+    from pyspark import RDD
     from pyspark.sql import DataFrame
 
 FLAG_SPREAD = 0.3  # a rare flag counts no more than one of this standard deviation (prevalence about 10 %)
-NORMAL_IQR = 1.349  # interquartile range of a standard normal
+CAPS = (0.005, 0.995)  # quantiles of the known values beyond which a value says no more
 
 
 def transforms(people: DataFrame) -> dict[str, Any]:
-    """The inputs of the grouping and how each is filled, capped, centred and scaled, learned from these people.
+    """The inputs of the grouping and how each is filled and capped, learned from these people; not scaled yet.
 
-    A feature that is known of fewer than 1 % of them, or that hardly differs between them, is left out.
+    Unknown values are filled with the median of the known ones (flags: the mean), which is neutral. A feature that is
+    known of fewer than 1 % of the people, or that does not differ between them, is left out.
     """
-    quantiles = [0.005, 0.25, 0.5, 0.75, 0.995]
     wanted = [feature for feature in catalogue.features().values() if feature.grouped]
     select = [
-        f"named_struct('n', count({f.name}), 'mean', avg({f.name}), 'sd', stddev_pop({f.name}), "
-        f"'q', percentile({f.name}, array({', '.join(map(str, quantiles))}))) AS {f.name}"
+        f"named_struct('n', count({f.name}), 'mean', avg({f.name}), 'least', min({f.name}), 'most', max({f.name}), "
+        f"'q', percentile({f.name}, array({CAPS[0]}, 0.5, {CAPS[1]}))) AS {f.name}"
         for f in wanted
     ]
     row = people.selectExpr("count(*) AS people", *select).first()
-    steps = (
-        {} if row is None else {f.name: _transform(f, row[f.name]) for f in wanted if _useful(row[f.name], row.people)}
-    )
+    steps = {f.name: _step(f, row[f.name]) for f in wanted if row is not None and _useful(row[f.name], row.people)}
     return {"features": list(steps), "transform": steps}
 
 
 def _useful(seen: Any, people: int) -> bool:
-    return seen.n >= 0.01 * people and seen.sd is not None and seen.sd > 1e-9
+    return bool(seen.n >= 0.01 * people and seen.least != seen.most)
 
 
-def _transform(feature: Feature, seen: Any) -> dict[str, Any]:
-    """One feature's step. Unknown values are filled with the median (flags: the mean): neutral, at the middle."""
-    low, first, median, third, high = (float(number) for number in seen.q)
-    if feature.shape == "flag":
-        spread = max(float(seen.sd), FLAG_SPREAD)
-        return {
-            "shape": "flag",
-            "fill": float(seen.mean),
-            "cap": [0.0, 1.0],
-            "middle": float(seen.mean),
-            "scale": spread,
-        }
-    if feature.shape == "count":
-        low, first, median, third, high = 0.0, *(math.log1p(q) for q in (first, median, third)), high
-    spread = max((third - first) / NORMAL_IQR, 0.5 * _spread(feature, seen), 1e-6)
-    fill = math.expm1(median) if feature.shape == "count" else median
-    return {"shape": feature.shape, "fill": fill, "cap": [low, high], "middle": median, "scale": spread}
+def _step(feature: Feature, seen: Any) -> dict[str, Any]:
+    low, median, high = (float(number) for number in seen.q)
+    flag = feature.shape == "flag"
+    fill, cap = (float(seen.mean), [0.0, 1.0]) if flag else (median, [low, high])
+    return {"shape": feature.shape, "fill": fill, "cap": cap, "middle": 0.0, "scale": 1.0}
 
 
-def _spread(feature: Feature, seen: Any) -> float:
-    """Standard deviation in the shaped unit; for a count by the delta method: sd(log1p x) is about sd / (1 + mean)."""
-    return float(seen.sd) / (1.0 + float(seen.mean)) if feature.shape == "count" else float(seen.sd)
+def standardised(model: dict[str, Any], prepared: RDD[list[float]]) -> dict[str, Any]:
+    """The model with the middle and scale of each shaped feature: mean and standard deviation over everyone.
+
+    prepared: the people through ``groups.prepare`` with the unscaled model.
+    """
+    n, sums, squares = prepared.mapPartitions(_moments).treeReduce(
+        lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True))
+    )
+    means = sums / n
+    spreads = np.sqrt(np.maximum(squares / n - means * means, 0.0))
+    steps = {}
+    for name, mean, spread in zip(model["features"], means.tolist(), spreads.tolist(), strict=True):
+        floor = FLAG_SPREAD if model["transform"][name]["shape"] == "flag" else 1e-9
+        steps[name] = model["transform"][name] | {"middle": mean, "scale": max(spread, floor)}
+    return {"features": model["features"], "transform": steps}
+
+
+def _moments(rows: Iterable[list[float]]) -> Iterator[tuple[int, Any, Any]]:
+    """Number of rows, and sum and sum of squares of each column."""
+    held = np.array(list(rows), dtype=np.float64)
+    if held.size:
+        yield len(held), held.sum(axis=0), (held * held).sum(axis=0)
 
 
 def describe(everyone: DataFrame, model: dict[str, Any], chosen: Choice, assign: Any) -> dict[str, Any]:

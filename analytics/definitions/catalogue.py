@@ -16,7 +16,7 @@ from analytics.definitions.errors import DefinitionError
 ROOT = Path(__file__).parent
 KINDS = frozenset(path.stem for path in (ROOT / "features" / "kinds").glob("*.sql"))
 MISSING = frozenset({"zero", "unknown"})
-SHAPES = frozenset({"flag", "count", "value", "none"})
+SHAPES = frozenset({"flag", "count", "value", "log", "none"})
 DIRECTIONS = frozenset({"higher", "lower", "none"})
 
 

@@ -45,7 +45,7 @@ def as_matrix(rows: Sequence[Mapping[str, float | None]], names: Sequence[str]) 
 def prepare(values: Matrix, model: Mapping[str, Any]) -> Matrix:
     """Fill, shape and scale: rows are people, columns ``model["features"]``; NaN (unknown) becomes the fill.
 
-    A count is log1p of itself, never above its cap; a value is clipped to its cap range; a flag stays as it is.
+    Everything is clipped to its cap range; a count and a skewed value ("log") are then log1p of themselves.
     """
     columns = []
     for place, name in enumerate(model["features"]):
@@ -56,10 +56,10 @@ def prepare(values: Matrix, model: Mapping[str, Any]) -> Matrix:
 
 
 def shaped(column: Matrix, step: Mapping[str, Any]) -> Matrix:
-    """The column as it enters scaling: capped, and log1p for counts (in the unit of the feature otherwise)."""
+    """The column as it enters scaling: capped, in the unit of the feature or as log1p of it."""
     low, high = step["cap"]
     capped = np.minimum(np.maximum(column, low), high)
-    return np.asarray(np.log1p(capped) if step["shape"] == "count" else capped)
+    return np.asarray(np.log1p(capped) if step["shape"] in {"count", "log"} else capped)
 
 
 def squared_distances(prepared: Matrix, centres: Sequence[Sequence[float]]) -> Matrix:
