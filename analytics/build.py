@@ -1,7 +1,7 @@
 """build: events to one row of features for each person, at the as-of date and at the index date a year before it.
 
-Spark runs the stages that need everyone (newest version of each resource, medicines, concepts) and brings each person's
-facts together; the stages of one person run in DuckDB inside the tasks, over the very texts of the live score.
+Spark runs the stages that need everyone (newest version of each resource, medicines by reference) and brings each
+person's events together; the stages of one person run in DuckDB inside the tasks, over the very texts of the live score.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from analytics.spark import spark_step
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-FACTS_PER_PARTITION = 500_000  # what one task holds in memory
+EVENTS_PER_PARTITION = 500_000  # what one task holds in memory
 
 
 def index_date(as_of: date) -> date:
@@ -62,7 +62,7 @@ def build(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date
         for target in dates.values():
             lake.delete(target)
         with spark_step(spark, f"Building features as of {as_of} and a year before", "build the features"):
-            rows = _facts(spark, lake, ehr, export_id).mapInArrow(_rows_at(as_of), schema=_schema()).cache()
+            rows = _coded(spark, lake, ehr, export_id).mapInArrow(_rows_at(as_of), schema=_schema()).cache()
             for day, target in dates.items():
                 _write(rows.where(f"as_of = DATE '{day}'"), lake, target)
             rows.unpersist()
@@ -76,20 +76,18 @@ def _events(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFr
     return spark.read.parquet(f"{lake.url(lake.events(ehr, export_id))}/part-*.parquet")
 
 
-def _facts(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFrame:
-    """Facts of everyone, all those of one person in one partition."""
+def _coded(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFrame:
+    """The newest events of everyone, all those of one person in one partition."""
     found = _events(spark, lake, ehr, export_id)
     found.createOrReplaceTempView("events")
-    for name, table in catalogue.reference_tables().items():
-        spark.createDataFrame(table).createOrReplaceTempView(name)
     features.define_shared(lambda name, text: spark.sql(text).createOrReplaceTempView(name))
     made = lake.read_json(f"{lake.events(ehr, export_id)}/events.json")["events"]
     cores = spark.sparkContext.defaultParallelism
-    return spark.table("facts").repartition(max(cores, made // FACTS_PER_PARTITION + 1), "subject_id")
+    return spark.table("coded").repartition(max(cores, made // EVENTS_PER_PARTITION + 1), "subject_id")
 
 
 def _rows_at(as_of: date) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """The Spark task: batches of facts in, the rows of both dates out."""
+    """The Spark task: batches of events in, the rows of both dates out."""
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held = list(batches)
@@ -99,10 +97,10 @@ def _rows_at(as_of: date) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.Re
     return run
 
 
-def _rows(facts: pa.Table, as_of: date) -> pa.Table:
+def _rows(coded: pa.Table, as_of: date) -> pa.Table:
     """Rows of both dates. outcome is NULL at as_of: the year after it is not over."""
     connection = events.connect()
-    connection.register("facts", facts)
+    connection.register("coded", coded)
     return pa.concat_tables(
         [_rows_of(connection, as_of, outcomes=False), _rows_of(connection, index_date(as_of), outcomes=True)]
     )

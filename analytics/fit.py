@@ -137,7 +137,7 @@ def _k_means(spark: SparkSession, prepared: Any, k: int) -> list[list[float]]:
 
     schema = StructType([StructField("features", VectorUDT())])
     vectors = spark.createDataFrame(prepared.map(lambda row: (Vectors.dense(row),)), schema).cache()
-    fits = [KMeans(k=k, seed=SEED + start, maxIter=50, tol=1e-6).fit(vectors) for start in range(3)]
+    fits = [KMeans(k=k, seed=SEED + start, maxIter=50, tol=1e-4).fit(vectors) for start in range(3)]
     best = min(fits, key=lambda fitted: fitted.summary.trainingCost)
     vectors.unpersist()
     return [[float(number) for number in centre] for centre in best.clusterCenters()]

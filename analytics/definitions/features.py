@@ -22,7 +22,7 @@ UNUSABLE = ("no_value", "unit_unknown", "implausible")
 
 
 #: Stages that need the resources of everyone; all later ones concern one person at a time.
-SHARED_STAGES = ("current_events", "facts")
+SHARED_STAGES = ("current_events", "coded")
 
 
 @cache
@@ -56,7 +56,7 @@ def params(as_of: date) -> pa.Table:
 
 
 def define_shared(define: DefineView) -> None:
-    """Define the stages that need everyone; ``events`` and the reference tables must exist."""
+    """Define the stages that need everyone; ``events`` must exist."""
     for name in SHARED_STAGES:
         define(name, view_texts()[name])
 
@@ -64,7 +64,7 @@ def define_shared(define: DefineView) -> None:
 def define_personal(define: DefineView) -> None:
     """Define the stages of one person, or of several side by side.
 
-    ``facts``, ``params`` and the reference tables must exist.
+    ``coded``, ``params`` and the reference tables must exist.
     """
     for name, text in view_texts().items():
         if name not in SHARED_STAGES:

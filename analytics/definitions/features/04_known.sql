@@ -1,4 +1,4 @@
--- From here on everything concerns one person at a time: what was on record about them by as_of.
+-- What was on record by as_of.
 SELECT f.subject_id, f.concept, f.family, f.time, f.end_time, f.numeric_value, f.text_value, f.unit, f.resource
 FROM facts f CROSS JOIN params p
 WHERE (f.time IS NULL OR f.time < p.as_of) AND (f.recorded IS NULL OR f.recorded < p.as_of)
