@@ -4,6 +4,7 @@ import argparse
 import logging
 import signal
 import sys
+import threading
 from typing import NoReturn
 
 from waitress.server import create_server
@@ -32,14 +33,19 @@ def main() -> None:
 
 
 def _serve(config: Config, host: str, port: int) -> None:
+    app = create_app(config)
     try:
-        server = create_server(create_app(config), host=host, port=port, threads=THREADS, ident=None)
+        server = create_server(app, host=host, port=port, threads=THREADS, ident=None)
     except OSError:
         _end(EXIT_PORT, f"{host}:{port} cannot be listened on: it is taken or not allowed; choose another with --port.")
     LOG.info("settings %s", config.describe())
     shown = f"[{host}]" if ":" in host else host
     print(f"app ready: http://{shown}:{server.effective_port}/", flush=True)  # the socket listens already
-    server.run()
+    workers = [thread for thread in threading.enumerate() if thread.daemon]
+    server.run()  # until SIGTERM or Ctrl-C
+    app.extensions["readers"].shutdown(cancel_futures=True)
+    for worker in workers:  # each closes its DuckDB as it ends; an interpreter gone by then would abort the process
+        worker.join(timeout=5)
 
 
 def _log_quietly() -> None:
