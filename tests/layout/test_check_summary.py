@@ -31,6 +31,11 @@ def test_what_adds_up_is_one_line(tmp_path: Path) -> None:
     assert result.returncode == 0 and result.stdout.count("\n") == 1 and "launch 200" in result.stdout
 
 
+def test_a_group_of_one_to_ten_people_tells_neither_number_nor_rate(tmp_path: Path) -> None:
+    hidden = {"rank": 2, "name": "no contact", "n": None, "outcome_rate": None}
+    assert check(tmp_path, json.dumps(GOOD | {"groups": [*GOOD["groups"], hidden]})).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
@@ -40,6 +45,9 @@ def test_what_adds_up_is_one_line(tmp_path: Path) -> None:
         (("groups",), [], "no group"),
         (("groups", 0, "rank"), 2, "ranks are not"),
         (("groups", 0, "outcome_rate"), 1.2, "outcome rate 1.2"),
+        (("groups", 0, "n"), 0, "group 1: n 0"),
+        (("groups", 0, "n"), 10, "group 1: n 10"),
+        (("groups", 0, "n"), None, "group 1: n None, outcome rate 0.1"),
         (("launch", "status"), 500, "launch: status 500"),
         (("launch", "reasons"), 0, "0 reasons"),
         (("launch", "group"), None, "group None"),
