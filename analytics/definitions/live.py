@@ -32,7 +32,7 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
     or None.
 
     Returns the JSON of ``kindred score`` (docs/architecture.md). Values that are not known are None, never filled in.
-    Raises SubjectError when the lines hold no Patient, or resources of more than one patient.
+    Raises SubjectError when the lines hold no Patient, one not yet born by as_of, or resources of more than one patient.
     """
     connection = _connection()
     batch = _read(connection, lines)
@@ -87,7 +87,9 @@ def _only_patient(found: pa.Table) -> str:
 def _wide(connection: duckdb.DuckDBPyConnection, patient: str) -> tuple[dict[str, float | None], bool]:
     relation = connection.sql(features.wide_select())
     rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-    row = next(row for row in rows if row["subject_id"] == patient)
+    row = next((row for row in rows if row["subject_id"] == patient), None)
+    if row is None:
+        raise SubjectError("nothing is on record about the patient by the as-of date, birth included")
     return {name: row[name] for name in catalogue.features()}, bool(row["died"])
 
 
