@@ -1,7 +1,7 @@
 """build: events to one row of features for each person, at the as-of date and at the index date a year before it.
 
-Spark runs the stages that need everyone (newest version of each resource, medicines by reference) and brings each
-person's events together; the stages of one person run in DuckDB inside the tasks, over the very texts of the live score.
+Spark runs the stages that need everyone (newest version of each resource, medicines by reference) and brings the events
+of each person together; the stages of one person run in DuckDB inside the tasks, over the texts of the live score.
 """
 
 from __future__ import annotations

@@ -45,10 +45,12 @@ class Choice:
     bootstraps: int
     sample: int
     candidates: tuple[Candidate, ...]
+    centres: list[list[float]]  # of k-means on the sample: where the fit on everyone starts
 
     def table(self) -> dict[str, Any]:
         """As it is kept in the release; sizes of 1 to 10 never occur in it."""
         kept = asdict(self)
+        del kept["centres"]
         for candidate in kept["candidates"]:
             candidate["smallest"] = candidate["smallest"] if candidate["smallest"] > 10 else None
         return kept | {"rule": (__doc__ or "").split("The rule. ")[1].strip()}
@@ -71,7 +73,7 @@ def choose(spark: SparkSession, prepared: Any, people: int, bootstraps: int, see
     shared.unpersist()
     judged = tuple(Candidate(c.k, c.jaccard, c.smallest, verdict(c.jaccard, c.smallest, floor)) for c in candidates)
     k, word = pick(judged)
-    return Choice(k, word, floor, bootstraps, len(sample), judged)
+    return Choice(k, word, floor, bootstraps, len(sample), judged, _k_means(sample, k, seed).cluster_centers_.tolist())
 
 
 def floor_for(people: int) -> int:
@@ -100,18 +102,20 @@ def pick(candidates: Sequence[Candidate]) -> tuple[int, str]:
 
 def stability(sample: Any, k: int, bootstraps: int, seed: int) -> tuple[list[float], int]:
     """Clusterwise mean bootstrap Jaccard and the size of the smallest cluster, on the sample (people x features)."""
-    from sklearn.cluster import KMeans
-
-    def fitted(rows: Any, start: int) -> Any:
-        return KMeans(n_clusters=k, n_init=STARTS, random_state=start).fit(rows).predict(sample)
-
-    whole = KMeans(n_clusters=k, n_init=2 * STARTS, random_state=seed).fit(sample).labels_
+    whole = _k_means(sample, k, seed).labels_
     random = np.random.default_rng([seed, k])
     overlaps = np.zeros(k)
     for number in range(bootstraps):
-        again = fitted(sample[random.integers(0, len(sample), len(sample))], seed + number)
+        again = _k_means(sample[random.integers(0, len(sample), len(sample))], k, seed + number).predict(sample)
         overlaps += _best_overlaps(whole, again, k)
     return [float(overlap) for overlap in overlaps / max(bootstraps, 1)], int(np.bincount(whole, minlength=k).min())
+
+
+def _k_means(rows: Any, k: int, seed: int) -> Any:
+    """The best of several starts."""
+    from sklearn.cluster import KMeans
+
+    return KMeans(n_clusters=k, n_init=STARTS, random_state=seed).fit(rows)
 
 
 def _best_overlaps(whole: Any, again: Any, k: int) -> Any:

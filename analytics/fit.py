@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from analytics import choice, profile
 from analytics.build import index_date
 from analytics.definitions import catalogue, groups
@@ -73,7 +75,7 @@ def _fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date,
     with spark_step(spark, "Choosing the number of groups", "choose the number of groups"):
         chosen = choice.choose(spark, prepared, people, bootstraps, SEED)
     with spark_step(spark, f"Fitting {chosen.k} groups", "fit the groups"):
-        model |= {"mean": _mean(prepared, people), "groups": _clusters(spark, prepared, chosen.k, model)}
+        model |= {"mean": _mean(prepared, people), "groups": _clusters(prepared, chosen)}
     with spark_step(spark, "Describing the groups", "describe the groups"):
         model |= profile.describe(everyone, model, chosen, _assigner(model))
     everyone.unpersist()
@@ -121,26 +123,20 @@ def _mean(prepared: Any, people: int) -> list[float]:
     return [total / people for total in sums]
 
 
-def _clusters(spark: SparkSession, prepared: Any, k: int, model: dict[str, Any]) -> list[dict[str, Any]]:
-    """Clusters by MLlib's k-means on everyone in contact; ranks are given later, by the outcome."""
-    centres = [_mean(prepared, prepared.count())] if k == 1 else _k_means(spark, prepared, k)
-    found: list[dict[str, Any]] = [{"rule": None, "centre": centre} for centre in centres]
+def _clusters(prepared: Any, chosen: choice.Choice) -> list[dict[str, Any]]:
+    """Clusters by Spark's k-means on everyone in contact, and the rule group; ranks are given later, by the outcome."""
+    found: list[dict[str, Any]] = [{"rule": None, "centre": centre} for centre in _k_means(prepared, chosen.centres)]
     found.append({"rule": "no_contact", "centre": None})
     return [group | {"rank": number} for number, group in enumerate(found, start=1)]
 
 
-def _k_means(spark: SparkSession, prepared: Any, k: int) -> list[list[float]]:
-    """The best of three starts."""
-    from pyspark.ml.clustering import KMeans
-    from pyspark.ml.linalg import Vectors, VectorUDT
-    from pyspark.sql.types import StructField, StructType
+def _k_means(prepared: Any, centres: list[list[float]]) -> list[list[float]]:
+    """MLlib's k-means, started from the best centres of the sample: no lottery of starts, few rounds."""
+    from pyspark.mllib.clustering import KMeans, KMeansModel
 
-    schema = StructType([StructField("features", VectorUDT())])
-    vectors = spark.createDataFrame(prepared.map(lambda row: (Vectors.dense(row),)), schema).cache()
-    fits = [KMeans(k=k, seed=SEED + start, maxIter=50, tol=1e-4).fit(vectors) for start in range(3)]
-    best = min(fits, key=lambda fitted: fitted.summary.trainingCost)
-    vectors.unpersist()
-    return [[float(number) for number in centre] for centre in best.clusterCenters()]
+    start = KMeansModel([np.array(centre) for centre in centres])
+    fitted = KMeans.train(prepared, len(centres), maxIterations=50, epsilon=1e-6, initialModel=start)
+    return np.array(fitted.clusterCenters, dtype=np.float64).tolist()  # type: ignore[no-any-return]
 
 
 def _write_memberships(spark: SparkSession, lake: Lake, model: dict[str, Any], features_path: str, target: str) -> None:
