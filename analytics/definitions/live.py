@@ -32,7 +32,7 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
     or None.
 
     Returns the JSON of ``kindred score`` (docs/architecture.md). Values that are not known are None, never filled in.
-    Raises SubjectError when the lines hold no Patient, one not yet born by as_of, or resources of more than one patient.
+    Raises SubjectError when the lines hold no Patient, one unborn by as_of, or resources of more than one patient.
     """
     connection = _connection()
     batch = _read(connection, lines)
