@@ -102,6 +102,7 @@ def display(feature: Feature, value: float | None) -> str:
         return "not known"
     if feature.shape == "flag" or feature.kind in {"ever", "in_use", "person_is", "answer"}:
         return "yes" if value else "no"
+    value = round(value, 9) + 0.0  # converted units leave differences such as 8.9e-16 or -0.0 where nothing changed
     text = f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
     return f"+{text}" if feature.kind == "change" and value > 0 else text
 
