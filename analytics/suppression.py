@@ -25,7 +25,7 @@ def rate(n: int, followed: int, events: int) -> dict[str, Any]:
     """What may be said of a group: n, followed, events, rate with its 95 % Wilson interval.
 
     Where events (or those without) are 1 to 10, events and rate are None, and "rate_below" or "rate_above" gives a
-    bound; where people are, everything is None.
+    bound, if so many are followed that the bound does not reveal the number; where people are, everything is None.
     """
     hidden: dict[str, Any] = dict.fromkeys(
         ("n", "followed", "events", "rate", "low", "high", "rate_below", "rate_above")
@@ -35,11 +35,11 @@ def rate(n: int, followed: int, events: int) -> dict[str, Any]:
     shown = hidden | {"n": n, "followed": followed}
     if followed == 0:
         return shown
-    bound = (largest_hidden() + 1) / followed
-    if small(events):
-        return shown | {"rate_below": bound}
-    if small(followed - events):
-        return shown | {"rate_above": 1 - bound}
+    if small(events) or small(followed - events):
+        few = largest_hidden() + 1
+        if followed < 2 * few:  # both sides may be small: of 12 followed, "more than 11 events" would say how many
+            return shown
+        return shown | ({"rate_below": few / followed} if small(events) else {"rate_above": 1 - few / followed})
     low, high = wilson(events, followed)
     return shown | {"events": events, "rate": events / followed, "low": low, "high": high}
 
