@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from analytics import snapshot
 from analytics.definitions import catalogue, events, features
 from analytics.errors import DataError
 from analytics.lake import Lake
@@ -34,10 +35,10 @@ def newest_care(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> da
 
     Raises DataError when there is none.
     """
-    manifest = lake.read_json(f"{lake.export(ehr, export_id)}/manifest.json")
+    manifest = snapshot.manifest(lake, ehr, export_id)
     exported = datetime.fromisoformat(manifest["transactionTime"]).replace(tzinfo=None)
     with spark_step(spark, "Looking for the newest encounter", "read the events"):
-        found = _events(spark, lake, ehr, export_id).where(
+        found = snapshot.events(spark, lake, ehr, export_id).where(
             f"startswith(resource, 'Encounter/') AND time <= TIMESTAMP '{exported}'"
         )
         newest = found.selectExpr("max(time) AS newest").first()
@@ -72,16 +73,12 @@ def build(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date
     return counts
 
 
-def _events(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFrame:
-    return spark.read.parquet(f"{lake.url(lake.events(ehr, export_id))}/part-*.parquet")
-
-
 def _coded(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFrame:
     """The newest events of everyone, all those of one person in one partition."""
-    found = _events(spark, lake, ehr, export_id)
+    found = snapshot.events(spark, lake, ehr, export_id)
     found.createOrReplaceTempView("events")
     features.define_shared(lambda name, text: spark.sql(text).createOrReplaceTempView(name))
-    made = lake.read_json(f"{lake.events(ehr, export_id)}/events.json")["events"]
+    made = snapshot.event_count(lake, ehr, export_id)
     cores = spark.sparkContext.defaultParallelism
     return spark.table("coded").repartition(max(cores, made // EVENTS_PER_PARTITION + 1), "subject_id")
 

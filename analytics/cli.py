@@ -238,6 +238,8 @@ def _export_options(group: str | None, since: str | None, types: tuple[str, ...]
 
 
 def _say_counts(pipeline: Any) -> None:
+    for note in pipeline.notes:
+        click.echo(note, err=True)
     for step, counts in pipeline.counts.items():
         dropped = ", ".join(f"{reason} {n:,}" for reason, n in counts["dropped"].items())
         words = f"{step}: {counts['read']:,} read, {counts['kept']:,} kept" + (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -12,15 +13,23 @@ from typing import Any
 import click
 
 from analytics.config import Settings
+from analytics.errors import KindredError
 from analytics.launch_check import launch_once
 from analytics.pipeline import DEMO_BOOTSTRAPS, Pipeline
 from analytics.processes import app_command, check_free, free_port, running, sandbox_command
 
 EHR = "sandbox"  # the name under which the embedded EHR registers Kindred
+HIGHEST_PORT = 65535 - 100
 
 
 def run_demo(settings: Settings, *, patients: int, seed: int, data: Path | None, port: int, check: bool) -> None:
-    """Start everything. Without check: print the launcher's address and stay until interrupted."""
+    """Start everything. Without check: print the launcher's address and stay until interrupted.
+
+    Whatever ends it (Ctrl-C and SIGTERM included) ends all that it started.
+    """
+    if port > HIGHEST_PORT:
+        raise click.UsageError(f"--port {port} is above {HIGHEST_PORT}: the app takes the one 100 above it.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     ehr_port = free_port() if check or port == 0 else port
     app_port = free_port() if check or port == 0 else port + 100
     for one in (ehr_port, app_port):
@@ -28,19 +37,24 @@ def run_demo(settings: Settings, *, patients: int, seed: int, data: Path | None,
     pipeline = Pipeline(settings, EHR, bootstraps=DEMO_BOOTSTRAPS)
     warm_up = threading.Thread(target=_start_spark, args=(pipeline,), daemon=True)
     warm_up.start()  # Spark starts while the sandbox makes its patients
+    started = time.monotonic()
     command = sandbox_command(
         settings, patients=patients, seed=seed, data=data, port=ehr_port, app_url=f"http://127.0.0.1:{app_port}"
     )
-    started = time.monotonic()
-    with running(command, "sandbox ready:") as launcher:
-        pipeline.seconds["sandbox"] = round(time.monotonic() - started, 1)
-        warm_up.join()
-        pipeline.run(fresh=not _same_as_before(settings, {"patients": patients, "seed": seed, "data": str(data)}))
-        with running(app_command(app_port), "app ready:"):
-            if check:
-                click.echo(json.dumps(_summary(pipeline, launcher)))
-            else:
-                _stay(launcher)
+    try:
+        with running(command, "sandbox ready:") as launcher:
+            pipeline.seconds["sandbox"] = round(time.monotonic() - started, 1)
+            warm_up.join()
+            _export_what_is_new(pipeline, _population(patients, seed, data))
+            pipeline.run(fresh=False)
+            with running(app_command(app_port), "app ready:"):
+                if check:
+                    click.echo(json.dumps(_summary(pipeline, launcher)))
+                else:
+                    _stay(launcher)
+    except KindredError:
+        warm_up.join()  # while Spark starts nothing can be said on stderr
+        raise
 
 
 def _start_spark(pipeline: Pipeline) -> None:
@@ -51,13 +65,22 @@ def _start_spark(pipeline: Pipeline) -> None:
         return
 
 
-def _same_as_before(settings: Settings, wanted: dict[str, Any]) -> bool:
-    """Whether the last demo in this home had the same patients: then its published export is used again."""
-    note = settings.home / "demo.json"
-    settings.home.mkdir(parents=True, exist_ok=True)
-    same = note.exists() and json.loads(note.read_text(encoding="utf-8")) == wanted
-    note.write_text(json.dumps(wanted), encoding="utf-8")
-    return same
+def _population(patients: int, seed: int, data: Path | None) -> Any:
+    """What tells one population from another; a folder by its files."""
+    if data is None:
+        return [patients, seed]
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in sorted(data.glob("*"))]
+
+
+def _export_what_is_new(pipeline: Pipeline, population: Any) -> None:
+    """Export, unless the newest export in this home is of the same patients; then that one is used again."""
+    note = pipeline.settings.home / "demo.json"
+    said = json.dumps(population)
+    if note.exists() and note.read_text(encoding="utf-8") == said and pipeline.lake.newest_export(EHR):
+        return
+    note.unlink(missing_ok=True)
+    pipeline.export()
+    note.write_text(said, encoding="utf-8")
 
 
 def _stay(launcher: str) -> None:

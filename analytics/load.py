@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from analytics import snapshot
 from analytics.definitions import events
 from analytics.errors import DataError
 from analytics.lake import Lake
@@ -33,25 +34,31 @@ class LoadedFile:
 
 
 def load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_bytes: int) -> dict[str, Any]:
-    """Make the events of one export. Returns its counts; does nothing when they exist already.
+    """Make the events of one export, and of those it builds on where it holds changes only. Returns its own counts.
 
-    Raises DataError when the export has no files, SparkError and LakeError when the work cannot be done.
+    Does nothing where events exist already. Raises DataError when a full export has no files, SparkError and LakeError
+    when the work cannot be done.
     """
+    for one in snapshot.exports_of(lake, ehr, export_id):
+        if not lake.finished(lake.events(ehr, one)):
+            _load(spark, lake, ehr, one, max_line_bytes)
+    return lake.read_counts(lake.events(ehr, export_id))
+
+
+def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_bytes: int) -> None:
     target = lake.events(ehr, export_id)
-    if lake.finished(target):
-        return lake.read_counts(target)
     lake.delete(target)
-    files = [entry["path"] for entry in lake.read_json(f"{lake.export(ehr, export_id)}/manifest.json")["files"]]
-    if not files:
+    manifest = snapshot.manifest(lake, ehr, export_id)
+    sources = [f"{lake.export(ehr, export_id)}/{entry['path']}" for entry in manifest["files"]]
+    if not sources and manifest.get("since") is None:
         raise DataError(f"The export {export_id} holds no files.", "Check the group or the types that were exported.")
-    sources = [f"{lake.export(ehr, export_id)}/{path}" for path in files]
     with spark_step(spark, "Loading events", "load the export"):
-        tasks = spark.sparkContext.parallelize(list(enumerate(sources)), len(sources))
+        tasks = spark.sparkContext.parallelize(list(enumerate(sources)), max(len(sources), 1))
         loaded = tasks.mapPartitions(lambda part: _load_files(lake, target, max_line_bytes, part)).collect()
-    return _commit(lake, target, loaded)
+    _commit(lake, target, loaded)
 
 
-def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> dict[str, Any]:
+def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> None:
     """Keep what the successful tasks returned, and only that: a retried or speculative task leaves nothing behind."""
     for number, file in enumerate(loaded):
         lake.rename(file.parquet, f"{target}/part-{number:05d}.parquet")
@@ -69,7 +76,6 @@ def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> dict[str, Any]
         target, read, read - dropped.total(), dict(sorted((str(reason), n) for reason, n in dropped.items()))
     )
     lake.finish(target)
-    return lake.read_counts(target)
 
 
 def _load_files(lake: Lake, target: str, max_line_bytes: int, part: Iterable[tuple[int, str]]) -> Iterator[LoadedFile]:

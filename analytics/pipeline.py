@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,13 +23,14 @@ DEMO_BOOTSTRAPS = 20
 
 @dataclass
 class Pipeline:
-    """The steps for one EHR. counts and seconds keep what each step that ran here did."""
+    """The steps for one EHR. counts and seconds keep what each step that ran here did, notes what to know of it."""
 
     settings: Settings
     ehr: str
     bootstraps: int = BOOTSTRAPS
     counts: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @cached_property
     def lake(self) -> Lake:
@@ -43,11 +44,17 @@ class Pipeline:
 
     def export(self, options: ExportOptions | None = None) -> str:
         """Bulk export to the lake. Returns the export's id."""
-        from analytics.export import export
+        from analytics.export import ExportOptions, export
 
         started = time.monotonic()
-        result = export(BulkClient.from_registry(self.settings.ehrs, self.ehr), self.lake, options)
+        sized = replace(options or ExportOptions(), file_target_bytes=self.settings.file_target_bytes)
+        result = export(BulkClient.from_registry(self.settings.ehrs, self.ehr), self.lake, sized)
         total = sum(result.counts.values())
+        if result.status != "complete":
+            self.notes.append(
+                f"The export is {result.status}: the EHR reported or sent {len(result.errors)} kinds of faults; "
+                f"see `kindred status` and {self.lake.url(result.path)}/manifest.json."
+            )
         self._done("export", started, {"read": total, "kept": total, "dropped": {}})
         return result.export_id
 
@@ -138,6 +145,6 @@ def only_ehr(settings: Settings, named: str | None) -> str:
     if named is None and len(registered) == 1:
         return registered[0]
     if named not in registered:
-        said = f"{named!r} is not a registered EHR" if named else "Several EHRs are registered"
+        said = f"{named!r} is not a registered EHR" if named is not None else "It is not clear which EHR is meant"
         raise ConfigError(f"{said}; {settings.ehrs} has: {', '.join(registered) or 'none'}.", "Name one of them.")
     return named

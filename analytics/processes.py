@@ -88,6 +88,8 @@ def check_free(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise PortTaken(f"You may not listen on 127.0.0.1:{port}.", "Choose another with --port.") from None
         except OSError:
             raise PortTaken(
                 f"Another program listens on 127.0.0.1:{port}.", "Stop it, or choose another with --port."

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics.config import redact_url
-from analytics.errors import DatabaseError, ReleaseError
+from analytics.errors import DatabaseError, LakeError, ReleaseError
 from analytics.lake import Lake
 
 TABLES = Path(__file__).with_name("tables.sql")
@@ -107,10 +108,13 @@ def _insert_rows(connection: Connection, table: str, columns: tuple[str, ...], r
 
 def _memberships(lake: Lake, folder: str) -> Iterator[list[dict[str, Any]]]:
     for path in lake.files(f"{folder}/memberships", ".parquet"):
-        with lake.reading(path) as file:
-            for batch in pq.ParquetFile(file).iter_batches(BATCH):
-                if batch.num_rows:
-                    yield batch.to_pylist()
+        try:
+            with lake.reading(path) as file:
+                for batch in pq.ParquetFile(file).iter_batches(BATCH):
+                    if batch.num_rows:
+                        yield batch.to_pylist()
+        except pa.ArrowException:
+            raise LakeError(f"{lake.url(path)} is not whole Parquet.", "Delete the release, then fit again.") from None
 
 
 def _published(connection: Connection, ehr: str, release_id: str) -> bool:
@@ -136,22 +140,36 @@ def _make_current(connection: Connection, ehr: str, release_id: str) -> None:
 @contextmanager
 def _transaction(database: str) -> Iterator[Connection]:
     """One transaction with the tables in place; anything the database refuses is one sentence."""
-    url = make_url(database)
-    if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = _engine(database)
     try:
-        engine = create_engine(url)
-        if url.get_backend_name() == "sqlite":
-            event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode = WAL"))
         with engine.begin() as connection:
             for statement in TABLES.read_text(encoding="utf-8").split(";"):
                 if "CREATE" in statement:
                     connection.execute(text(statement))
             yield connection
-        engine.dispose()
     except SQLAlchemyError as error:
-        kind = type(getattr(error, "orig", None) or error).__name__
-        raise DatabaseError(
-            f"The serving database {redact_url(database)} could not be used ({kind}).",
-            "Check KINDRED_DATABASE, that the server answers, and that this user may write.",
-        ) from None
+        raise _unusable(database, getattr(error, "orig", None) or error) from None
+    finally:
+        engine.dispose()
+
+
+def _engine(database: str) -> Engine:
+    """An engine for the URL; no driver, no folder and a port that is none are sentences too."""
+    try:
+        url = make_url(database)
+        sqlite = url.get_backend_name() == "sqlite"
+        if sqlite and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url)
+    except (SQLAlchemyError, ImportError, OSError, ValueError) as error:
+        raise _unusable(database, error) from None
+    if sqlite:
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode = WAL"))
+    return engine
+
+
+def _unusable(database: str, error: BaseException) -> DatabaseError:
+    return DatabaseError(
+        f"The serving database {redact_url(database)} could not be used ({type(error).__name__}).",
+        "Check KINDRED_DATABASE, that the server answers, and that this user may write.",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -45,13 +46,13 @@ def _lines(file: Path) -> Iterator[str | bytes]:
     """The resources of a file: lines of NDJSON, or the entries of a Bundle."""
     try:
         content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file} cannot be read ({type(error).__name__}).", "Check the file.") from None
     bundle = _bundle(content)
     if bundle is None:
         yield from content.split(b"\n")
         return
-    for entry in bundle.get("entry", []):
+    for entry in bundle.get("entry") or []:
         if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
             yield json.dumps(entry["resource"])
 
@@ -59,6 +60,6 @@ def _lines(file: Path) -> Iterator[str | bytes]:
 def _bundle(content: bytes) -> dict[str, Any] | None:
     try:
         whole = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return whole if isinstance(whole, dict) and whole.get("resourceType") == "Bundle" else None

@@ -72,9 +72,13 @@ def _check_java() -> None:
         f"Install a Java {OLDEST_JAVA} runtime (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME."
     )
     if not java or not shutil.which(java):
-        raise SparkError("Spark needs Java, and there is none on the PATH.", install)
-    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
-    found = re.search(r'version "(\d+)', answer.stderr + answer.stdout)
+        where = f"in JAVA_HOME ({home})" if home else "on the PATH"
+        raise SparkError(f"Spark needs Java, and there is none {where}.", install)
+    try:
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError as error:
+        raise SparkError(f"{java} cannot be run ({type(error).__name__}).", install) from None
+    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)  # Java 8 calls itself 1.8
     if not found or int(found[1]) < OLDEST_JAVA:
         version = found[1] if found else "of an unknown version"
         raise SparkError(f"Spark needs Java {OLDEST_JAVA} or newer; {java} is Java {version}.", install)

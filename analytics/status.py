@@ -25,11 +25,9 @@ def status(settings: Settings) -> dict[str, Any]:
 
 
 def _ehr(lake: Lake, ehr: str) -> dict[str, Any]:
-    finished = set(lake.finished_folders(lake.exports(ehr)))
-    names = lake.names(lake.exports(ehr))
     return {
-        "exports": [_export(lake, ehr, name) for name in names if name in finished],
-        "unfinished_exports": [name for name in names if name not in finished],
+        "exports": [_export(lake, ehr, name) for name in lake.finished_folders(lake.exports(ehr))],
+        "unfinished_exports": lake.unfinished_exports(ehr),
     }
 
 
@@ -40,7 +38,8 @@ def _export(lake: Lake, ehr: str, export_id: str) -> dict[str, Any]:
         "status": manifest["status"],
         "transactionTime": manifest["transactionTime"],
         "resources": sum(manifest["counts"].values()),
-        "reported_errors": len(manifest["errors"]),
+        "since": manifest.get("since"),
+        "reported_errors": manifest["errors"],
     }
     events = lake.events(ehr, export_id)
     if lake.finished(events):
@@ -73,6 +72,7 @@ def in_words(found: dict[str, Any]) -> str:
     for ehr, there in found["ehrs"].items():
         for export in there["exports"]:
             lines += ["", f"{ehr}: export {export['export_id']} {export['status']}, {export['resources']:,} resources"]
+            lines += [f"  reported or found wrong: {_error_words(error)}" for error in export["reported_errors"]]
             lines += _load_words(export.get("load"))
             lines += [f"  build {day}: {_counts_words(built)}" for day, built in export["build"].items()]
         lines += [f"{ehr}: export {name} is not finished" for name in there["unfinished_exports"]]
@@ -81,6 +81,10 @@ def in_words(found: dict[str, Any]) -> str:
         for r in found["releases"]
     ]
     return "\n".join(lines).rstrip()
+
+
+def _error_words(error: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in error.items())
 
 
 def _load_words(load: dict[str, Any] | None) -> list[str]:

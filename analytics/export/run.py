@@ -165,6 +165,7 @@ class _Run:
             "export_id": self._staging.export_id, "ehr": self._bulk.ehr, "status": status_of(state["errors"]),
             "transactionTime": manifest.transaction_time, "request": manifest.request, "files": files,
             "counts": _counts(files), "deleted": state["deleted"], "errors": state["errors"],
+            "since": self._options.since,
         })
         self._lake.delete(f"{self._staging.folder}/parts")
         self._log.event("export_complete", files=len(manifest.files), resources=sum(_counts(files).values()),
