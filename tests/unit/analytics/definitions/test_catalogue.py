@@ -1,0 +1,219 @@
+"""The definitions are complete and consistent, and the catalogue refuses what is not: it names the file and the key."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics.definitions import catalogue
+from analytics.definitions.errors import DefinitionError
+
+CACHED = ("features", "concepts", "definitions_hash", "group_rules", "reference_tables")
+SYSTEMS = {"LOINC": "http://loinc.org", "MEDS": ""}
+FIELDS: dict[str, Any] = {
+    "kind": "latest",
+    "window_days": 730,
+    "unit": "%",
+    "missing": "unknown",
+    "shape": "value",
+    "direction": "higher",
+    "label": "x",
+    "high": "x",
+    "low": "x",
+    "sentence": "x.",
+    "meaning": "x",
+    "concept": "hba1c",
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the definitions that a test may spoil; the catalogue reads it, and forgets it afterwards."""
+    root = tmp_path / "definitions"
+    shutil.copytree(catalogue.ROOT, root, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(catalogue, "ROOT", root)
+    forget()
+    yield root
+    monkeypatch.undo()
+    forget()
+
+
+def forget() -> None:
+    for name in CACHED:
+        getattr(catalogue, name).cache_clear()
+
+
+def without(key: str) -> dict[str, Any]:
+    return {name: value for name, value in FIELDS.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (without("unit"), "features.toml [x]: missing 1 required positional argument: 'unit'"),
+        (without("sentence"), "features.toml [x]: missing 1 required positional argument: 'sentence'"),
+        (FIELDS | {"colour": "red"}, "features.toml [x]: got an unexpected keyword argument 'colour'"),
+        (FIELDS | {"kind": "oldest"}, "features.toml [x]: kind is 'oldest', expected one of ['age', 'answer',"),
+        (FIELDS | {"missing": "guess"}, "features.toml [x]: missing is 'guess', expected one of ['unknown', 'zero']"),
+        (FIELDS | {"shape": "round"}, "features.toml [x]: shape is 'round', expected one of"),
+        (FIELDS | {"direction": "up"}, "features.toml [x]: direction is 'up', expected one of"),
+        (FIELDS | {"concept": "shoe_size"}, "features.toml [x]: concept 'shoe_size' is not in concepts/"),
+        (FIELDS | {"missing": "zero", "shape": "flag"}, "features.toml [x]: a flag needs the sentence for its absence"),
+    ],
+)
+def test_a_feature_that_is_incomplete_or_unknown_is_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        catalogue._feature("x", fields)
+    assert str(raised.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"family": "f", "label": "x", "source": "x"}, "concepts/a.toml [x]: 'codes'"),
+        ({"family": "f", "codes": [], "source": "x"}, "concepts/a.toml [x]: Concept.__init__() missing 1 required"),
+        (
+            {"family": "f", "label": "x", "codes": [], "source": "x", "colour": 1},
+            "concepts/a.toml [x]: Concept.__init__() got",
+        ),
+        ({"codes": ["4548-4"]}, "concepts: code '4548-4' must be SYSTEM|code with a system of systems.toml"),
+        ({"codes": ["ICD9|250"]}, "concepts: code 'ICD9|250' must be SYSTEM|code with a system of systems.toml"),
+        ({"codes": [], "answers": {"yes": ["x"]}}, "concepts: code 'x' must be SYSTEM|code"),
+    ],
+)
+def test_a_concept_that_is_incomplete_or_of_no_known_system_is_refused(fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        catalogue._concept("a.toml", "x", fields, SYSTEMS)
+    assert str(raised.value).startswith(said)
+
+
+def test_a_code_is_written_out_with_its_system() -> None:
+    assert catalogue._full_code("LOINC|4548-4", SYSTEMS) == "http://loinc.org|4548-4"
+    assert catalogue._full_code("MEDS|MEDS_BIRTH", SYSTEMS) == "MEDS_BIRTH"
+
+
+SPOILED: dict[str, tuple[str, str, str]] = {
+    # file                       text added at its end                                       said
+    "features.toml": ("[diabetes]\n", "definitions/features.toml: "),
+    "concepts/systems.toml": ("= broken", "definitions/concepts/systems.toml: "),
+    "groups.toml": ("[no_contact", "definitions/groups.toml: "),
+    "concepts/care.toml": (
+        '[statin]\nfamily = "x"\nlabel = "x"\ncodes = []\nsource = ""\n',
+        "[statin]: this concept exists already",
+    ),
+    "concepts/measurements.toml": (
+        '[a]\nlabel = "a"\ncodes = ["LOINC|1"]\nunit = "g"\nsource = ""\nrange = [0, 1]\n'
+        'unitless = [{ low = 0, high = 1, unit = "kg" }]\n',
+        "measurements.toml [a]: unitless unit 'kg'",
+    ),
+}
+
+
+@pytest.mark.parametrize("file", SPOILED)
+def test_a_spoiled_file_is_refused_by_name(copy: Path, file: str) -> None:
+    text, said, *_ = SPOILED[file]
+    with (copy / file).open("a", encoding="utf-8") as end:
+        end.write("\n" + text)
+    with pytest.raises(DefinitionError) as raised:
+        catalogue.features(), catalogue.reference_tables(), catalogue.group_rules()
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "features.toml",
+        "groups.toml",
+        "events/Patient.sql",
+        "events/rules.toml",
+        "live.py",
+        "features/kinds/age.sql",
+        "concepts/care.toml",
+        "concepts/systems.toml",
+    ],
+)
+def test_the_hash_changes_with_every_file(copy: Path, file: str) -> None:
+    before = catalogue.definitions_hash()
+    (copy / file).write_bytes((copy / file).read_bytes() + b"\n")
+    catalogue.definitions_hash.cache_clear()
+    assert catalogue.definitions_hash() != before
+
+
+def test_the_hash_changes_with_a_name_and_not_with_what_is_no_definition(copy: Path) -> None:
+    before = catalogue.definitions_hash()
+    (copy / "notes.md").write_text("x", encoding="utf-8")
+    catalogue.definitions_hash.cache_clear()
+    assert catalogue.definitions_hash() == before and len(before) == 64
+    (copy / "features" / "kinds" / "age.sql").rename(copy / "features" / "kinds" / "years.sql")
+    catalogue.definitions_hash.cache_clear()
+    assert catalogue.definitions_hash() != before
+
+
+FEATURES = catalogue.features()
+CONCEPTS = catalogue.concepts()
+MEASUREMENTS = [concept for concept in CONCEPTS.values() if concept.family == "measurement"]
+
+
+def test_there_are_enough_features_and_each_says_what_it_is() -> None:
+    assert sum(1 for feature in FEATURES.values() if feature.grouped) >= 25
+    for feature in FEATURES.values():
+        assert all([feature.label, feature.high, feature.low, feature.sentence, feature.meaning, feature.unit]), feature
+
+
+def test_nobody_is_grouped_by_race_ethnicity_language_zip_code_or_payer() -> None:
+    names = " ".join([*FEATURES, *CONCEPTS, *(feature.concept for feature in FEATURES.values())]).lower()
+    assert [word for word in ("race", "ethnic", "language", "zip", "postal", "payer", "insur") if word in names] == []
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_feature_of_a_measurement_is_in_the_unit_of_its_concept(name: str) -> None:
+    feature = FEATURES[name]
+    if feature.kind in {"latest", "change"}:
+        assert feature.unit == CONCEPTS[feature.concept].unit and CONCEPTS[feature.concept].family == "measurement"
+    if feature.kind == "answer":
+        assert feature.answer in dict(CONCEPTS[feature.concept].answers)
+
+
+@pytest.mark.parametrize("concept", MEASUREMENTS, ids=lambda concept: concept.name)
+def test_a_measurement_has_a_unit_a_range_and_no_value_with_two_meanings(concept: catalogue.Concept) -> None:
+    assert concept.unit and concept.range[0] < concept.range[1] and concept.source
+    spans = sorted((guess["low"], guess["high"]) for guess in concept.unitless)
+    assert all(high < low for (_, high), (low, _) in pairwise(spans))
+    written = [concept.unit, *concept.also, *(step["unit"] for step in concept.conversions)]
+    assert len(written) == len(set(written)) and all(step["factor"] > 0 for step in concept.conversions)
+
+
+CONVERTED: list[tuple[str, float, str, float]] = [
+    # cholesterol 38.67, triglycerides 88.57, creatinine 88.4, IFCC master equation, pound 0.45359237 kg
+    ("total_cholesterol", 5.0, "mmol/L", 193.35),
+    ("ldl", 2.6, "mmol/L", 100.542),
+    ("hdl", 1.0, "mmol/L", 38.67),
+    ("triglycerides", 2.0, "mmol/L", 177.14),
+    ("creatinine", 88.4, "umol/L", 1.0),
+    ("hba1c", 48, "mmol/mol", 6.542),
+    ("urine_acr", 3.0, "mg/mmol", 26.52),
+    ("weight", 100, "[lb_av]", 45.359237),
+    ("haemoglobin", 128, "g/L", 12.8),
+    ("potassium", 4.4, "mEq/L", 4.4),
+    ("potassium", 4.4, "meq/L", 4.4),
+]
+
+
+@pytest.mark.parametrize(("concept", "value", "unit", "expected"), CONVERTED)
+def test_conversions_are_those_of_the_clinical_tables(concept: str, value: float, unit: str, expected: float) -> None:
+    rows = catalogue.reference_tables()["units"].to_pylist()
+    (row,) = [row for row in rows if (row["concept"], row["unit"], row["inferred"]) == (concept, unit, False)]
+    assert value * row["factor"] + row["shift"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_codes_of_one_family_do_not_overlap_by_accident() -> None:
+    owners: dict[tuple[str, str], list[str]] = {}
+    for concept in MEASUREMENTS:
+        for code in concept.codes:
+            owners.setdefault((concept.family, code), []).append(concept.name)
+    assert {code: names for code, names in owners.items() if len(names) > 1} == {}
