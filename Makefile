@@ -48,9 +48,9 @@ image:  ## Container image, built without a daemon (root on Debian or Ubuntu)
 image-check:  ## Runs sandbox and app from that image and asks both over HTTP
 	@scripts/image check
 
-screenshots: install  ## The pictures in docs/images again, by the browser tests
+screenshots: install  ## The pictures in docs/images again, from a demo of 2,000 people
 	@scripts/prerequisites java browser
-	@KINDRED_SCREENSHOTS=docs/images $(PY) -m pytest tests/browser $(ARGS)
+	@$(PY) scripts/screenshots docs/images
 
 clean:  ## Removes the environment, the demo's state and every cache
 	@rm -rf .venv .kindred build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
