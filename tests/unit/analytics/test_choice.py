@@ -57,7 +57,7 @@ def test_planted_groups_come_back_and_more_than_planted_do_not() -> None:
     assert verdict(stability(people, k=6, bootstraps=4, seed=3)[0], 60, floor=11) == "unstable"
 
 
-@pytest.mark.parametrize("k", [3, 4, 5])
+@pytest.mark.parametrize("k", [3, 5])
 def test_noise_holds_no_groups(k: int) -> None:
     people = np.random.default_rng(2).normal(size=(200, 8))
     assert verdict(stability(people, k, bootstraps=4, seed=3)[0], 60, floor=11) != "stable"

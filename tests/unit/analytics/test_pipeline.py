@@ -1,0 +1,90 @@
+"""The order of the steps: each one says which comes before it. No Spark starts here."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from analytics.config import Settings
+from analytics.errors import ConfigError, DataError, KindredError, ReleaseError
+from analytics.lake import Lake
+from analytics.pipeline import Pipeline, only_ehr
+from analytics.publish import current
+from tests.unit.analytics.releases import write_release
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.from_environment({"KINDRED_HOME": str(tmp_path)})
+
+
+def register(settings: Settings, *names: str) -> None:
+    settings.ehrs.write_text("".join(f'[{name}]\nissuer = "https://{name}.example/fhir"\n' for name in names))
+
+
+def exported(settings: Settings) -> Lake:
+    lake = Lake(settings.lake)
+    lake.finish(lake.export("a", "20260701T000000Z"))
+    return lake
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "said"),
+    [
+        ("load", DataError, "no finished export of a. Run `kindred export a` first."),
+        ("build", DataError, "no finished export of a"),
+        ("fit", DataError, "no finished export of a"),
+        ("publish", ReleaseError, "no release of a in the lake. Run `kindred fit` first."),
+    ],
+)
+def test_nothing_is_there_yet(settings: Settings, step: str, error: type[KindredError], said: str) -> None:
+    with pytest.raises(error, match=said):
+        getattr(Pipeline(settings, "a"), step)()
+
+
+def test_an_export_that_is_not_loaded_or_built(settings: Settings) -> None:
+    exported(settings)
+    with pytest.raises(DataError, match="20260701T000000Z is not loaded. Run `kindred load` first."):
+        Pipeline(settings, "a").build(date(2026, 6, 30))
+    with pytest.raises(DataError, match="No features were built from the export 20260701T000000Z"):
+        Pipeline(settings, "a").fit()
+
+
+def test_an_unfinished_export_is_none(settings: Settings) -> None:
+    lake = exported(settings)
+    lake.write_json(f"{lake.export('a', '20260702T000000Z')}/manifest.json", {})
+    assert Pipeline(settings, "a").newest_export() == "20260701T000000Z"
+
+
+def test_the_release_made_last_is_published(settings: Settings) -> None:
+    """Ids start with the as-of date, so the newest is not the last by name."""
+    lake = Lake(settings.lake)
+    write_release(lake, "a", "20260630-aaaaaaaa", [("p", 1, None, None)], created_at="2026-07-03T00:00:00+00:00")
+    write_release(lake, "a", "20260801-bbbbbbbb", [("p", 1, None, None)], created_at="2026-07-02T00:00:00+00:00")
+    pipeline = Pipeline(settings, "a")
+    assert pipeline.publish() == "20260630-aaaaaaaa"
+    assert pipeline.counts == {"publish": {"read": 1, "kept": 1, "dropped": {}}}
+    assert pipeline.publish("20260801-bbbbbbbb") == "20260801-bbbbbbbb"
+    found = current(settings.database, "a")
+    assert found and found["release_id"] == "20260801-bbbbbbbb"
+
+
+def test_the_only_registered_ehr_needs_no_name(settings: Settings) -> None:
+    register(settings, "a")
+    assert only_ehr(settings, None) == only_ehr(settings, "a") == "a"
+
+
+@pytest.mark.parametrize(
+    ("names", "named", "said"),
+    [
+        (("a", "b"), None, "It is not clear which EHR is meant; .* has: a, b. Name one of them."),
+        ((), None, "has: none"),
+        (("a", "b"), "c", "'c' is not a registered EHR"),
+        (("a",), "", "'' is not a registered EHR"),
+        (("a",), "../a", "'../a' is not a registered EHR"),
+    ],
+)
+def test_which_ehr_must_be_clear(settings: Settings, names: tuple[str, ...], named: str | None, said: str) -> None:
+    register(settings, *names)
+    with pytest.raises(ConfigError, match=said):
+        only_ehr(settings, named)

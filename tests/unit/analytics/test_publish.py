@@ -1,0 +1,134 @@
+"""publish: a release is in the serving database whole or not at all, and one step back is always there."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics import publish as publishing
+from analytics.errors import DatabaseError, LakeError, ReleaseError
+from analytics.lake import Lake
+from analytics.publish import current, publish, published, rollback
+from tests.unit.analytics.releases import Row, write_release
+
+ONE: Row = ("ZZCANARY-1", 1, 2, 0.5)
+TWO: Row = ("ZZCANARY-2", 2, None, None)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/state/kindred.db"
+
+
+def rows(database: str, query: str) -> list[Any]:
+    connection = sqlite3.connect(database.removeprefix("sqlite:///"))
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def current_id(database: str, ehr: str = "a") -> str | None:
+    found = current(database, ehr)
+    return found["release_id"] if found else None
+
+
+def test_a_published_release_is_the_current_one(lake: Lake, database: str) -> None:
+    write_release(lake, "a", "r1", [ONE], [], [TWO])
+    assert publish(database, lake, "a", "r1") == {"read": 2, "kept": 2, "dropped": {}}
+    assert current_id(database) == "r1"
+    assert sorted(rows(database, "SELECT * FROM membership")) == [("r1", *ONE), ("r1", *TWO)]
+    assert rows(database, "SELECT rank, n, round(rate, 2) FROM risk_group ORDER BY rank") == [(1, 900, 0.05), (2, 431, 0.31)]
+
+
+def test_publishing_again_changes_nothing(lake: Lake, database: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    assert publish(database, lake, "a", "r1") == publish(database, lake, "a", "r1")
+    assert len(published(database)) == 1
+
+
+@pytest.mark.parametrize("broken", ["twice the same person", "a file cut off"])
+def test_a_failure_in_the_middle_leaves_the_old_release_current_and_readable(
+    lake: Lake, database: str, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "BATCH", 1)
+    write_release(lake, "a", "r1", [ONE])
+    publish(database, lake, "a", "r1")
+    write_release(lake, "a", "r2", [TWO], [TWO] if broken == "twice the same person" else [ONE])
+    if broken == "a file cut off":
+        file = Path(lake.local(f"{lake.release('a', 'r2')}/memberships/part-00001.parquet") or "")
+        file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(DatabaseError if broken == "twice the same person" else LakeError) as failed:
+        publish(database, lake, "a", "r2")
+    said = str(failed.value)
+    assert "ZZCANARY" not in said and "INSERT" not in said and "\n" not in said
+    assert current_id(database) == "r1"
+    assert rows(database, "SELECT release_id, subject_id FROM membership") == [("r1", ONE[0])]
+    assert [one["release_id"] for one in published(database)] == ["r1"]
+
+
+def test_the_same_ids_in_two_ehrs_never_mix(lake: Lake, database: str) -> None:
+    for ehr, rank in (("a", 1), ("b", 2)):
+        write_release(lake, ehr, f"r-{ehr}", [("same-id", rank, None, None)])
+        publish(database, lake, ehr, f"r-{ehr}")
+    query = """SELECT c.ehr, m.rank FROM current_release c JOIN membership m ON m.release_id = c.release_id
+               WHERE m.subject_id = 'same-id' ORDER BY c.ehr"""
+    assert rows(database, query) == [("a", 1), ("b", 2)]
+    with pytest.raises(ReleaseError, match="no release r-b of a"):
+        rollback(database, "a", "r-b")
+    assert (current_id(database, "a"), current_id(database, "b"), current_id(database, "c")) == ("r-a", "r-b", None)
+
+
+def test_rollback_goes_one_back_or_to_the_named_one(lake: Lake, database: str) -> None:
+    for day in (1, 2, 3):
+        write_release(lake, "a", f"r{day}", [ONE], created_at=f"2026-07-0{day}T00:00:00+00:00")
+        publish(database, lake, "a", f"r{day}")
+    assert rollback(database, "a") == "r2" and current_id(database) == "r2"
+    assert rollback(database, "a") == "r1"
+    with pytest.raises(ReleaseError, match="no earlier release of a. Published, oldest first: r1, r2, r3"):
+        rollback(database, "a")
+    assert rollback(database, "a", "r3") == "r3"
+    assert [one["release_id"] for one in published(database) if one["current"]] == ["r3"]
+
+
+def test_rollback_needs_something_published(database: str) -> None:
+    with pytest.raises(ReleaseError, match="none"):
+        rollback(database, "a")
+
+
+def test_only_a_finished_release_is_published(lake: Lake, database: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    lake.delete(f"{lake.release('a', 'r1')}/_SUCCESS")
+    with pytest.raises(ReleaseError, match="Run `kindred fit` first"):
+        publish(database, lake, "a", "r1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://me:hunter2@127.0.0.1:1/kindred?connect_timeout=1",
+        "postgresql+psycopg://me:hunter2@127.0.0.1:port/kindred",
+        "nosuch+driver://me:hunter2@127.0.0.1/kindred",
+        "mysql+nosuch://me:hunter2@127.0.0.1/kindred",
+        "sqlite:////proc/no/such/kindred.db",
+        "://",
+    ],
+)
+def test_a_database_out_of_reach_is_one_sentence_without_its_password(url: str) -> None:
+    with pytest.raises(DatabaseError) as failed:
+        current(url, "a")
+    assert "hunter2" not in str(failed.value) and "SELECT" not in str(failed.value)
+    assert "Check KINDRED_DATABASE" in str(failed.value) and "\n" not in str(failed.value)
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "kindred.db").write_text("ZZCANARY " * 100)
+    with pytest.raises(DatabaseError) as failed:
+        published(f"sqlite:///{tmp_path}/kindred.db")
+    assert "ZZCANARY" not in str(failed.value)
