@@ -55,7 +55,9 @@ def test_the_first_patient_of_the_list_is_launched(site: Live) -> None:
         (200, PAGE.replace("reasons", "x"), {"status": 200, "patient": "p1", "group": None, "reasons": 0}),
     ],
 )
-def test_a_page_without_a_group_is_reported_as_such(site: Live, status: int, page: str, found: dict[str, object]) -> None:
+def test_a_page_without_a_group_is_reported_as_such(
+    site: Live, status: int, page: str, found: dict[str, object]
+) -> None:
     site[1]["/app?patient=p1"] = (status, page)
     assert launch_once(site[0]) == found
 

@@ -44,7 +44,7 @@ def test_nothing_is_there_yet(settings: Settings, step: str, error: type[Kindred
 
 def test_an_export_that_is_not_loaded_or_built(settings: Settings) -> None:
     exported(settings)
-    with pytest.raises(DataError, match="20260701T000000Z is not loaded. Run `kindred load` first."):
+    with pytest.raises(DataError, match=r"20260701T000000Z is not loaded\. Run `kindred load` first\."):
         Pipeline(settings, "a").build(date(2026, 6, 30))
     with pytest.raises(DataError, match="No features were built from the export 20260701T000000Z"):
         Pipeline(settings, "a").fit()
