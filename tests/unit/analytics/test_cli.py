@@ -12,8 +12,10 @@ from analytics import cli
 from analytics.errors import KindredError
 
 COMMANDS = sorted(cli.commands.commands)
-HEAVY = ["pyspark", "duckdb", "pyarrow", "numpy", "pandas", "sklearn", "sqlalchemy", "fsspec", "requests", "flask", "authlib",
-         "joserfc", "tomllib", "rich"]  # fmt: skip
+HEAVY = [
+    "pyspark", "duckdb", "pyarrow", "numpy", "pandas", "sklearn", "sqlalchemy", "fsspec", "requests", "flask", "authlib",
+    "joserfc", "tomllib", "rich",
+]  # fmt: skip
 HELP = f"""
 import sys
 from click.testing import CliRunner
