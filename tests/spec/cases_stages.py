@@ -1,0 +1,324 @@
+"""What each stage makes of a person's events. As of 2026-06-30."""
+
+from __future__ import annotations
+
+from tests.spec.tables import Case
+
+STAGES = [
+    Case(
+        "the newest version wins and errors leave nothing",
+        "current_events",
+        """
+        id | version | time       | code  | value | status
+        a  | 2026-01 | 2026-01-02 | hba1c | 7.1   | preliminary
+        a  | 2026-02 | 2026-01-02 | hba1c | 6.9   | final
+        b  | 2026-02 | 2026-01-03 | ldl   | 100   | entered-in-error
+        b  | 2026-01 | 2026-01-03 | ldl   | 90    | final
+        c  | 1       | 2026-01-04 | hdl   | 50    | cancelled
+        d  | 1       | 2026-01-05 | hdl   | 51    |
+        e  | 1       | 2026-01-06 | copd  |       | refuted
+        f  | 1       | 2026-01-07 | copd  |       | draft
+        g  | 1       | 2026-01-08 | copd  |       | not-done
+        h  | 1       | 2026-01-09 | copd  |       | do-not-perform
+        i  | 1       | 2026-01-10 | copd  |       | planned
+        """,
+        """
+        resource | numeric_value
+        a        | 6.9
+        d        | 51
+        """,
+    ),
+    Case(
+        "the same line twice is one, and a version may hold several events",
+        "current_events",
+        """
+        id | version | time       | code      | value
+        a  | 1       | 2026-01-02 | systolic  | 140
+        a  | 1       | 2026-01-02 | systolic  | 140
+        a  | 1       | 2026-01-02 | diastolic | 90
+        """,
+        """
+        resource | numeric_value
+        a        | 140
+        a        | 90
+        """,
+    ),
+    Case(
+        "a medicine by reference gets the codes of its Medication",
+        "coded",
+        """
+        id | time       | code      | of     | text
+        m  |            | statin    | nobody |
+        m  |            | thiazide  | nobody |
+        r  | 2026-01-02 | med:m     |        | order
+        s  | 2026-01-03 | med:gone  |        | order
+        t  | 2026-01-04 | insulin   |        | order
+        """,
+        """
+        resource | code
+        r        | http://www.nlm.nih.gov/research/umls/rxnorm#6472
+        r        | http://www.nlm.nih.gov/research/umls/rxnorm#2409
+        s        | reference#Medication/gone
+        t        | http://www.nlm.nih.gov/research/umls/rxnorm#86009
+        """,
+    ),
+    Case(
+        "codes mean concepts, by code or by beginning, once for each resource",
+        "facts",
+        """
+        id | time       | code
+        a  | 2026-01-02 | SNOMED#44054006
+        a  | 2026-01-02 | ICD10CM#E11.9
+        b  | 2026-01-03 | ICD10CM#E11.22
+        c  | 2026-01-04 | ICD10CM#E12.9
+        d  | 2026-01-05 | SNOMED#E11.9
+        e  | 2026-01-06 | LOINC#44054006
+        f  | 2026-01-07 | ICD10CM#I1030
+        g  | 2026-01-08 | ICD10CM#R73.03
+        h  | 2026-01-09 | ICD10CM#R73.01
+        """,
+        """
+        resource | concept               | family
+        a        | diabetes              | condition
+        b        | diabetes              | condition
+        b        | diabetes_complication | condition
+        f        | hypertension          | condition
+        g        | prediabetes           | condition
+        """,
+    ),
+    Case(
+        "what was on record by the end of the as-of date",
+        "known",
+        """
+        id | time                | recorded            | code
+        a  | 2026-06-30 23:59:59 |                     | copd
+        b  | 2026-07-01          |                     | copd
+        c  | 2020-01-01          | 2026-06-30 23:59:59 | copd
+        d  | 2020-01-01          | 2026-07-01          | copd
+        e  |                     |                     | copd
+        f  |                     | 2026-07-01          | copd
+        """,
+        """
+        resource | time
+        a        | 2026-06-30 23:59:59
+        c        | 2020-01-01
+        e        |
+        """,
+    ),
+    Case(
+        "a measurement in its canonical unit, or why it cannot be used",
+        "measured",
+        """
+        id | time       | code       | value   | unit     | text
+        a  | 2026-01-01 | hba1c      | 7.1     | %        |
+        b  | 2026-01-02 | hba1c      | 64      | mmol/mol |
+        c  | 2026-01-03 | hba1c      | 64      |          |
+        d  | 2026-01-04 | hba1c      | 7.1     |          |
+        e  | 2026-01-05 | hba1c      | 7.1     | furlong  |
+        f  | 2026-01-06 | hba1c      |         | %        |
+        g  | 2026-01-07 | hba1c      | 20.5    | %        |
+        h  | 2026-01-08 | hba1c      | 2.9     | %        |
+        i  | 2026-01-09 | hba1c      | 2.9     |          |
+        j  | 2026-01-10 | hba1c      | 3       | %        |
+        k  | 2026-01-11 | hba1c      | 20      | %        |
+        l  | 2026-01-12 | egfr       | 90      | mL/min   | >
+        m  | 2026-01-13 | creatinine | 106     | umol/L   |
+        n  | 2026-01-14 | creatinine | 22      |          |
+        o  |            | hba1c      | 7.1     | %        |
+        """,
+        """
+        resource | value              | reason       | inferred | comparator
+        a        | 7.1                |              | false    |
+        b        | 8.006              |              | false    |
+        c        | 8.006              |              | true     |
+        d        | 7.1                |              | true     |
+        e        |                    | unit_unknown |          |
+        f        |                    | no_value     |          |
+        g        | 20.5               | implausible  | false    |
+        h        | 2.9                | implausible  | false    |
+        i        |                    | unit_unknown |          |
+        j        | 3                  |              | false    |
+        k        | 20                 |              | false    |
+        l        | 90                 |              | false    | >
+        m        | 1.1990950226244343 |              | false    |
+        n        |                    | unit_unknown |          |
+        o        | 7.1                |              | false    |
+        """,
+    ),
+    Case(
+        "what has a reason or no time is not measured",
+        "measurements",
+        """
+        id | time       | code  | value | unit
+        a  | 2026-01-01 | hba1c | 7.1   | %
+        b  | 2026-01-02 | hba1c | 99    | %
+        c  |            | hba1c | 7.1   | %
+        """,
+        """
+        resource | value
+        a        | 7.1
+        """,
+    ),
+    Case(
+        "one row for an encounter, whatever number of codes",
+        "encounters",
+        """
+        id | time             | end              | code
+        a  | 2026-01-01 10:00 | 2026-01-01 11:00 | ambulatory
+        b  | 2026-01-02 10:00 | 2026-01-05 10:00 | inpatient
+        b  | 2026-01-02 10:00 | 2026-01-05 10:00 | PRIORITY#EM
+        c  | 2026-02-02 10:00 | 2026-02-05 10:00 | inpatient
+        c  | 2026-02-02 10:00 | 2026-02-05 10:00 | PRIORITY#EL
+        d  | 2026-02-10 10:00 | 2026-02-15 10:00 | inpatient
+        d  | 2026-02-10 10:00 | 2026-02-15 10:00 | maternity_stay
+        e  | 2026-03-01 10:00 | 2026-03-02 10:00 | emergency
+        f  | 2026-03-05 10:00 | 2026-03-06 09:59 | emergency
+        g  | 2026-03-10 10:00 |                  | emergency
+        h  | 2026-03-12 10:00 | 2026-03-11 10:00 | inpatient
+        i  | 2026-06-29 10:00 | 2026-07-20 10:00 | inpatient
+        j  |                  |                  | inpatient
+        k  | 2026-03-20       | 2026-03-25       | ACT#NONAC
+        """,
+        """
+        resource | time             | end_time         | emergency | acute_stay
+        a        | 2026-01-01 10:00 | 2026-01-01 11:00 | 0         | 0
+        b        | 2026-01-02 10:00 | 2026-01-05 10:00 | 0         | 1
+        c        | 2026-02-02 10:00 | 2026-02-05 10:00 | 0         | 0
+        d        | 2026-02-10 10:00 | 2026-02-15 10:00 | 0         | 0
+        e        | 2026-03-01 10:00 | 2026-03-02 10:00 | 1         | 1
+        f        | 2026-03-05 10:00 | 2026-03-06 09:59 | 1         | 0
+        g        | 2026-03-10 10:00 | 2026-03-10 10:00 | 1         | 0
+        h        | 2026-03-12 10:00 | 2026-03-12 10:00 | 0         | 1
+        i        | 2026-06-29 10:00 | 2026-07-01       | 0         | 1
+        """,
+    ),
+    Case(
+        "stays less than a day apart are one",
+        "stays",
+        """
+        id | time             | end              | code
+        a  | 2026-01-01 10:00 | 2026-01-03 10:00 | inpatient
+        b  | 2026-01-04 10:00 | 2026-01-06 10:00 | inpatient
+        c  | 2026-01-07 10:01 | 2026-01-08 10:00 | inpatient
+        """,
+        """
+        admitted         | discharged       | resource
+        2026-01-01 10:00 | 2026-01-06 10:00 | a
+        2026-01-07 10:01 | 2026-01-08 10:00 | c
+        """,
+    ),
+    Case(
+        "a short stay within a long one does not end it",
+        "stays",
+        """
+        id | time       | end        | code
+        a  | 2026-01-01 | 2026-01-20 | inpatient
+        b  | 2026-01-02 | 2026-01-03 | inpatient
+        c  | 2026-01-15 | 2026-01-16 | inpatient
+        d  | 2026-01-20 | 2026-01-22 | inpatient
+        """,
+        """
+        admitted   | discharged | resource
+        2026-01-01 | 2026-01-22 | a
+        """,
+    ),
+    Case(
+        "an emergency visit that leads to a stay is part of it, alone it is none",
+        "stays",
+        """
+        id | time             | end              | code
+        a  | 2026-01-01 08:00 | 2026-01-01 12:00 | emergency
+        b  | 2026-01-01 12:00 | 2026-01-04 12:00 | inpatient
+        c  | 2026-02-01 08:00 | 2026-02-01 12:00 | emergency
+        d  | 2026-03-01 08:00 | 2026-03-03 12:00 | emergency
+        """,
+        """
+        admitted         | discharged       | resource
+        2026-01-01 12:00 | 2026-01-04 12:00 | b
+        2026-03-01 08:00 | 2026-03-03 12:00 | d
+        """,
+    ),
+    Case(
+        "two stays of the same instant are one",
+        "stays",
+        """
+        id | time       | end        | code
+        b  | 2026-01-01 | 2026-01-04 | inpatient
+        a  | 2026-01-01 | 2026-01-04 | inpatient
+        """,
+        """
+        admitted   | discharged | resource
+        2026-01-01 | 2026-01-04 | a
+        """,
+    ),
+    Case(
+        "a medicine is in use until the end of its order, or for a year",
+        "in_use",
+        """
+        id | time       | end                 | code
+        a  | 2025-07-01 |                     | statin
+        b  | 2025-06-30 |                     | statin
+        c  | 2020-01-01 | 2026-07-01          | insulin
+        d  | 2026-06-01 | 2026-06-30 23:59:59 | insulin
+        e  | 2026-06-30 | 2030-01-01          | opioid
+        f  | 2026-07-01 |                     | opioid
+        g  |            |                     | opioid
+        h  | 2026-06-01 |                     | copd
+        """,
+        """
+        resource | concept
+        a        | statin
+        c        | insulin
+        e        | opioid
+        """,
+    ),
+    Case(
+        "birth and death known by then",
+        "people",
+        """
+        id | time       | code
+        p  | 1960-03-15 | born
+        p  |            | female
+        p  | 2026-06-30 | died
+        """,
+        """
+        born       | died | died_at
+        1960-03-15 | 1    | 2026-06-30
+        """,
+    ),
+    Case(
+        "a death without a day is known",
+        "people",
+        """
+        id | time | code
+        p  |      | born
+        p  |      | died
+        """,
+        """
+        born | died | died_at
+             | 1    |
+        """,
+    ),
+    Case(
+        "a death of tomorrow is not",
+        "people",
+        """
+        id | time       | code
+        p  |            | male
+        p  | 2026-07-01 | died
+        """,
+        """
+        born | died | died_at
+             | 0    |
+        """,
+    ),
+    Case(
+        "who has no Patient resource is no one",
+        "people",
+        """
+        id | time       | code
+        a  | 2026-01-01 | copd
+        """,
+        "",
+    ),
+]

@@ -1,0 +1,55 @@
+"""All stages over all cases, on each engine; every stage is held as rows, so that one result serves every test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from analytics.definitions import catalogue, events, features
+
+Stages = dict[str, list[dict[str, Any]]]
+INDEX = features.params(date(2025, 6, 30)).select(["as_of"]).rename_columns(["index_time"])
+
+
+def names() -> list[str]:
+    """Every stage, the values, the wide row of each person, and what happened in the year after INDEX."""
+    return [*features.view_texts(), "wide", "outcomes"]
+
+
+def on_duckdb(found: pa.Table, as_of: date) -> Stages:
+    """As the chart runs them."""
+    connection = events.connect()
+    features.define_in_duckdb(connection, found, as_of)
+    connection.register("index_params", INDEX)
+    connection.execute(f"CREATE TEMP TABLE wide AS {features.wide_select()}")
+    connection.execute(f"CREATE TEMP TABLE outcomes AS {features.outcome_text()}")
+    return {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in names()}
+
+
+def on_spark(spark: Any, found: pa.Table, as_of: date) -> Stages:
+    """The same texts in Spark SQL. Each stage is brought here and back, or Spark would compute it for each later one."""
+    given = {"params": features.params(as_of), "index_params": INDEX, "events": found}
+    tables = {**catalogue.reference_tables(), **given}
+    for name, table in tables.items():
+        spark.createDataFrame(table).createOrReplaceTempView(name)
+    spark.sql(features.dialect_text("spark"))
+    held: Stages = {}
+    define = _holding(spark, held)
+    features.define_shared(define)
+    features.define_personal(define)
+    define("wide", features.wide_select())
+    define("outcomes", features.outcome_text())
+    return held
+
+
+def _holding(spark: Any, held: Stages) -> Callable[[str, str], None]:
+    def define(name: str, text: str) -> None:
+        frame = spark.sql(text)
+        table = frame.toArrow()
+        held[name] = table.to_pylist()
+        spark.createDataFrame(table, frame.schema).createOrReplaceTempView(name)
+
+    return define

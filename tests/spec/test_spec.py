@@ -1,0 +1,47 @@
+"""Each case gives what its table says, on DuckDB and on Spark; and the two agree about every row of every stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from analytics.definitions import catalogue, features
+from tests.spec import engines
+from tests.spec.cases_kinds import KINDS
+from tests.spec.cases_stages import STAGES
+from tests.spec.tables import Case, parse, shown
+
+CASES = (*STAGES, *KINDS)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "spark"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.person)
+def test_case(case: Case, engine: str, of_person: Any) -> None:
+    rows = of_person[engine, case.table, case.person]
+    expected = parse(case.expected)
+    columns = list(expected[0]) if expected else ["subject_id"]
+    kinds = {catalogue.features()[row["feature"]].kind for row in expected if "feature" in row}
+    if kinds:  # the person's other features are not what the case is about
+        rows = [row for row in rows if catalogue.features()[row["feature"]].kind in kinds]
+    assert shown(rows, columns, case.person) == sorted(tuple(row.values()) for row in expected)
+
+
+@pytest.mark.parametrize("stage", engines.names())
+def test_the_engines_agree_about_every_row(stage: str, results: Any) -> None:
+    duck, spark = (results[engine][stage] for engine in ("duckdb", "spark"))
+    columns = sorted(duck[0])
+    assert duck and columns == sorted(spark[0])
+    assert shown(duck, columns, "") == shown(spark, columns, "")
+
+
+def test_every_kind_and_every_stage_has_a_case() -> None:
+    kinds = {
+        catalogue.features()[row["feature"]].kind for case in KINDS for row in parse(case.expected) if "feature" in row
+    }
+    assert {feature.kind for feature in catalogue.features().values()} - kinds == set()
+    assert set(features.view_texts()) - {case.table for case in CASES} == set()
+
+
+def test_no_two_cases_are_one_person() -> None:
+    assert len({case.person for case in CASES}) == len(CASES)
