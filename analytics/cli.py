@@ -246,3 +246,7 @@ def _say_counts(pipeline: Any) -> None:
             f", dropped: {dropped}" if dropped else ""
         )
         click.echo(f"{words} ({pipeline.seconds[step]} s)", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,17 @@ from tests.layout.sources import ROOT, files_in_git, label
 
 # Written in pieces, so that this file does not find itself.
 _HOMES = "|".join(["ro" + "ot", "wo" + "rk", "Us" + "ers", "ho" + "me/[a-z]"])
-_REGISTRIES = "|".join(["py" + r"pi\.org", "pythonho" + r"sted\.org", "-do" + r"cker\.pkg\.dev", "pkg" + r"\.dev\b"])
+_REGISTRIES = "|".join(
+    [
+        "py" + r"pi\.org",
+        "pythonho" + r"sted\.org",
+        "-do" + r"cker\.pkg\.dev",
+        "pkg" + r"\.dev\b",
+        "de" + r"b\.debian",
+        "npm" + r"js\.",
+        "repo1?" + r"\.mav" + "en",
+    ]
+)
 HOME_PATH = re.compile(rf"(?<![\w./$}}>-])/(?:{_HOMES})(?=/|\b)")
 REGISTRY = re.compile(_REGISTRIES)
 
