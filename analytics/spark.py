@@ -30,6 +30,8 @@ def session(settings: Settings) -> SparkSession:
     _check_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    if settings.spark_master.startswith("local"):  # a host whose own name does not resolve must not stop a local run
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     # Python's side of Spark logs the text of failed queries, values included, at any level.
     for name in ("SQLQueryContextLogger", "py4j", "pyspark"):
         logging.getLogger(name).disabled = True
