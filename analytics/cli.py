@@ -18,7 +18,10 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 def main() -> None:
-    """Entry point: a KindredError becomes its sentence and its exit code; nothing else is caught."""
+    """Entry point: a KindredError becomes its sentence and its exit code, any other error its class and exit code 1.
+
+    The text of a foreign error is not printed: a failed cast of DuckDB, for one, quotes the value.
+    """
     try:
         commands(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -32,6 +35,15 @@ def main() -> None:
     except KindredError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if os.environ.get("KINDRED_DEBUG") == "1":
+            raise
+        click.echo(
+            f"This is a defect of Kindred ({type(error).__name__}). With KINDRED_DEBUG=1 the same command shows where; "
+            "what it then prints may quote patient data.",
+            err=True,
+        )
+        sys.exit(1)
 
 
 @click.group(name="kindred", epilog="Example: kindred demo --patients 300")
@@ -39,7 +51,7 @@ def commands() -> None:
     """Risk groups from a FHIR bulk export, shown in the chart by a SMART app.
 
     Settings: KINDRED_HOME, KINDRED_LAKE, KINDRED_DATABASE, KINDRED_SPARK_MASTER, KINDRED_EHRS. Exit codes: 0 done,
-    2 wrong command line, others as listed in analytics/errors.py.
+    1 a defect of ours, 2 wrong command line, others as listed in analytics/errors.py.
     """
 
 

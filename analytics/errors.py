@@ -1,11 +1,13 @@
 """Errors that a person can act on, and the exit code of each.
 
 A message says what went wrong and where; `next_step` says what to do. Neither ever holds patient data (names, ids,
-values, resource text) nor a token. Anything that is not a `KindredError` is a defect of ours.
+values, resource text) nor a token. Anything that is not a `KindredError` is a defect of ours: the command line prints
+its class alone, and its stack with KINDRED_DEBUG=1.
 
 | exit | class | meaning |
 |---|---|---|
 | 0 | | done |
+| 1 | any other | a defect of ours |
 | 2 | click.UsageError | the command line is wrong |
 | 3 | ConfigError | a setting or the registry of EHRs is wrong |
 | 10 | EhrError | the EHR cannot be reached, or refused |

@@ -125,6 +125,30 @@ def test_no_traceback_for_an_error_of_ours(
     )  # fmt: skip
 
 
+def quoting_duckdb() -> None:
+    import duckdb
+
+    duckdb.sql("SELECT CAST('ZZCANARY' AS DOUBLE)").fetchall()
+
+
+def test_a_foreign_error_is_told_by_its_class_alone_since_its_text_may_quote_a_value(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(cli.commands.commands, "status", click.Command("status", callback=quoting_duckdb))
+    code, out, err = kindred(capsys, monkeypatch, tmp_path, "status")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "(ConversionException)" in err and "ZZCANARY" not in err and "KINDRED_DEBUG=1" in err
+
+
+def test_its_stack_is_shown_to_who_asks_for_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(cli.commands.commands, "status", click.Command("status", callback=quoting_duckdb))
+    monkeypatch.setenv("KINDRED_DEBUG", "1")
+    with pytest.raises(Exception, match="ZZCANARY"):
+        kindred(capsys, monkeypatch, tmp_path, "status")
+
+
 def test_ctrl_c_is_no_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
