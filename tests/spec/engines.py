@@ -30,11 +30,12 @@ def on_duckdb(found: pa.Table, as_of: date) -> Stages:
 
 
 def on_spark(spark: Any, found: pa.Table, as_of: date) -> Stages:
-    """The same texts in Spark SQL. Each stage is brought here and back, or Spark would compute it for each later one."""
+    """The same texts in Spark SQL. Each stage is brought here and back: Spark would compute it again."""
     given = {"params": features.params(as_of), "index_params": INDEX, "events": found}
     tables = {**catalogue.reference_tables(), **given}
     for name, table in tables.items():
-        spark.createDataFrame(table).createOrReplaceTempView(name)
+        # In one chunk: Spark 4.3 loses the rows that follow an empty chunk of an Arrow table.
+        spark.createDataFrame(table.combine_chunks()).createOrReplaceTempView(name)
     spark.sql(features.dialect_text("spark"))
     held: Stages = {}
     define = _holding(spark, held)
@@ -50,6 +51,6 @@ def _holding(spark: Any, held: Stages) -> Callable[[str, str], None]:
         frame = spark.sql(text)
         table = frame.toArrow()
         held[name] = table.to_pylist()
-        spark.createDataFrame(table, frame.schema).createOrReplaceTempView(name)
+        spark.createDataFrame(table.combine_chunks(), frame.schema).createOrReplaceTempView(name)
 
     return define

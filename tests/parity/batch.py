@@ -1,0 +1,115 @@
+"""The batch without Spark: its own functions for a file and a partition, and the chart's score to hold against it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analytics import build, load
+from analytics.definitions import catalogue, events, features, live
+from analytics.definitions.errors import SubjectError
+from analytics.lake import Lake
+
+AS_OF = date(2026, 6, 30)
+DATES = (AS_OF, build.index_date(AS_OF))
+LARGEST_LINE = 5_000_000
+EXPORT = "20260701T000000Z-abcd"
+SYNTHEA = Path(__file__).resolve().parents[3] / "shared" / "synthea"
+
+Features = dict[str, float | None]
+#: date -> person -> features, the batch's or the chart's.
+Numbers = dict[date, dict[str, Features]]
+
+
+def type_of(line: bytes) -> str:
+    """The file in which a server would put the line; what has no type lies among the Observations."""
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return "Observation"
+    kind = found.get("resourceType") if isinstance(found, dict) else None
+    return kind if isinstance(kind, str) and kind.isalpha() else "Observation"
+
+
+def export(folder: Path, lines: Iterable[bytes], ehr: str = "test") -> Lake:
+    """A finished export that holds these lines, in a lake of its own."""
+    lake = Lake(f"file://{folder}")
+    files = defaultdict(list)
+    for line in lines:
+        files[type_of(line)].append(line)
+    home = lake.export(ehr, EXPORT)
+    for kind, found in files.items():
+        lake.write_bytes(f"{home}/{kind}/00000.ndjson", b"".join(line + b"\n" for line in found))
+    listed = [{"path": f"{kind}/00000.ndjson", "type": kind, "count": len(files[kind])} for kind in sorted(files)]
+    lake.write_json(f"{home}/manifest.json", {"transactionTime": "2026-07-01T00:00:00Z", "files": listed})
+    lake.finish(home)
+    return lake
+
+
+def loaded(lake: Lake, ehr: str = "test") -> tuple[pa.Table, Counter[str]]:
+    """What the tasks of ``load`` make of the export: events, and dropped lines by reason."""
+    home = lake.export(ehr, EXPORT)
+    connection = events.connect()
+    dropped: Counter[str] = Counter()
+    tables = [events.EVENT_SCHEMA.empty_table()]
+    for number, entry in enumerate(lake.read_json(f"{home}/manifest.json")["files"]):
+        made = load._load_file(connection, lake, f"{home}/{entry['path']}", f"tmp/{number}.parquet", LARGEST_LINE)
+        dropped.update(reason for _, reason in made.dropped)
+        tables.append(pq.read_table(f"{lake.local(made.parquet)}"))
+    return pa.concat_tables(tables), dropped
+
+
+def shared_of(found: pa.Table) -> pa.Table:
+    """The last of the stages that need everyone, on DuckDB."""
+    connection = events.connect()
+    define = features.use_duckdb(connection, AS_OF)
+    connection.register("events", found)
+    features.define_shared(define)
+    return connection.sql(f"FROM {features.SHARED_STAGES[-1]}").to_arrow_table()
+
+
+def by_date(rows: pa.Table | list[dict[str, Any]]) -> Numbers:
+    """The batch's rows as numbers; people without a Patient resource apart."""
+    found: Numbers = {day: {} for day in DATES}
+    for row in rows.to_pylist() if isinstance(rows, pa.Table) else rows:
+        if row["died"] is not None:
+            found[row["as_of"]][row["subject_id"]] = {name: row[name] for name in catalogue.features()}
+    return found
+
+
+def batch(folder: Path, lines: Iterable[bytes]) -> tuple[Numbers, Counter[str]]:
+    """Everyone's features at both dates, and dropped lines by reason."""
+    found, dropped = loaded(export(folder, lines))
+    return by_date(build._rows(shared_of(found), AS_OF)), dropped
+
+
+def live_numbers(people: Mapping[str, list[bytes]]) -> Numbers:
+    """Everyone's features at both dates, each scored alone from their own lines; absent where none can be."""
+    found: Numbers = {day: {} for day in DATES}
+    for day in DATES:
+        for person, lines in people.items():
+            try:
+                found[day][person] = live.score(lines, day, None)["features"]
+            except SubjectError:
+                continue
+    return found
+
+
+def differences(left: Numbers, right: Numbers) -> list[tuple[date, str, str, object, object]]:
+    """Every number in which the two differ, both ways: (date, person, feature, left, right)."""
+    nobody: Features = {}
+    return [
+        (day, person, name, a.get(name, "absent"), b.get(name, "absent"))
+        for day in DATES
+        for person in sorted(left[day].keys() | right[day].keys())
+        for a, b in [(left[day].get(person, nobody), right[day].get(person, nobody))]
+        for name in catalogue.features()
+        if a.get(name, "absent") != b.get(name, "absent")
+    ]
