@@ -75,7 +75,7 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path, data: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         code, message = refused("--data", str(data), "--home", str(tmp_path / "home"), "--port", str(port))
-    assert code == 3
+    assert code == 17
     assert message.count("\n") == 1 and str(port) in message
 
 
