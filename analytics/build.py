@@ -55,22 +55,40 @@ def build(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date
 
     Raises DataError when nobody is left, SparkError when the work cannot be done.
     """
-    dates = {
-        as_of: lake.features(ehr, export_id, as_of),
-        index_date(as_of): lake.features(ehr, export_id, index_date(as_of)),
-    }
-    if not all(lake.finished(target) for target in dates.values()):
-        for target in dates.values():
-            lake.delete(target)
+    missing = _not_built(lake, ehr, export_id, as_of)
+    if missing:
+        for day in missing:
+            lake.delete(lake.features(ehr, export_id, day))
         with spark_step(spark, f"Building features as of {as_of} and a year before", "build the features"):
             rows = _coded(spark, lake, ehr, export_id).mapInArrow(_rows_at(as_of), schema=_schema()).cache()
-            for day, target in dates.items():
-                _write(rows.where(f"as_of = DATE '{day}'"), lake, target)
+            for day, until in missing.items():
+                _write(rows.where(f"as_of = DATE '{day}'"), lake, lake.features(ehr, export_id, day), until)
             rows.unpersist()
-    counts = lake.read_counts(dates[as_of])
+    counts = lake.read_counts(lake.features(ehr, export_id, as_of))
     if counts["kept"] == 0:
         raise DataError("Nobody is left to build features for.", "Look at the reasons in `kindred status`.")
     return counts
+
+
+def built(lake: Lake, ehr: str, export_id: str, as_of: date) -> bool:
+    """Whether the features of both dates are there, made with these definitions."""
+    return not _not_built(lake, ehr, export_id, as_of)
+
+
+def _not_built(lake: Lake, ehr: str, export_id: str, as_of: date) -> dict[date, date | None]:
+    """The dates whose features are still to be made, each with the day up to which its outcomes are to be known.
+
+    The index date of one release may be the as-of date of another, which needs no outcomes.
+    """
+    wanted = {as_of: None, index_date(as_of): as_of}
+    return {day: until for day, until in wanted.items() if not _made(lake, lake.features(ehr, export_id, day), until)}
+
+
+def _made(lake: Lake, target: str, until: date | None) -> bool:
+    note = f"{target}/made.json"
+    made = lake.read_json(note) if lake.finished(target) and lake.exists(note) else {}
+    same = made.get("definitions_hash") == catalogue.definitions_hash()
+    return bool(same and (until is None or made["outcomes_until"] == until.isoformat()))
 
 
 def _coded(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFrame:
@@ -124,10 +142,12 @@ def _schema() -> str:
     return ", ".join(["subject_id STRING", "died INT", *numbers, *counts, "outcome INT", "as_of DATE"])
 
 
-def _write(rows: DataFrame, lake: Lake, target: str) -> None:
+def _write(rows: DataFrame, lake: Lake, target: str, until: date | None) -> None:
     """One row for each living person: subject_id, the features, and outcome (0, 1 or NULL)."""
     alive = rows.where("died = 0").drop("died", "as_of", *features.UNUSABLE)
     alive.coalesce(8).write.mode("overwrite").parquet(lake.url(target))
+    made = {"definitions_hash": catalogue.definitions_hash(), "outcomes_until": until.isoformat() if until else None}
+    lake.write_json(f"{target}/made.json", made)
     _write_counts(rows, lake, target)
 
 

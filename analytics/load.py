@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from analytics import snapshot
-from analytics.definitions import events
+from analytics.definitions import catalogue, events
 from analytics.errors import DataError
 from analytics.lake import Lake
 from analytics.spark import spark_step
@@ -40,9 +40,16 @@ def load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_byt
     when the work cannot be done.
     """
     for one in snapshot.exports_of(lake, ehr, export_id):
-        if not lake.finished(lake.events(ehr, one)):
+        if not loaded(lake, ehr, one):
             _load(spark, lake, ehr, one, max_line_bytes)
     return lake.read_counts(lake.events(ehr, export_id))
+
+
+def loaded(lake: Lake, ehr: str, export_id: str) -> bool:
+    """Whether the events of an export are there, made with these definitions."""
+    target = lake.events(ehr, export_id)
+    made = lake.read_json(f"{target}/events.json") if lake.finished(target) else {}
+    return bool(made.get("definitions_hash") == catalogue.definitions_hash())
 
 
 def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_bytes: int) -> None:
@@ -54,8 +61,8 @@ def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_by
         raise DataError(f"The export {export_id} holds no files.", "Check the group or the types that were exported.")
     with spark_step(spark, "Loading events", "load the export"):
         tasks = spark.sparkContext.parallelize(list(enumerate(sources)), max(len(sources), 1))
-        loaded = tasks.mapPartitions(lambda part: _load_files(lake, target, max_line_bytes, part)).collect()
-    _commit(lake, target, loaded)
+        made = tasks.mapPartitions(lambda part: _load_files(lake, target, max_line_bytes, part)).collect()
+    _commit(lake, target, made)
 
 
 def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> None:
@@ -71,7 +78,8 @@ def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> None:
     lake.write_bytes(f"{target}/quarantine.ndjson", "".join(json.dumps(row) + "\n" for row in quarantine).encode())
     dropped = Counter(row["reason"] for row in quarantine)
     read = sum(file.read for file in loaded)
-    lake.write_json(f"{target}/events.json", {"events": sum(file.events for file in loaded)})
+    made = {"events": sum(file.events for file in loaded), "definitions_hash": catalogue.definitions_hash()}
+    lake.write_json(f"{target}/events.json", made)
     lake.write_counts(
         target, read, read - dropped.total(), dict(sorted((str(reason), n) for reason, n in dropped.items()))
     )

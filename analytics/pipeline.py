@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analytics.config import BulkClient, Settings, registered_ehrs
 from analytics.errors import ConfigError, DataError, ReleaseError
 from analytics.lake import Lake
+from analytics.snapshot import exports_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -68,20 +69,29 @@ class Pipeline:
     def build(self, as_of: date | None = None) -> date:
         """Events to features. Without a date, as of the newest encounter in the export."""
         from analytics.build import build, newest_care
+        from analytics.load import loaded
 
         export_id, started = self.newest_export(), time.monotonic()
-        if not self.lake.finished(self.lake.events(self.ehr, export_id)):
-            raise DataError(f"The export {export_id} is not loaded.", "Run `kindred load` first.")
+        if not all(loaded(self.lake, self.ehr, one) for one in exports_of(self.lake, self.ehr, export_id)):
+            raise DataError(
+                f"The export {export_id} is not loaded with these definitions.", "Run `kindred load` first."
+            )
         day = as_of or newest_care(self.spark, self.lake, self.ehr, export_id)
         self._done("build", started, build(self.spark, self.lake, self.ehr, export_id, day))
         return day
 
     def fit(self, as_of: date | None = None) -> str:
         """Features to a release. Without a date, the newest that was built. Returns the release's id."""
+        from analytics.build import built
         from analytics.fit import fit
 
         export_id, started = self.newest_export(), time.monotonic()
         day = as_of or self._newest_features(export_id)
+        if not built(self.lake, self.ehr, export_id, day):
+            raise DataError(
+                f"Features as of {day} are not built from the export {export_id} with these definitions.",
+                f"Run `kindred build --as-of {day}` first.",
+            )
         fitted = fit(self.spark, self.lake, self.ehr, export_id, day, self.bootstraps)
         self._done("fit", started, fitted.counts)
         return fitted.release_id

@@ -13,8 +13,8 @@ from analytics.errors import KindredError
 
 COMMANDS = sorted(cli.commands.commands)
 HEAVY = [
-    "pyspark", "duckdb", "pyarrow", "numpy", "pandas", "sklearn", "sqlalchemy", "fsspec", "requests", "flask", "authlib",
-    "joserfc", "tomllib", "rich",
+    "pyspark", "duckdb", "pyarrow", "numpy", "pandas", "sklearn", "sqlalchemy", "fsspec", "requests", "flask",
+    "authlib", "joserfc", "tomllib", "rich",
 ]  # fmt: skip
 HELP = f"""
 import sys

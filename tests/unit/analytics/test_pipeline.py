@@ -24,6 +24,7 @@ def register(settings: Settings, *names: str) -> None:
 
 def exported(settings: Settings) -> Lake:
     lake = Lake(settings.lake)
+    lake.write_json(f"{lake.export('a', '20260701T000000Z')}/manifest.json", {"since": None})
     lake.finish(lake.export("a", "20260701T000000Z"))
     return lake
 
@@ -44,9 +45,28 @@ def test_nothing_is_there_yet(settings: Settings, step: str, error: type[Kindred
 
 def test_an_export_that_is_not_loaded_or_built(settings: Settings) -> None:
     exported(settings)
-    with pytest.raises(DataError, match=r"20260701T000000Z is not loaded\. Run `kindred load` first\."):
+    with pytest.raises(DataError, match=r"20260701T000000Z is not loaded .* Run `kindred load` first\."):
         Pipeline(settings, "a").build(date(2026, 6, 30))
+    with pytest.raises(DataError, match="Run `kindred build --as-of 2026-06-30` first"):
+        Pipeline(settings, "a").fit(date(2026, 6, 30))
     with pytest.raises(DataError, match="No features were built from the export 20260701T000000Z"):
+        Pipeline(settings, "a").fit()
+
+
+def test_what_other_definitions_made_is_made_again(settings: Settings) -> None:
+    """Else a release would carry the hash of definitions that its features never saw."""
+    lake = exported(settings)
+    for one, made in (
+        (lake.events("a", "20260701T000000Z"), {"events": 9, "definitions_hash": "old"}),
+        (lake.features("a", "20260701T000000Z", "2026-06-30"), {"outcomes_until": None, "definitions_hash": "old"}),
+        (lake.features("a", "20260701T000000Z", "2025-06-30"), {"outcomes_until": "2026-06-30"}),
+    ):
+        lake.write_json(f"{one}/events.json", made)
+        lake.write_json(f"{one}/made.json", {"definitions_hash": "old"} | made)
+        lake.finish(one)
+    with pytest.raises(DataError, match="not loaded with these definitions"):
+        Pipeline(settings, "a").build(date(2026, 6, 30))
+    with pytest.raises(DataError, match=r"not built .* with these definitions"):
         Pipeline(settings, "a").fit()
 
 
