@@ -95,7 +95,7 @@ PERSON = st.tuples(NUMBER, NUMBER, NUMBER).map(list)
 POINT = st.lists(st.floats(-5, 5), min_size=3, max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(people=st.lists(PERSON, min_size=1, max_size=8), centres=st.lists(POINT, min_size=2, max_size=5))
 def test_as_scikit_learn_measures_it(people: list[list[float]], centres: list[list[float]]) -> None:
     prepared = groups.prepare(np.array(people), model())

@@ -75,7 +75,7 @@ def test_what_is_not_known_is_none_and_what_is_absent_is_zero() -> None:
 def test_the_order_of_the_lines_does_not_matter() -> None:
     lines = [*map(line, CHART), line(A1C), line({**A1C, "meta": {"lastUpdated": "2026-04-01"}}), b"{"]
     expected = live.score(lines, AS_OF, model())
-    for seed in range(4):
+    for seed in range(2):
         Random(seed).shuffle(lines)
         assert live.score(lines, AS_OF, model()) == expected
 
