@@ -9,10 +9,11 @@ import pytest
 from analytics.definitions import catalogue, features
 from tests.spec import engines
 from tests.spec.cases_kinds import KINDS
+from tests.spec.cases_outcomes import OUTCOMES
 from tests.spec.cases_stages import STAGES
 from tests.spec.tables import Case, parse, shown
 
-CASES = (*STAGES, *KINDS)
+CASES = (*STAGES, *KINDS, *OUTCOMES)
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "spark"])
