@@ -47,9 +47,12 @@ class Choice:
     candidates: tuple[Candidate, ...]
     centres: list[list[float]]  # of k-means on the sample: where the fit on everyone starts
 
-    def table(self) -> dict[str, Any]:
-        """As it is kept in the release; sizes of 1 to 10 never occur in it."""
-        kept = asdict(self)
+    def table(self, hide_sample: bool = False) -> dict[str, Any]:
+        """As it is kept in the release; sizes of 1 to 10 never occur in it, nor is one the rest of another number.
+
+        hide_sample: a group's size is hidden. The sample may be everyone, and less the other groups it would tell.
+        """
+        kept = asdict(self) | ({"sample": None} if hide_sample else {})
         del kept["centres"]
         for candidate in kept["candidates"]:
             candidate["smallest"] = candidate["smallest"] if candidate["smallest"] > 10 else None

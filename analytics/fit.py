@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analytics import choice, profile
+from analytics import centres, choice, profile
 from analytics.build import index_date
 from analytics.definitions import catalogue, groups
 from analytics.errors import DataError
@@ -70,12 +70,16 @@ def _fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date,
                 "Nobody had contact in the two years before the index date.", "Choose another date with --as-of."
             )
         shaped = profile.transforms(in_contact)
+        if not shaped["features"]:
+            raise DataError("These people differ in nothing, so there are no groups.", "Export more people.")
         model = profile.standardised(shaped, in_contact.rdd.mapPartitions(_preparer(shaped)))
         prepared = in_contact.rdd.mapPartitions(_preparer(model), preservesPartitioning=True).cache()
     with spark_step(spark, "Choosing the number of groups", "choose the number of groups"):
         chosen = choice.choose(spark, prepared, people, bootstraps, SEED)
     with spark_step(spark, f"Fitting {chosen.k} groups", "fit the groups"):
-        model |= {"mean": _mean(prepared, people), "groups": _clusters(prepared, chosen)}
+        model |= {"mean": [0.0] * len(model["features"]), "groups": _clusters(prepared, chosen)}  # 0 is the middle
+        cells = in_contact.rdd.mapPartitions(_counter(model)).treeReduce(lambda left, right: left + right)
+        model |= {"groups": centres.publishable(model, cells)}
     with spark_step(spark, "Describing the groups", "describe the groups"):
         model |= profile.describe(everyone, model, chosen, _assigner(model))
     everyone.unpersist()
@@ -88,7 +92,7 @@ def _fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "definitions_hash": catalogue.definitions_hash(),
         "outcome": catalogue.group_rules()["outcome"],
-        "choice": chosen.table(),
+        "choice": chosen.table(hide_sample=any(group["n"] is None for group in model["groups"])),
     }
 
 
@@ -106,6 +110,10 @@ def _preparer(model: dict[str, Any]) -> Any:
     return run
 
 
+def _counter(model: dict[str, Any]) -> Any:
+    return lambda rows: centres.counted(rows, model)
+
+
 def _assigner(model: dict[str, Any]) -> Any:
     """Rows to (row, membership), by the arithmetic of the live score."""
 
@@ -116,11 +124,6 @@ def _assigner(model: dict[str, Any]) -> Any:
             yield from zip(held, groups.assign(groups.as_matrix(held, model["features"]), contact, model), strict=True)
 
     return run
-
-
-def _mean(prepared: Any, people: int) -> list[float]:
-    sums = prepared.treeReduce(lambda left, right: [a + b for a, b in zip(left, right, strict=True)])
-    return [total / people for total in sums]
 
 
 def _clusters(prepared: Any, chosen: choice.Choice) -> list[dict[str, Any]]:

@@ -44,9 +44,23 @@ def rate(n: int, followed: int, events: int) -> dict[str, Any]:
     return shown | {"events": events, "rate": events / followed, "low": low, "high": high}
 
 
+def order(said: dict[str, Any], usual: float) -> float:
+    """Where a group stands among the others by its rate, from what `rate` says of it alone.
+
+    By the true rate, a hidden one would be told by its neighbours. A bound counts as its half; without a rate and a
+    bound the group stands at `usual`, the rate of everyone.
+    """
+    if said["rate"] is not None:
+        return float(said["rate"])
+    if said["rate_below"] is not None:
+        return float(said["rate_below"]) / 2
+    return (1 + float(said["rate_above"])) / 2 if said["rate_above"] is not None else usual
+
+
 def share(count: int, of: int) -> float | None:
-    """A share of people, None where it would reveal a small cell on either side."""
-    return None if of == 0 or small(of) or small(count) or small(of - count) else count / of
+    """A share of people in whole percents (exactly, it would tell `of` as its denominator), None where it would reveal
+    a small cell on either side."""
+    return None if of == 0 or small(of) or small(count) or small(of - count) else round(count / of, 2)
 
 
 def wilson(events: int, n: int) -> tuple[float, float]:

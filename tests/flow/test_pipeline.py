@@ -170,8 +170,9 @@ def test_spark_places_people_as_the_definitions_do(done: tuple[Way, Any], model:
     assert theirs == groups.squared_distances(prepared, centres).argmin(axis=1).tolist()
 
 
-def test_each_centre_is_the_mean_of_its_people(done: tuple[Way, Any], model: dict[str, Any]) -> None:
-    """Spark's k-means has come to rest, in the arithmetic of the live score."""
+def test_each_centre_is_about_the_mean_of_its_people(done: tuple[Way, Any], model: dict[str, Any]) -> None:
+    """Spark's k-means has come to rest, in the arithmetic of the live score; then centres move away from what only a
+    few people have (analytics/centres.py), and with them one person or another on the border."""
     home, pipeline = done
     url = pipeline.lake.url(pipeline.lake.features("sandbox", model["export_id"], model["index_date"]))
     rows = [row.asDict() for row in home.spark.read.parquet(f"{url}/part-*").collect()]
@@ -181,7 +182,9 @@ def test_each_centre_is_the_mean_of_its_people(done: tuple[Way, Any], model: dic
     for group in model["groups"]:
         mine = [row for row, found in zip(prepared, placed, strict=True) if found.rank == group["rank"]]
         if group["rule"] is None:
-            assert np.mean(mine, axis=0) == pytest.approx(group["centre"], abs=1e-3)
+            off = np.abs(np.mean(mine, axis=0) - group["centre"])
+            told = [place for place, name in enumerate(model["features"]) if group["share"][name] is not None]
+            assert len(told) > 10 and off[told].mean() < 0.1
 
 
 def test_one_release_back(done: tuple[Way, Any], model: dict[str, Any]) -> None:

@@ -78,4 +78,6 @@ def test_the_table_tells_no_small_number_and_quotes_the_rule() -> None:
     table = Choice(3, "stable", 11, 20, 300, tried, [[0.5]]).table()
     assert [one["smallest"] for one in table["candidates"]] == [11, None, None]
     assert "centres" not in table
+    assert table["sample"] == 300
+    assert Choice(3, "stable", 11, 20, 300, tried, [[0.5]]).table(hide_sample=True)["sample"] is None
     assert table["rule"].startswith("For k from 3 to 10") and json.dumps(table)

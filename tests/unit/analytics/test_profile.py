@@ -1,12 +1,13 @@
 """Names of groups, their usual ranges, and the steps that shape a feature."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from analytics import profile
+from analytics import profile, suppression
 from analytics.definitions import catalogue
 
 MODEL = {"features": ["diabetes", "age", "hba1c"], "mean": [0.0, 0.0, 0.0]}
@@ -45,7 +46,7 @@ def test_the_group_by_rule_has_the_name_of_its_rule() -> None:
     assert profile._standing_out({"centre": None}, MODEL) == []
 
 
-def rows(name: str, values: list[float | None]) -> list[dict[str, Any]]:
+def rows(name: str, values: Sequence[float | None]) -> list[dict[str, Any]]:
     return [{name: value} for value in values]
 
 
@@ -76,21 +77,57 @@ def test_those_whose_year_is_not_known_do_not_count_as_well() -> None:
     assert found["usual"]["age"] == [50.0, 50.0]
 
 
-def seen(n: int, mean: float, least: float, most: float, quantiles: tuple[float, ...] = ()) -> Any:
-    return SimpleNamespace(n=n, mean=mean, least=least, most=most, q=quantiles)
+def seen(n: int, mean: float = 0.5, positive: int = 50, **changes: Any) -> Any:
+    usual: dict[str, Any] = {"least": 0.0, "most": 9.0, "median": 5.6, "low": [4.2, 4.3, 4.4, 4.5, 4.6, 5.0]}
+    usual |= {"high": [13.0, 12.0, 11.0, 9.0, 8.0, 6.0]}
+    return SimpleNamespace(n=n, mean=mean, positive=positive, **(usual | changes))
 
 
-@pytest.mark.parametrize(("n", "most", "useful"), [(10, 9.0, True), (9, 9.0, False), (1000, 5.0, False)])
-def test_what_hardly_anyone_has_or_everyone_alike_is_left_out(n: int, most: float, useful: bool) -> None:
-    assert profile._useful(seen(n, 5.0, 5.0, most), 1000) is useful
+FEATURES = catalogue.features()
 
 
-def test_unknown_flags_count_as_the_mean_and_values_as_the_median() -> None:
-    features = catalogue.features()
-    flag = profile._step(features["diabetes"], seen(9, 0.2, 0, 1, (0.0, 0.0, 1.0)))
-    value = profile._step(features["hba1c"], seen(9, 6.1, 4, 15, (4.2, 5.6, 13.0)))
+@pytest.mark.parametrize(
+    ("name", "found", "useful"),
+    [
+        ("hba1c", seen(11), True),
+        ("hba1c", seen(10), False),  # a few people's values
+        ("hba1c", seen(1000, least=9.0), False),
+        ("diabetes", seen(1000, positive=11), True),
+        ("diabetes", seen(1000, positive=10), False),
+        ("diabetes", seen(1000, positive=989), True),
+        ("diabetes", seen(1000, positive=990), False),
+        ("stays_12m", seen(1000, positive=10), False),
+    ],
+)
+def test_what_hardly_anyone_has_or_everyone_alike_is_left_out(name: str, found: Any, useful: bool) -> None:
+    assert profile._useful(FEATURES[name], found, 1000) is useful
+    assert profile._useful(FEATURES[name], found, 200_000) is False  # known of fewer than 1 %
+
+
+def test_unknown_flags_count_as_about_the_mean_and_values_as_the_median() -> None:
+    flag, value = profile._step(FEATURES["diabetes"], seen(2100, 0.21)), profile._step(FEATURES["hba1c"], seen(2100))
     assert (flag["fill"], flag["cap"]) == (0.2, [0.0, 1.0])
     assert (value["fill"], value["cap"]) == (5.6, [4.2, 13.0])
+
+
+@pytest.mark.parametrize(("n", "cap"), [(2000, [4.3, 12.0]), (220, [4.5, 9.0]), (200, [4.6, 8.0]), (30, [5.0, 6.0])])
+def test_more_than_ten_people_lie_beyond_the_cap_of_a_measurement(n: int, cap: list[float]) -> None:
+    assert profile._step(FEATURES["hba1c"], seen(n))["cap"] == cap
+
+
+def test_the_middle_of_everyone_does_not_tell_the_rest_that_is_hidden() -> None:
+    """40 of 300 with a flag, and 37 in the groups where the share may be shown, must not leave 3."""
+    model = {"features": ["diabetes"], "transform": {"diabetes": {"shape": "flag"}}}
+    parts = [[[1.0]] * count + [[0.0]] * (300 - count) for count in range(38, 48)]
+    made = {str(profile.standardised(model, Rows([part]))) for part in parts}  # type: ignore[arg-type]
+    assert len(made) == 1
+
+
+def test_groups_are_ranked_by_what_is_said_of_them() -> None:
+    """3.3 % is hidden as "fewer than 3.7 %"; above a group with 3.2 % it could be nothing but 10 of 300."""
+    rates = [suppression.rate(1000, 1000, 32), suppression.rate(300, 300, 10), suppression.rate(300, 300, 295)]
+    assert [round(suppression.order(said, 0.2), 3) for said in rates] == [0.032, 0.018, 0.982]
+    assert suppression.order(suppression.rate(15, 15, 9), 0.2) == 0.2
 
 
 class Rows:

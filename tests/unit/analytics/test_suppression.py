@@ -65,9 +65,14 @@ def test_no_small_cell_follows_from_what_is_said(cell: str) -> None:
 
 def test_a_share_is_hidden_when_either_side_is_small() -> None:
     assert [suppression.share(count, 30) for count in (0, 1, 10, 11, 19, 20, 29, 30)] == [
-        0.0, None, None, 11 / 30, 19 / 30, None, None, 1.0
+        0.0, None, None, 0.37, 0.63, None, None, 1.0
     ]  # fmt: skip
     assert suppression.share(0, 0) is None and suppression.share(0, 10) is None
+
+
+def test_a_share_does_not_tell_of_how_many_it_is() -> None:
+    """23/47 as an exact number is of nothing but 47, and in a group of 50 that leaves 3 who are not known."""
+    assert suppression.share(23, 47) == suppression.share(22, 45) == 0.49
 
 
 @pytest.mark.parametrize(
