@@ -146,16 +146,17 @@ class Http:
     def open_file(self, url: str, *, with_token: bool, headers: dict[str, str]) -> requests.Response:
         """A streamed 200 answer of a file; redirects are followed, never with the token (SMART best practice).
 
+        A link that needs no token may lie anywhere, but over TLS: it is patients that come.
         Raises LinkExpired, EhrError, or one of requests' errors.
         """
         for _ in range(MAX_REDIRECTS):
+            if origin(url)[0] != "https" and origin(url)[1] not in LOOPBACK:
+                raise EhrError("A file of the export lies at an address without TLS.", "Report it to the EHR.")
             answer = self.send("GET", url, with_token=with_token, headers=headers, stream=True)
             if not answer.is_redirect:
                 break
             answer.close()
             url, with_token = urljoin(url, answer.headers["Location"]), False
-            if origin(url)[0] != "https" and origin(url)[1] not in LOOPBACK:
-                raise EhrError("A file of the export redirects to an address without TLS.", "Report it to the EHR.")
         if answer.status_code in (403, 404, 410):
             answer.close()
             raise LinkExpired

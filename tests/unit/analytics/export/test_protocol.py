@@ -44,6 +44,14 @@ def test_a_token_goes_to_scheme_host_and_port_of_the_ehr_or_a_listed_host_only(u
             http.send("GET", url)
 
 
+def test_a_file_without_tls_is_not_fetched_though_it_needs_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    http, sent = Http("https://ehr.example/fhir"), list[str]()
+    monkeypatch.setattr(http, "send", lambda method, url, **_: sent.append(url))
+    with pytest.raises(EhrError, match="without TLS"):
+        http.open_file("http://files.example/patients.ndjson", with_token=False, headers={})
+    assert sent == []
+
+
 @pytest.mark.parametrize("url", ["ftp://ehr.example/x", "file:///etc/passwd", "https:///x", "https://a:b/x", "x"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(EhrError):
