@@ -104,13 +104,14 @@ def read_chart(server: ChartServer, context: Context, pool: ThreadPoolExecutor) 
 
 
 def _gathered(
-    record: dict[str, Any], searches: "dict[str, Future[list[bytes]]]", deadline: float, context: Context
+    record: dict[str, Any], searches: "dict[str, Future[tuple[list[bytes], bool]]]", deadline: float, context: Context
 ) -> Chart:
     lines, unread = [orjson.dumps(record)], []
     for name, search in searches.items():
         try:
-            lines += search.result(max(0.0, deadline - time.monotonic()))
-            unread += [Unread(name, "narrowed")] if context.granted.is_narrowed(name) else []
+            found, withheld = search.result(max(0.0, deadline - time.monotonic()))
+            lines += found
+            unread += [Unread(name, "narrowed")] if withheld or context.granted.is_narrowed(name) else []
         except (Unreadable, FutureTimeout) as error:
             unread.append(Unread(name, getattr(error, "why", "too_slow")))
             metrics.count("unread_types", unread[-1].why)
@@ -139,18 +140,34 @@ def _patient(server: ChartServer, context: Context) -> dict[str, Any]:
     return record
 
 
-def _search(server: ChartServer, resource_type: str, context: Context) -> list[bytes]:
-    """All pages of one search as JSON lines. Raises Unreadable; a half-read type would look like a healthy one."""
+def _search(server: ChartServer, resource_type: str, context: Context) -> tuple[list[bytes], bool]:
+    """All pages of one search as JSON lines, and whether the EHR says that it withheld some.
+
+    Raises Unreadable; a half-read type would look like a healthy one.
+    """
     if not context.granted.may_search(resource_type):
         raise Unreadable("not_granted")
     query = f"{resource_type}?patient={context.patient}&_count={PAGE_SIZE}"
     if resource_type == "MedicationRequest" and context.granted.may_read("Medication"):
         query += "&_include=MedicationRequest:medication"
-    return [
-        orjson.dumps(resource)
-        for bundle in _pages(server, query)
-        for resource in _resources(bundle, resource_type, str(context.patient))
-    ]
+    lines, withheld = [], False
+    for bundle in _pages(server, query):
+        withheld = _withheld(bundle) or withheld
+        lines += [orjson.dumps(one) for one in _resources(bundle, resource_type, str(context.patient))]
+    return lines, withheld
+
+
+def _withheld(bundle: dict[str, Any]) -> bool:
+    """Does an OperationOutcome among the results (R4 §3.1.1.4, search.mode outcome) say that some were kept back?
+
+    Raises Unreadable where it says that the search failed or did not reach everything.
+    """
+    resources = [entry.get("resource") for entry in _list(bundle, "entry")]
+    outcomes = [one for one in resources if isinstance(one, dict) and one.get("resourceType") == "OperationOutcome"]
+    issues = [issue for outcome in outcomes for issue in _list(outcome, "issue")]
+    if any(issue.get("severity") in ("fatal", "error") or issue.get("code") == "incomplete" for issue in issues):
+        raise Unreadable("failed")
+    return any(issue.get("code") == "suppressed" for issue in issues)
 
 
 def _pages(server: ChartServer, query: str) -> Iterator[dict[str, Any]]:

@@ -111,6 +111,28 @@ def test_a_type_that_fails_is_named_and_the_rest_is_read(read, answer, why) -> N
     assert len(chart.lines) == 2
 
 
+def outcome(severity: str, code: str) -> dict[str, Any]:
+    issue = {"severity": severity, "code": code, "diagnostics": "about MRN-1"}
+    return {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "processing"}, issue]}
+
+
+@pytest.mark.parametrize(
+    ("severity", "code", "why", "lines"),
+    [
+        ("warning", "processing", None, 2),
+        ("warning", "suppressed", "narrowed", 2),  # withheld: what there is is used, and that there is more is said
+        ("warning", "incomplete", "failed", 1),
+        ("error", "exception", "failed", 1),
+        ("fatal", "timeout", "failed", 1),
+    ],
+)
+def test_an_ehr_that_says_that_results_are_missing_is_believed(
+    read, severity: str, code: str, why: str | None, lines: int
+) -> None:
+    chart, _ = read({CONDITIONS: bundle(condition(1), outcome(severity, code))})
+    assert (whys(chart).get("Condition"), len(chart.lines)) == (why, lines)
+
+
 def test_what_was_not_granted_is_not_asked_for(read) -> None:
     chart, here = read({}, scopes=("patient/Patient.read", "patient/Condition.rs?category=problem-list-item"))
     assert whys(chart) == dict.fromkeys(SEARCHED, "not_granted") | {"Condition": "narrowed"}
