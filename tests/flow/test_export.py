@@ -15,7 +15,7 @@ import pytest
 from analytics.errors import EhrError, ExportError
 from analytics.export import ExportOptions, export
 from analytics.lake import Lake
-from tests.unit.fhir_fixtures.ehr_bulk.live import SOME_TYPES, Live, live_sandbox
+from tests.conformance.bulk.live import SOME_TYPES, Live, live_sandbox
 
 OPTIONS = ExportOptions(types=SOME_TYPES, file_target_bytes=100_000)
 COUNTS = {"Condition": 40, "Medication": 3, "Observation": 200, "Patient": 20}

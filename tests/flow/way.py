@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from analytics.config import Settings
 from analytics.pipeline import Pipeline
-from tests.unit.fhir_fixtures.ehr_bulk.live import live_sandbox
+from tests.conformance.bulk.live import live_sandbox
 
 Lines = list[tuple[str, bytes]]
 

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from analytics.definitions import catalogue
-from tests.unit.analytics.definitions.fhir import (
+from tests.spec.live.fhir import (
     LOINC,
     Resource,
     codes,

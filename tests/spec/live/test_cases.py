@@ -11,7 +11,7 @@ import pytest
 import fhir_fixtures
 from analytics.definitions import catalogue, live
 from analytics.definitions.errors import SubjectError
-from tests.unit.analytics.definitions.fhir import read
+from tests.spec.live.fhir import read
 from tests.unit.analytics.definitions.models import model
 
 CASES = Path(fhir_fixtures.__file__).parent / "cases"

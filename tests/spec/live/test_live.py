@@ -10,7 +10,7 @@ import pytest
 
 from analytics.definitions import catalogue, live
 from analytics.definitions.errors import SubjectError
-from tests.unit.analytics.definitions.fhir import (
+from tests.spec.live.fhir import (
     RXNORM,
     Resource,
     codes,

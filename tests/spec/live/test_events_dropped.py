@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.definitions import events
-from tests.unit.analytics.definitions.fhir import (
+from tests.spec.live.fhir import (
     Resource,
     codes,
     condition,

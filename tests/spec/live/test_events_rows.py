@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.analytics.definitions.fhir import (
+from tests.spec.live.fhir import (
     ACT,
     LOINC,
     RXNORM,

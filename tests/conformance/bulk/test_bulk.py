@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from fhir_fixtures.ehr.vault import Access, Grant
-from tests.unit.fhir_fixtures.ehr_bulk.live import Live, live_sandbox
+from tests.conformance.bulk.live import Live, live_sandbox
 
 
 @pytest.fixture(scope="module")
