@@ -42,7 +42,7 @@ class Settings:
             home=home,
             lake=_lake_url(given.get("KINDRED_LAKE", f"file://{home}/lake")),
             database=_database_url(given.get("KINDRED_DATABASE", f"sqlite:///{home}/kindred.db")),
-            spark_master=given.get("KINDRED_SPARK_MASTER", "local[*]"),
+            spark_master=_spark_master(given.get("KINDRED_SPARK_MASTER", "local[*]")),
             ehrs=Path(given.get("KINDRED_EHRS", str(home / "ehrs.toml"))).expanduser().absolute(),
             file_target_bytes=_positive(given, "KINDRED_FILE_TARGET_BYTES", 128 * MIB),
             max_line_bytes=_positive(given, "KINDRED_MAX_LINE_BYTES", 5_000_000),
@@ -66,6 +66,13 @@ def _positive(given: Mapping[str, str], name: str, default: int) -> int:
         raise ConfigError(f"{name} is {given[name]!r}, which is not a whole number of bytes above 0.",
                           f"Set it to a number such as {default}, or leave it out.")
     return int(text)
+
+
+def _spark_master(master: str) -> str:
+    if re.fullmatch(r"local(\[[\d*, ]+\])?|spark://\S+:\d+(,\S+:\d+)*|yarn|k8s://\S+", master):
+        return master
+    raise ConfigError(f"KINDRED_SPARK_MASTER is {master!r}, which is no Spark master.",
+                      "Set it to local[*], spark://HOST:PORT, yarn or k8s://..., or leave it out.")
 
 
 def _lake_url(url: str) -> str:

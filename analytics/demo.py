@@ -16,7 +16,7 @@ from analytics.config import Settings
 from analytics.errors import KindredError
 from analytics.launch_check import launch_once
 from analytics.pipeline import DEMO_BOOTSTRAPS, Pipeline
-from analytics.processes import app_command, check_free, free_port, running, sandbox_command
+from analytics.processes import ProcessFailed, app_command, check_free, free_port, running, sandbox_command
 
 EHR = "sandbox"  # the name under which the embedded EHR registers Kindred
 HIGHEST_PORT = 65535 - 100
@@ -37,21 +37,21 @@ def run_demo(settings: Settings, *, patients: int, seed: int, data: Path | None,
     pipeline = Pipeline(settings, EHR, bootstraps=DEMO_BOOTSTRAPS)
     warm_up = threading.Thread(target=_start_spark, args=(pipeline,), daemon=True)
     warm_up.start()  # Spark starts while the sandbox makes its patients
-    started = time.monotonic()
+    started, ended = time.monotonic(), threading.Event()
     command = sandbox_command(
         settings, patients=patients, seed=seed, data=data, port=ehr_port, app_url=f"http://127.0.0.1:{app_port}"
     )
     try:
-        with running(command, "sandbox ready:") as launcher:
+        with running(command, "sandbox ready:", ended) as launcher:
             pipeline.seconds["sandbox"] = round(time.monotonic() - started, 1)
             warm_up.join()
             _export_what_is_new(pipeline, _population(patients, seed, data))
             pipeline.run(fresh=False)
-            with running(app_command(app_port), "app ready:"):
+            with running(app_command(app_port), "app ready:", ended):
                 if check:
                     click.echo(json.dumps(_summary(pipeline, launcher)))
                 else:
-                    _stay(launcher)
+                    _stay(launcher, ended)
     except KindredError:
         warm_up.join()  # while Spark starts nothing can be said on stderr
         raise
@@ -83,15 +83,18 @@ def _export_what_is_new(pipeline: Pipeline, population: Any) -> None:
     note.write_text(said, encoding="utf-8")
 
 
-def _stay(launcher: str) -> None:
+def _stay(launcher: str, ended: threading.Event) -> None:
+    """Until interrupted, or until the EHR or the app ends of itself."""
     click.echo(launcher)
     click.echo(
         "Open that address, choose a patient, and the app opens inside the chart. Ctrl-C ends everything.", err=True
     )
     try:
-        threading.Event().wait()
+        ended.wait()
     except KeyboardInterrupt:
         sys.stderr.write("\n")
+        return
+    raise ProcessFailed("The sandbox or the app ended of itself, so the demo ends too.", "Its reason is above.")
 
 
 def _summary(pipeline: Pipeline, launcher: str) -> dict[str, Any]:

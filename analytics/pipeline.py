@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from analytics.config import BulkClient, Settings, registered_ehrs
-from analytics.errors import ConfigError, DataError, ReleaseError
+from analytics.errors import ConfigError, DataError, ExportError, ReleaseError
 from analytics.lake import Lake
 from analytics.snapshot import exports_of
 
@@ -57,6 +57,12 @@ class Pipeline:
                 f"see `kindred status` and {self.lake.url(result.path)}/manifest.json."
             )
         self._done("export", started, {"read": total, "kept": total, "dropped": {}})
+        if total == 0 and sized.since is None:
+            self.lake.delete(result.path)
+            raise ExportError(
+                f"The export of {self.ehr} brought no resource at all; it was not kept.",
+                "Check the group and the types asked, and that this client may read them.",
+            )
         return result.export_id
 
     def load(self) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from analytics.config import Settings
 from analytics.errors import KindredError, PortTaken
@@ -52,14 +53,16 @@ def become(command: list[str]) -> None:
 
 
 @contextmanager
-def running(command: list[str], ready: str) -> Iterator[str]:
+def running(command: list[str], ready: str, ended: threading.Event | None = None) -> Iterator[str]:
     """Run a process until the block ends; yields the address that it prints after ``ready``. Its stderr is ours.
+
+    ``ended`` is set when the process ends, of itself or at the end of the block.
 
     Raises ProcessFailed when it ends before it is ready.
     """
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     try:
-        yield _address(process, ready)
+        yield _address(process, ready, ended or threading.Event())
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -69,17 +72,22 @@ def running(command: list[str], ready: str) -> Iterator[str]:
             process.wait()
 
 
-def _address(process: subprocess.Popen[str], ready: str) -> str:
+def _address(process: subprocess.Popen[str], ready: str, ended: threading.Event) -> str:
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith(ready):
-            threading.Thread(
-                target=lambda: list(process.stdout or ()), daemon=True
-            ).start()  # never let its pipe fill up
+            threading.Thread(target=_drain, args=(process.stdout, ended), daemon=True).start()
             return line.removeprefix(ready).strip()
     raise ProcessFailed(
         f"A part of Kindred ended with exit code {process.wait()} before it answered.", "Its reason is above."
     )
+
+
+def _drain(output: IO[str], ended: threading.Event) -> None:
+    """Never let the pipe of a child fill up; its end is the child's end."""
+    for _ in output:
+        pass
+    ended.set()
 
 
 def check_free(port: int) -> None:

@@ -67,6 +67,8 @@ def rollback(database: str, ehr: str, release_id: str | None = None) -> str:
 
 def current(database: str, ehr: str) -> dict[str, Any] | None:
     """The model of the release that is current for an EHR; None where there is none."""
+    if _never_made(database):
+        return None
     with _transaction(database) as connection:
         found = connection.execute(
             text(
@@ -80,6 +82,8 @@ def current(database: str, ehr: str) -> dict[str, Any] | None:
 
 def published(database: str) -> list[dict[str, Any]]:
     """All releases in the database, oldest first, each with "current"."""
+    if _never_made(database):
+        return []
     with _transaction(database) as connection:
         ehrs = connection.execute(text('SELECT DISTINCT ehr FROM "release" ORDER BY ehr')).scalars().all()
         return [
@@ -88,6 +92,12 @@ def published(database: str) -> list[dict[str, Any]]:
             for ehr in ehrs
             for row in _releases(connection, ehr)
         ]  # fmt: skip
+
+
+def _never_made(database: str) -> bool:
+    """Whether nothing was ever published to an SQLite file: looking must not make it."""
+    path = database.removeprefix("sqlite:///")
+    return path != database and path != ":memory:" and not Path(path).exists()
 
 
 def _insert(connection: Connection, model: dict[str, Any], memberships: Iterator[list[dict[str, Any]]]) -> None:

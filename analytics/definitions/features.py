@@ -17,7 +17,7 @@ SQL = Path(__file__).parent / "features"
 #: Creates or replaces a view of the given name from a SELECT, on whichever engine.
 DefineView = Callable[[str, str], None]
 
-#: Why a measurement cannot be used (features/04_measured.sql).
+#: Why a measurement cannot be used (features/05_measured.sql).
 UNUSABLE = ("no_value", "unit_unknown", "implausible")
 
 

@@ -15,7 +15,7 @@ from analytics.definitions import catalogue, events, explain, features, groups
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.explain import Evidence
 
-LARGEST_LINE = 5_000_000  # bytes; as in the batch
+LARGEST_LINE = 5_000_000  # bytes; the default of the batch
 
 COUNTED = ("n", "followed", "events", "rate", "low", "high", "rate_below", "rate_above")
 #: What of a release's group is told with a score.

@@ -7,7 +7,6 @@ Bulk export reads `types`, `counts`, `chunks`, `oddities` and `has_group`; FHIR 
 
 import sqlite3
 import threading
-import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,10 +91,6 @@ def in_list(column: str, values: Iterable[str]) -> Condition:
     return Condition(f"{column} IN (SELECT value FROM json_each(?))", (orjson.dumps(wanted).decode(),))  # noqa: S608
 
 
-class _Connection(sqlite3.Connection):
-    """A connection that can be held weakly."""
-
-
 class Store:
     """One built store, open for reading and for the few resources that clients create.
 
@@ -107,7 +102,6 @@ class Store:
         if not self.path.is_file():
             raise FileNotFoundError(f"no store at {self.path}; build one with Store.build")
         self._local = threading.local()
-        self._open: weakref.WeakSet[_Connection] = weakref.WeakSet()  # a thread's ends with the thread
         self._lock = threading.Lock()
 
     @staticmethod
@@ -120,25 +114,22 @@ class Store:
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, opened at its first use."""
-        found: _Connection | None = getattr(self._local, "connection", None)
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
-            found = sqlite3.connect(
-                self.path, isolation_level=None, timeout=30, check_same_thread=False, factory=_Connection
-            )
+            found = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
             found.execute("PRAGMA journal_mode = WAL")
             found.execute("PRAGMA synchronous = NORMAL")
             found.execute("PRAGMA cache_size = -8000")
             self._local.connection = found
-            with self._lock:
-                self._open.add(found)
         return found
 
     def close(self) -> None:
-        """Close every thread's connection; the store is not usable afterwards."""
-        with self._lock:
-            for connection in self._open:
-                connection.close()
-            self._open.clear()
+        """Close this thread's connection. Those of other threads end with their threads: closing one that is being
+        read would end the process.
+        """
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
         self._local = threading.local()
 
     # -- bulk export ----------------------------------------------------------------------------------------------

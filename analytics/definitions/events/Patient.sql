@@ -1,4 +1,4 @@
--- Birth and death carry the MEDS codes; sex, race and ethnicity are static (no time). Race and ethnicity serve
+-- Birth and death carry the MEDS codes; sex, race and ethnicity hold from birth on (without a birth date: no time). Race and ethnicity serve
 -- subgroup reports only, never grouping.
 WITH parsed AS (
     SELECT line_no, line, from_json(line, '{"resourceType":"VARCHAR","id":"VARCHAR","meta":{"lastUpdated":"VARCHAR"},
@@ -11,11 +11,11 @@ SELECT line_no, line, r.resourceType AS type, r.id AS id, r.id AS subject_id, CA
     r.birthDate AS time_text, CAST(NULL AS VARCHAR) AS end_text, CAST(NULL AS VARCHAR) AS recorded_text, r.meta.lastUpdated AS updated_text,
     list_concat(
         [item('MEDS_BIRTH', own_time := r.birthDate)],
-        CASE WHEN r.gender IS NOT NULL THEN [item('http://hl7.org/fhir/administrative-gender|' || r.gender, own_time := '')] END,
+        CASE WHEN r.gender IS NOT NULL THEN [item('http://hl7.org/fhir/administrative-gender|' || r.gender, own_time := coalesce(r.birthDate, ''))] END,
         CASE WHEN r.deceasedDateTime IS NOT NULL THEN [item('MEDS_DEATH', own_time := r.deceasedDateTime)]
              WHEN r.deceasedBoolean THEN [item('MEDS_DEATH', own_time := '')] END,
         list_transform(list_filter(flatten(list_transform(coalesce(r.extension, []), lambda e: coalesce(e.extension, []))),
                                    lambda e: e.url = 'ombCategory' AND e.valueCoding.code IS NOT NULL),
-                       lambda e: item(system_code(e.valueCoding), own_time := ''))
+                       lambda e: item(system_code(e.valueCoding), own_time := coalesce(r.birthDate, '')))
     ) AS items
 FROM parsed

@@ -114,20 +114,21 @@ def test_an_observation_gives_one_event_for_each_coding_and_each_component() -> 
     ]
 
 
+BORN_FEMALE = ("female", "1960-03-15 00:00")  # what holds from birth on has the time of birth
 PERSON: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
-    "alive": ({}, [("MEDS_BIRTH", "1960-03-15 00:00"), ("female", None)]),
+    "alive": ({}, [("MEDS_BIRTH", "1960-03-15 00:00"), BORN_FEMALE]),
     "no birth date": ({"birthDate": None}, [("MEDS_BIRTH", None), ("female", None)]),
     "no gender": ({"gender": None}, [("MEDS_BIRTH", "1960-03-15 00:00")]),
     "died on a day": (
         {"deceasedDateTime": "2026-05-01T12:00:00Z"},
-        [("MEDS_BIRTH", "1960-03-15 00:00"), ("female", None), ("MEDS_DEATH", "2026-05-01 12:00")],
+        [("MEDS_BIRTH", "1960-03-15 00:00"), BORN_FEMALE, ("MEDS_DEATH", "2026-05-01 12:00")],
     ),
     "died, no day": (
         {"deceasedBoolean": True},
-        [("MEDS_BIRTH", "1960-03-15 00:00"), ("female", None), ("MEDS_DEATH", None)],
+        [("MEDS_BIRTH", "1960-03-15 00:00"), BORN_FEMALE, ("MEDS_DEATH", None)],
     ),
-    "said to be alive": ({"deceasedBoolean": False}, [("MEDS_BIRTH", "1960-03-15 00:00"), ("female", None)]),
-    "race": ({"extension": [RACE]}, [("MEDS_BIRTH", "1960-03-15 00:00"), ("female", None), ("2106-3", None)]),
+    "said to be alive": ({"deceasedBoolean": False}, [("MEDS_BIRTH", "1960-03-15 00:00"), BORN_FEMALE]),
+    "race": ({"extension": [RACE]}, [("MEDS_BIRTH", "1960-03-15 00:00"), BORN_FEMALE, ("2106-3", "1960-03-15 00:00")]),
 }
 
 

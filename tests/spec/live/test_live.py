@@ -97,7 +97,8 @@ NOBODY: dict[str, list[Resource | str | bytes]] = {
         A1C | {"meta": {"lastUpdated": "2026-01-01"}},
         A1C | {"subject": {"reference": "Patient/p2"}},
     ],
-    "born after the as-of date": [patient(birthDate="2026-07-05", gender=None)],
+    "born after the as-of date": [patient(birthDate="2026-07-05")],
+    "born after the as-of date, of unknown sex": [patient(birthDate="2026-07-05", gender=None)],
 }
 
 

@@ -123,7 +123,7 @@ def test_only_a_finished_release_is_published(lake: Lake, database: str) -> None
 )
 def test_a_database_out_of_reach_is_one_sentence_without_its_password(url: str) -> None:
     with pytest.raises(DatabaseError) as failed:
-        current(url, "a")
+        rollback(url, "a")
     assert "hunter2" not in str(failed.value) and "SELECT" not in str(failed.value)
     assert "Check KINDRED_DATABASE" in str(failed.value) and "\n" not in str(failed.value)
 
@@ -133,3 +133,9 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError) as failed:
         published(f"sqlite:///{tmp_path}/kindred.db")
     assert "ZZCANARY" not in str(failed.value)
+
+
+def test_looking_makes_no_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/kindred.db"
+    assert current(url, "a") is None and published(url) == []
+    assert not (tmp_path / "kindred.db").exists()
