@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from flask import Flask
 from joserfc.jwk import Key
+from waitress import wasyncore
 from waitress.server import create_server
 
 from fhir_fixtures.ehr.clients import SYMMETRIC_SECRET, Client, default_clients
@@ -68,7 +69,8 @@ def serve_in_thread(
         keys = {"kindred-asymmetric": both, "kindred-bulk": bulk}
         yield Live(f"http://127.0.0.1:{server.effective_port}", app, registered, keys)
     finally:
-        server.close()
-        server.task_dispatcher.shutdown()
+        with contextlib.suppress(OSError):  # sockets are closed by the thread that waits on them; then run() ends
+            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(timeout=5)
+        server.task_dispatcher.shutdown()
         store.close()
