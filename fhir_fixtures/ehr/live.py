@@ -69,8 +69,8 @@ def serve_in_thread(
         keys = {"kindred-asymmetric": both, "kindred-bulk": bulk}
         yield Live(f"http://127.0.0.1:{server.effective_port}", app, registered, keys)
     finally:
+        server.task_dispatcher.shutdown()  # first: a worker that ends later would write to a pipe that is closed
         with contextlib.suppress(OSError):  # sockets are closed by the thread that waits on them; then run() ends
             server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(timeout=5)
-        server.task_dispatcher.shutdown()
         store.close()

@@ -85,10 +85,10 @@ def _served(app: Any, listening: socket.socket) -> Iterator[None]:
     try:
         yield
     finally:
+        server.task_dispatcher.shutdown()
         with contextlib.suppress(OSError):  # in its own thread; then run() ends
             server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(timeout=5)
-        server.task_dispatcher.shutdown()
         app.extensions["readers"].shutdown()
         app.extensions["smart"].engine.dispose()
 
