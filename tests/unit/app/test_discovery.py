@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+import requests
+import responses
 
 from app.problems import Problem
 from app.smart.discovery import Discovery
@@ -64,3 +66,14 @@ def test_what_is_no_metadata_is_said_to_be_none(serve, ehr_at, reply) -> None:
 def test_a_redirect_is_refused(serve, ehr_at) -> None:
     with pytest.raises(Problem, match="discovery_refused"):
         Discovery().of(ehr_at(serve(lambda _: (302, {"Location": "/other"}, b"")).url))
+
+
+@responses.activate
+def test_a_certificate_that_does_not_hold_ends_the_launch_before_anything_is_sent(ehr_at) -> None:
+    """A public name with a broken certificate cannot be had on loopback, so the transport answers in its place."""
+    asked = "https://ehr.example.org/fhir/.well-known/smart-configuration"
+    responses.get(asked, body=requests.exceptions.SSLError("certificate verify failed: ZZCANARY"))
+    with pytest.raises(Problem, match="discovery_failed") as raised:
+        Discovery().of(ehr_at("https://ehr.example.org"))
+    assert "ZZCANARY" not in str(raised.value)
+    assert [call.request.headers.get("Authorization") for call in responses.calls] == [None]
