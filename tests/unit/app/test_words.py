@@ -11,7 +11,6 @@ from app.chart.cells import may_show
 from app.chart.view import outcome_sentence
 from app.chart.words import UNREAD, age_of_value, day, firmness, percent
 from app.charts import range_bar
-from app.smart.scopes import Granted, to_request
 
 ON = date(2026, 6, 30)
 
@@ -126,30 +125,6 @@ def test_how_firmly_a_patient_belongs_is_said_in_three_degrees() -> None:
     assert [text.split(" here")[0] for text in said] == ["Belongs", "Belongs", "Only just belongs"]
     assert len(set(said)) == 3 and all("“B”" in text for text in said)
     assert "rule" in firmness({"second": None, "firmness": None, "rule": "no_contact"})
-
-
-@pytest.mark.parametrize(
-    ("scopes", "may"),
-    [
-        ("patient/*.read", True),
-        ("patient/Condition.rs", True),
-        ("user/Condition.cruds", True),
-        ("patient/Condition.rs?category=problem-list-item", True),
-        ("patient/Condition.r", False),
-        ("patient/Condition.write", False),
-        ("patient/Observation.rs", False),
-        ("launch openid", False),
-        ("patient/Condition", False),
-    ],
-)
-def test_which_scopes_let_us_search(scopes: str, may: bool) -> None:
-    assert Granted(tuple(scopes.split())).may_search("Condition") is may
-
-
-def test_the_launch_scope_follows_the_kind_of_launch() -> None:
-    registered = ("launch", "openid", "patient/*.rs")
-    assert to_request(registered, ehr_launch=True) == "launch openid patient/*.rs"
-    assert to_request(registered, ehr_launch=False) == "launch/patient openid patient/*.rs"
 
 
 def test_every_way_of_not_reading_has_its_words() -> None:
