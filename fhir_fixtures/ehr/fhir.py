@@ -10,6 +10,7 @@ from fhir_fixtures.ehr.create import CREATABLE, create
 from fhir_fixtures.ehr.dates import isoformat
 from fhir_fixtures.ehr.guard import rights
 from fhir_fixtures.ehr.outcome import FHIR_JSON, FhirError, fhir_response
+from fhir_fixtures.ehr.revise import version_of
 from fhir_fixtures.ehr.sandbox import external_base, fhir_base, sandbox
 
 blueprint = Blueprint("fhir", __name__, url_prefix="/fhir")
@@ -45,13 +46,17 @@ def page() -> Response:
 
 
 @blueprint.get("/<kind>/<resource_id>")
-@blueprint.get("/<kind>/<resource_id>/_history/1")
-def read(kind: str, resource_id: str) -> Response:
-    """One resource. What the token may not see is not there: 404, as for an id that never was."""
+@blueprint.get("/<kind>/<resource_id>/_history/<int:version>")
+def read(kind: str, resource_id: str, version: int | None = None) -> Response:
+    """One resource, of which only the newest version is kept. What the token may not see is not there: 404, as for an
+    id that never was; 410 for what was deleted (only to tokens that are bound to no patient).
+    """
     _known(kind)
-    rule = rights(sandbox(), request).must(kind, "r")
-    body = sandbox().store.read(kind, resource_id, rule)
-    if body is None:
+    token = rights(sandbox(), request)
+    body = sandbox().store.read(kind, resource_id, token.must(kind, "r"))
+    if body is None and token.patient is None and sandbox().store.is_deleted(kind, resource_id):
+        raise FhirError(410, f"This {kind} was deleted.")
+    if body is None or version not in (None, version_of(body)):
         raise FhirError(404, f"There is no such {kind}, or this token may not see it.")
     return fhir_response(body)
 

@@ -17,14 +17,15 @@ from fhir_fixtures.ehr.index import Keys, keys, reference_id
 from fhir_fixtures.ehr.store import FILE_NAME
 
 BATCH = 2000
-VERSION = "2"  # raise it when the columns or keys change: older stores are then built anew
+VERSION = "3"  # raise it when the columns or keys change: older stores are then built anew
 
 SCHEMA = """
 CREATE TABLE resource(row INTEGER PRIMARY KEY, type TEXT, id TEXT, patient TEXT, updated INTEGER, status TEXT,
   clinical TEXT, date_low INTEGER, date_high INTEGER, recorded_low INTEGER, recorded_high INTEGER, code TEXT,
   component TEXT, category TEXT, class TEXT, identifier TEXT, body BLOB, current INTEGER DEFAULT 1);
+CREATE TABLE deletion AS SELECT * FROM resource LIMIT 0;
 CREATE TABLE oddity(row INTEGER PRIMARY KEY, type TEXT, reason TEXT, place TEXT, line BLOB);
-CREATE TABLE member(group_id TEXT, patient TEXT, PRIMARY KEY(group_id, patient)) WITHOUT ROWID;
+CREATE TABLE member(group_id TEXT, patient TEXT, joined INTEGER, PRIMARY KEY(group_id, patient)) WITHOUT ROWID;
 CREATE TABLE person(id TEXT PRIMARY KEY, name TEXT, born TEXT, sex TEXT, mrn TEXT, died TEXT, story TEXT);
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT);
 """
@@ -32,6 +33,7 @@ INDEXES = """
 CREATE INDEX by_type ON resource(type);
 CREATE INDEX by_id ON resource(id, type);
 CREATE INDEX by_patient ON resource(patient, type, date_low);
+CREATE INDEX deletion_by_id ON deletion(id, type);
 PRAGMA analysis_limit = 400;
 ANALYZE;
 """  # without the statistics a patient's resources in stored order are looked for among everybody's
@@ -207,26 +209,28 @@ def _group(group_id: str, name: str, members: list[str]) -> dict[str, Any]:
     }
 
 
-def add(db: sqlite3.Connection, resource: dict[str, Any], found: Keys | None = None) -> None:
-    """Store one resource that has `resourceType` and `id`, and the membership of a Group."""
+def add(db: sqlite3.Connection, resource: dict[str, Any], found: Keys | None = None, joined: int = 0) -> None:
+    """Store one resource that has `resourceType` and `id`, and the membership of a Group; the caller has a
+    transaction.
+
+    `joined`: when members that are new to the Group became so, in ms.
+    """
     found = found or keys(resource, resource["resourceType"], resource["id"])
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        db.execute(INSERT, (*found, orjson.dumps(resource)))
-        if found.type == "Group":
-            _add_members(db, resource)
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
+    db.execute(INSERT, (*found, orjson.dumps(resource)))
+    if found.type == "Patient":
+        story = db.execute("SELECT story FROM person WHERE id = ?", (found.id,)).fetchone()
+        row = (*_person(resource), story[0] if story else None)
+        db.execute("INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    elif found.type == "Group":
+        _add_members(db, resource, joined)
 
 
-def _add_members(db: sqlite3.Connection, group: dict[str, Any]) -> None:
+def _add_members(db: sqlite3.Connection, group: dict[str, Any], joined: int = 0) -> None:
     members = group.get("member")
     for member in members if isinstance(members, list) else ():
         patient = reference_id(member.get("entity"), "Patient") if isinstance(member, dict) else None
         if patient:
-            db.execute("INSERT OR IGNORE INTO member VALUES (?, ?)", (group["id"], patient))
+            db.execute("INSERT OR IGNORE INTO member VALUES (?, ?, ?)", (group["id"], patient, joined))
 
 
 def _note(db: sqlite3.Connection, parameters: str) -> None:

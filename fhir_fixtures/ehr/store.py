@@ -2,14 +2,16 @@
 of it.
 
 First call: `Store.build(folder, lines)` once, then `Store(folder)` anywhere; connections are opened per thread.
-Bulk export reads `types`, `counts`, `chunks`, `oddities` and `has_group`; FHIR reads and searches `read` and `select`.
+Bulk export reads `types`, `chunks`, `oddities`, `deletions` and `has_group` within a `snapshot`; FHIR reads and
+searches `read` and `select`; `change` writes.
 """
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,8 @@ class Selection:
     `patients`: ids of the patients whose compartments are taken; None takes everyone. `group`: the members of this
     Group
     only. `compartment`: only what belongs to some patient (Patient- and Group-level exports), not shared resources.
-    `since` and `until`: `meta.lastUpdated` later than / not later than this instant. `conditions`: further filters,
-    e.g.
+    `since` and `until`: `meta.lastUpdated` later than / not later than this instant. `newcomers`: with `group`
+    and `since`, whoever joined the group since then is taken whole. `conditions`: further filters, e.g.
     `search.conditions(kind, params)` for `_typeFilter`; all must hold.
     """
 
@@ -46,6 +48,7 @@ class Selection:
     compartment: bool = False
     since: datetime | None = None
     until: datetime | None = None
+    newcomers: bool = False
     conditions: tuple[Condition, ...] = ()
 
     def condition(self) -> Condition:
@@ -58,10 +61,17 @@ class Selection:
         if self.compartment:
             parts.append(Condition("patient IS NOT NULL"))
         if self.since is not None:
-            parts.append(Condition("updated > ?", (millis(self.since),)))
+            parts.append(self._changed(millis(self.since)))
         if self.until is not None:
             parts.append(Condition("updated <= ?", (millis(self.until),)))
         return all_of(parts)
+
+    def _changed(self, since: int) -> Condition:
+        changed = Condition("updated > ?", (since,))
+        if not self.newcomers or self.group is None:
+            return changed
+        joined = "patient IN (SELECT patient FROM member WHERE group_id = ? AND joined > ?)"
+        return any_of([changed, Condition(joined, (self.group, since))])
 
 
 EVERYTHING = Selection()
@@ -103,6 +113,7 @@ class Store:
             raise FileNotFoundError(f"no store at {self.path}; build one with Store.build")
         self._local = threading.local()
         self._lock = threading.Lock()
+        self._ticked = 0
 
     @staticmethod
     def build(folder: Path | str, lines: Iterable[tuple[str, bytes]], **options: Any) -> "Store":
@@ -135,8 +146,9 @@ class Store:
     # -- bulk export ----------------------------------------------------------------------------------------------
 
     def types(self) -> list[str]:
-        """Resource types that the store has lines for, odd ones included, by name."""
-        rows = self.connection().execute("SELECT DISTINCT type FROM resource UNION SELECT type FROM oddity ORDER BY 1")
+        """Resource types that the store has, or had, lines for, odd ones included, by name."""
+        tables = ("SELECT DISTINCT type FROM resource", "SELECT type FROM oddity", "SELECT type FROM deletion")
+        rows = self.connection().execute(" UNION ".join(tables) + " ORDER BY 1")
         return [row[0] for row in rows]
 
     def counts(self, kinds: Iterable[str] | None = None, selection: Selection = EVERYTHING) -> dict[str, int]:
@@ -194,12 +206,72 @@ class Store:
         sql = f"SELECT {columns} FROM resource WHERE current AND ({where.sql}) {tail}"  # noqa: S608
         return self.connection().execute(sql, (*where.values, *values)).fetchall()
 
+    # -- changes ------------------------------------------------------------------------------------------------------
+
+    def change(
+        self, puts: Iterable[dict[str, Any]] = (), deletes: Iterable[tuple[str, str]] = ()
+    ) -> tuple[list[bool], list[bool]]:
+        """Store resources as they are now and delete others (type, id), all at one instant and in one transaction.
+
+        Gives for each resource whether it is new, and for each deletion whether there was anything. The resources'
+        `meta` gets versionId and lastUpdated in place; a Group's members are those it names, no others.
+        """
+        from fhir_fixtures.ehr import revise
+
+        with self._writing() as (db, instant):
+            return [revise.put(db, one, instant) for one in puts], [
+                revise.delete(db, kind, resource_id, instant) for kind, resource_id in deletes
+            ]
+
     def add(self, resource: dict[str, Any], found: Keys) -> None:
         """Store a resource that a client created, with its search keys; a Group becomes exportable at once."""
-        from fhir_fixtures.ehr import ingest
+        from fhir_fixtures.ehr import revise
 
+        with self._writing() as (db, instant):
+            revise.put(db, resource, instant, found)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[tuple[sqlite3.Connection, int]]:
         with self._lock:
-            ingest.add(self.connection(), resource, found)
+            db = self.connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db, self._tick()
+                db.execute("COMMIT")
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[int]:
+        """Within the block this thread reads the store as it is at the instant given: every change up to it, and none
+        that comes later has its time or an earlier one (Bulk Data, `transactionTime`).
+        """
+        db = self.connection()
+        with self._lock:
+            db.execute("BEGIN")
+            db.execute("SELECT count(*) FROM meta").fetchone()  # the first read fixes what is seen
+            instant = self._tick()
+        try:
+            yield instant
+        finally:
+            db.execute("COMMIT")
+
+    def _tick(self) -> int:
+        """Now in ms, and later than every tick before."""
+        self._ticked = max(millis(datetime.now(UTC)), self._ticked + 1)
+        return self._ticked
+
+    def deletions(self, kind: str, selection: Condition) -> Iterator[str]:
+        """Ids of the type's deleted resources; `selection` is asked of what they were, with `updated` = deleted at."""
+        sql = f"SELECT id FROM deletion WHERE type = ? AND ({selection.sql}) ORDER BY updated, id"  # noqa: S608 -- ours
+        for row in self.connection().execute(sql, (kind, *selection.values)):
+            yield row[0]
+
+    def is_deleted(self, kind: str, resource_id: str) -> bool:
+        """Was there such a resource, and is there none now?"""
+        sql = "SELECT 1 FROM deletion WHERE id = ? AND type = ?"
+        return self.connection().execute(sql, (resource_id, kind)).fetchone() is not None
 
     # -- the launcher's list --------------------------------------------------------------------------------------
 

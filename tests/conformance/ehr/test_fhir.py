@@ -48,8 +48,8 @@ def test_a_read_gives_the_resource_as_fhir_json(client: Any) -> None:
     ("Banana", "GET", 404),
     ("Banana/1", "GET", 404),
     ("", "GET", 400),
-    ("Patient/anna", "PUT", 405),
-    ("Patient/anna", "DELETE", 405),
+    ("Patient/anna", "PUT", 403), ("Patient/anna", "PATCH", 405),
+    ("Patient/anna", "DELETE", 403),
     ("", "POST", 405),
     ("Patient/anna/_history/1/2/3", "GET", 404),
 ])  # fmt: skip
