@@ -24,14 +24,19 @@ class OutgoingRefused(requests.RequestException):
     """We did not send it, or did not take the reply: foreign origin, redirect, too large, too slow."""
 
 
-def session(origins: frozenset[str], max_bytes: int) -> requests.Session:
+def session(
+    origins: frozenset[str], max_bytes: int, retries: int = RETRIES, total_seconds: float | None = None
+) -> requests.Session:
     """A requests session that reaches `origins` alone and reads at most `max_bytes` of each (unpacked) reply."""
-    return guard(requests.Session(), origins, max_bytes)
+    return guard(requests.Session(), origins, max_bytes, retries, total_seconds)
 
 
-def guard(given: requests.Session, origins: frozenset[str], max_bytes: int) -> requests.Session:
+def guard(
+    given: requests.Session, origins: frozenset[str], max_bytes: int, retries: int = RETRIES,
+    total_seconds: float | None = None,
+) -> requests.Session:  # fmt: skip
     """Put the rule under an existing session, such as authlib's."""
-    adapter = _BoundedAdapter(origins, max_bytes)
+    adapter = _BoundedAdapter(origins, max_bytes, retries, total_seconds)
     given.mount("https://", adapter)
     given.mount("http://", adapter)
     given.trust_env = not all(is_loopback(origin) for origin in origins)  # a proxy has no business on loopback
@@ -39,10 +44,10 @@ def guard(given: requests.Session, origins: frozenset[str], max_bytes: int) -> r
 
 
 class _BoundedAdapter(HTTPAdapter):
-    def __init__(self, origins: frozenset[str], max_bytes: int) -> None:
-        self.origins, self.max_bytes = origins, max_bytes
+    def __init__(self, origins: frozenset[str], max_bytes: int, retries: int, total_seconds: float | None) -> None:
+        self.origins, self.max_bytes, self.total_seconds = origins, max_bytes, total_seconds
         retry = Retry(
-            total=RETRIES, redirect=0, status_forcelist=(429, 502, 503, 504), allowed_methods={"GET"},
+            total=retries, redirect=0, status_forcelist=(429, 502, 503, 504), allowed_methods={"GET"},
             backoff_factor=0.2, raise_on_status=False, raise_on_redirect=False, retry_after_max=RETRY_AFTER_SECONDS,
         )  # fmt: skip
         super().__init__(pool_maxsize=16, max_retries=retry)
@@ -60,7 +65,7 @@ class _BoundedAdapter(HTTPAdapter):
 
     def _read(self, response: requests.Response) -> None:
         """Read the body as requests would, within the limits. `read1` returns what is there, so a drip is noticed."""
-        deadline, size, parts = time.monotonic() + TOTAL_SECONDS, 0, []
+        deadline, size, parts = time.monotonic() + (self.total_seconds or TOTAL_SECONDS), 0, []
         try:
             while part := response.raw.read1(65536, decode_content=True):
                 size += len(part)
