@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from fhir_fixtures.ehr import scopes
 from fhir_fixtures.ehr.clients import Client
-from fhir_fixtures.ehr.sandbox import external_base, fhir_base, sandbox
+from fhir_fixtures.ehr.sandbox import fhir_base, sandbox
 from fhir_fixtures.ehr.vault import CODE_SECONDS, LOGIN_SECONDS, REPLAY_SECONDS, Code, Grant, Launch
 
 blueprint = Blueprint("authorize", __name__, url_prefix="/auth")
@@ -74,7 +74,7 @@ def _launched(client: Client, asked: Mapping[str, str], words: list[str]) -> Res
     launch = sandbox().vault.launches.take(asked["launch"])
     if launch is None:
         raise Refusal("invalid_request", "The launch is unknown, used or expired.")
-    return grant_code(client, asked, words, launch, banner=False)
+    return grant_code(client, asked, words, launch)
 
 
 def _standalone(client: Client, asked: Mapping[str, str], words: list[str]) -> Response:
@@ -86,27 +86,21 @@ def _standalone(client: Client, asked: Mapping[str, str], words: list[str]) -> R
     return redirect(url_for("login.sign_in", login=key), 303)
 
 
-def grant_code(client: Client, asked: Mapping[str, str], words: list[str], launch: Launch, *, banner: bool) -> Response:
-    """Issue a code for what the clinician has open or chose. `banner`: the app itself must show who the patient is."""
-    context = _context(words, launch, banner)
-    grant = Grant(client.client_id, words, launch.clinician, context.get("patient"), context)
+def grant_code(client: Client, asked: Mapping[str, str], words: list[str], launch: Launch) -> Response:
+    """Issue a code for what the user has open or chose."""
+    context = _context(words, launch)
+    grant = Grant(client.client_id, words, launch.user, context.get("patient"), context, launch.relative_user)
     code = Code(grant, asked["redirect_uri"], asked["code_challenge"], asked.get("nonce"), time.time() + CODE_SECONDS)
     return back(asked, code=sandbox().vault.codes.put(code, REPLAY_SECONDS))
 
 
-def _context(words: list[str], launch: Launch, banner: bool) -> dict[str, Any]:
+def _context(words: list[str], launch: Launch) -> dict[str, Any]:
     """Launch context parameters of the token response; what does not exist is left out."""
-    context: dict[str, Any] = {
-        "need_patient_banner": banner,
-        "smart_style_url": external_base(request) + "/static/smart-style.json",
-        "tenant": "kindred-sandbox",
-    }
+    context = dict(launch.context)
     if launch.patient and ("launch" in words or "launch/patient" in words):
         context["patient"] = launch.patient
     if launch.encounter and ("launch" in words or "launch/encounter" in words):
         context["encounter"] = launch.encounter
-    if launch.intent:
-        context["intent"] = launch.intent
     return context
 
 

@@ -4,12 +4,14 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 
+from fhir_fixtures.ehr import users
 from fhir_fixtures.ehr.bundle import first_page, next_page, understand
 from fhir_fixtures.ehr.capability import statement
 from fhir_fixtures.ehr.create import CREATABLE, create
 from fhir_fixtures.ehr.dates import isoformat
 from fhir_fixtures.ehr.guard import rights
 from fhir_fixtures.ehr.outcome import FHIR_JSON, FhirError, fhir_response
+from fhir_fixtures.ehr.resource_types import CLINICAL_TYPES
 from fhir_fixtures.ehr.revise import version_of
 from fhir_fixtures.ehr.sandbox import external_base, fhir_base, sandbox
 
@@ -30,8 +32,9 @@ def _speak_json() -> None:
 @blueprint.get("/metadata")
 def metadata() -> Response:
     """The CapabilityStatement, open to everyone."""
+    kinds = sandbox().kinds | frozenset(CREATABLE)
     built = isoformat(int(sandbox().store.meta().get("built", "0")))
-    return fhir_response(statement(fhir_base(request), external_base(request) + "/auth", _kinds(), built))
+    return fhir_response(statement(fhir_base(request), external_base(request) + "/auth", kinds, built))
 
 
 @blueprint.get("")
@@ -53,6 +56,8 @@ def read(kind: str, resource_id: str, version: int | None = None) -> Response:
     """
     _known(kind)
     token = rights(sandbox(), request)
+    if version is None and token.is_user(f"{kind}/{resource_id}"):
+        return fhir_response(users.resource(sandbox().store, f"{kind}/{resource_id}") or {})
     body = sandbox().store.read(kind, resource_id, token.must(kind, "r"))
     if body is None and token.patient is None and sandbox().store.is_deleted(kind, resource_id):
         raise FhirError(410, f"This {kind} was deleted.")
@@ -104,5 +109,5 @@ def _known(kind: str) -> None:
 
 
 def _kinds() -> frozenset[str]:
-    """Types that can be read and searched: those of the store, and those that clients may create."""
-    return sandbox().kinds | frozenset(CREATABLE)
+    """Types that can be read and searched: those of the store, and those of which there could be some."""
+    return sandbox().kinds | CLINICAL_TYPES

@@ -12,6 +12,7 @@ from fhir_fixtures.ehr.outcome import FhirError
 from fhir_fixtures.ehr.sandbox import Sandbox
 from fhir_fixtures.ehr.scopes import Scope, resource_scopes
 from fhir_fixtures.ehr.store import Condition, all_of, any_of
+from fhir_fixtures.ehr.users import own, patient_behind
 
 SHARED_TYPES = frozenset(
     ("Medication", "Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService", "Substance")
@@ -26,6 +27,12 @@ class Rights:
     client_id: str
     scopes: tuple[Scope, ...]
     patient: str | None
+    user: str | None = None  # who is signed in, when the token may know it (scope fhirUser)
+    reach: str | None = None  # the one patient whom the signed-in user may see; None for clinicians, who see everyone
+
+    def is_user(self, reference: str) -> bool:
+        """May it read this as the signed-in user's own entry? That needs no resource scope (SMART, fhirUser)."""
+        return self.user is not None and reference in own(self.user)
 
     def rule(self, kind: str, action: str) -> Condition | None:
         """The rows of type `kind` that `action` ("r", "s", ...) may touch; None when the token has no such scope at
@@ -54,16 +61,16 @@ class Rights:
 
     def _rows(self, scope: Scope, kind: str) -> Condition:
         parts = []
-        if scope.level == "patient":
-            parts.append(
-                Condition("patient IS NULL") if kind in SHARED_TYPES else Condition("patient = ?", (self.patient,))
-            )
+        bound = self.patient if scope.level == "patient" else self.reach
+        if bound is not None:
+            parts.append(Condition("patient IS NULL") if kind in SHARED_TYPES else Condition("patient = ?", (bound,)))
         if scope.category is not None:
             parts.append(token_condition("category", scope.category))
         return all_of(parts)
 
     def _owns(self, scope: Scope, keys: Keys) -> bool:
-        return scope.level != "patient" or keys.patient == self.patient
+        bound = self.patient if scope.level == "patient" else self.reach
+        return bound is None or keys.patient == bound
 
 
 def token_condition(column: str, wanted: str) -> Condition:
@@ -94,7 +101,9 @@ def rights(sandbox: Sandbox, request: Request) -> Rights:
         raise FhirError(
             401, "The access token is unknown, expired or revoked.", headers={"WWW-Authenticate": challenge}
         )
-    return Rights(access.grant.client_id, resource_scopes(access.scope), access.grant.patient)
+    grant = access.grant
+    user = grant.user if {"openid", "fhirUser"} <= set(access.scope) else None
+    return Rights(grant.client_id, resource_scopes(access.scope), grant.patient, user, patient_behind(grant.user))
 
 
 def insufficient(message: str) -> FhirError:

@@ -1,19 +1,14 @@
-"""The pages that look like an EHR: patient list, chart with the app in a frame, and launches for tests and
-newcomers.
-"""
+"""The pages that look like an EHR: patient list, chart with the app in a frame, a start without a chart."""
 
-from urllib.parse import urlencode
-
-from flask import Blueprint, Response, abort, jsonify, render_template, request
+from flask import Blueprint, abort, render_template, request
 
 from fhir_fixtures.ehr.clients import Client
-from fhir_fixtures.ehr.sandbox import Clinician, fhir_base, sandbox
-from fhir_fixtures.ehr.vault import LAUNCH_SECONDS, Launch
+from fhir_fixtures.ehr.launches import DEFAULT_CLIENT, keep, launch_url
+from fhir_fixtures.ehr.sandbox import Clinician, sandbox
 
 blueprint = Blueprint("launcher", __name__)
 
 PAGE_ROWS = 25
-DEFAULT_CLIENT = "kindred"
 
 
 @blueprint.get("/")
@@ -42,15 +37,16 @@ def chart(patient: str) -> str:
     person = sandbox().store.person(patient) or abort(404)
     client, clinician = _app(request.args.get("app")), _clinician()
     broken = request.args.get("launch") == "broken"
-    handle = "no-such-launch" if broken else _new_launch(patient, clinician)
+    handle = "no-such-launch" if broken else keep({"patient": patient, "clinician": clinician.id})
     return render_template(
         "chart.html",
         person=person,
         age=_age(person["born"], person["died"]),
         clinician=clinician,
+        signed_in=clinician.name,
         app=client,
         broken=broken,
-        launch_url=_launch_url(client, handle),
+        launch_url=launch_url(client, handle),
     )
 
 
@@ -58,32 +54,7 @@ def chart(patient: str) -> str:
 def standalone() -> str:
     """A page that starts the app without a patient, as a bookmark or an app gallery would."""
     client = _app(request.args.get("app"))
-    return render_template("standalone.html", app=client, launch_url=_launch_url(client, None))
-
-
-@blueprint.post("/launches")
-def new_launch() -> Response | tuple[Response, int]:
-    """For scripts: `{"patient", "clinician"?, "client_id"?, "intent"?}` in, `{"launch", "iss", "url"}` out."""
-    asked = request.get_json(silent=True)
-    asked = asked if isinstance(asked, dict) else {}
-    patient = str(asked.get("patient", ""))
-    clinician = sandbox().clinician(asked.get("clinician")) if "clinician" in asked else _clinician()
-    client = sandbox().clients.get(str(asked.get("client_id", DEFAULT_CLIENT)))
-    if sandbox().store.person(patient) is None or clinician is None or client is None or not client.launch_uri:
-        return jsonify({"error": "unknown patient, clinician or client"}), 400
-    handle = _new_launch(patient, clinician, asked.get("intent"))
-    return jsonify({"launch": handle, "iss": fhir_base(request), "url": _launch_url(client, handle)})
-
-
-def _new_launch(patient: str, clinician: Clinician, intent: str | None = None) -> str:
-    launch = Launch(patient, clinician.id, sandbox().newest_encounter(patient), intent)
-    return sandbox().vault.launches.put(launch, LAUNCH_SECONDS)
-
-
-def _launch_url(client: Client, handle: str | None) -> str:
-    """The app's launch address; without a handle the launch is standalone."""
-    launch = {"launch": handle} if handle else {}
-    return f"{client.launch_uri}?{urlencode({'iss': fhir_base(request), **launch})}"
+    return render_template("standalone.html", app=client, launch_url=launch_url(client, None))
 
 
 def _clinician() -> Clinician:

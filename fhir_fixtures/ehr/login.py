@@ -7,12 +7,14 @@ from werkzeug.wrappers import Response
 
 from fhir_fixtures.ehr import scopes
 from fhir_fixtures.ehr.authorize import back, error_page, grant_code
-from fhir_fixtures.ehr.sandbox import sandbox
+from fhir_fixtures.ehr.context import usual
+from fhir_fixtures.ehr.sandbox import external_base, sandbox
 from fhir_fixtures.ehr.vault import Launch
 
 blueprint = Blueprint("login", __name__, url_prefix="/auth")
 
 PAGE_ROWS = 20
+PATIENT = "patient"  # signs in for themselves; which one, the next page asks
 WORDS = {
     "launch/patient": "Know which patient you choose",
     "launch/encounter": "Know the patient's latest encounter",
@@ -29,25 +31,29 @@ Answer = Response | str | tuple[str, int]
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> Answer:
-    """First page: which clinician?"""
+    """First page: which clinician, or is it a patient?"""
     key, login = _current()
     if login is None:
         return _over()
-    clinician = sandbox().clinician(request.form.get("clinician")) if request.method == "POST" else None
-    if clinician is None:
+    chosen = request.form.get("clinician") if request.method == "POST" else None
+    clinician = sandbox().clinician(chosen)
+    if clinician is None and chosen != PATIENT:
         return render_template("sign_in.html", login=key, clinicians=sandbox().clinicians, app=_app_name(login))
-    login["clinician"] = clinician.id
-    return redirect(url_for("login.choose_patient" if _needs_patient(login) else "login.consent", login=key), 303)
+    login["user"] = f"Practitioner/{clinician.id}" if clinician else PATIENT
+    picker = clinician is None or _needs_patient(login)
+    return redirect(url_for("login.choose_patient" if picker else "login.consent", login=key), 303)
 
 
 @blueprint.route("/patient", methods=["GET", "POST"])
 def choose_patient() -> Answer:
-    """Second page, for `launch/patient`: which patient?"""
-    key, login = _current("clinician")
+    """Second page, for `launch/patient` and for patients themselves: which patient?"""
+    key, login = _current("user")
     if login is None:
         return _over()
     if request.method == "POST" and sandbox().store.person(request.form.get("patient", "")):
         login["patient"] = request.form["patient"]
+        if login["user"] == PATIENT:
+            login["user"] = f"Patient/{login['patient']}"
         return redirect(url_for("login.consent", login=key), 303)
     name = request.args.get("name", "")
     people = sandbox().store.people(name, limit=PAGE_ROWS)
@@ -58,8 +64,8 @@ def choose_patient() -> Answer:
 @blueprint.route("/consent", methods=["GET", "POST"])
 def consent() -> Answer:
     """Last page: which of the requested scopes does the clinician allow, if any?"""
-    key, login = _current("clinician")
-    if login is None or (_needs_patient(login) and "patient" not in login):
+    key, login = _current("user")
+    if login is None or login["user"] == PATIENT or (_needs_patient(login) and "patient" not in login):
         return _over()
     if request.method == "GET":
         asked = [(word, in_words(word)) for word in login["words"]]
@@ -69,10 +75,10 @@ def consent() -> Answer:
     allowed = [word for word in login["words"] if word in request.form.getlist("scope")]
     if request.form.get("answer") != "allow" or not allowed:
         return back(login["asked"], error="access_denied", error_description="The clinician did not allow access.")
-    patient = login.get("patient", "")
+    patient = login.get("patient") if "launch/patient" in allowed else None
     encounter = sandbox().newest_encounter(patient) if patient else None
-    launch = Launch(patient, login["clinician"], encounter)
-    return grant_code(sandbox().clients[login["client"]], login["asked"], allowed, launch, banner=True)
+    launch = Launch(login["user"], patient, encounter, context=usual(external_base(request), patient, banner=True))
+    return grant_code(sandbox().clients[login["client"]], login["asked"], allowed, launch)
 
 
 def in_words(word: str) -> str:

@@ -39,6 +39,7 @@ class Sandbox:
     base_url: str | None = None
     token_seconds: int = 3600
     vault: Vault = field(default_factory=Vault)
+    foreign_url: str | None = None  # another host that is no part of this EHR, for faults; see `foreign_base`
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
     @cached_property
@@ -88,3 +89,14 @@ def external_base(request: Request) -> str:
 def fhir_base(request: Request) -> str:
     """The FHIR base URL, which is also `iss` and `aud`."""
     return external_base(request) + "/fhir"
+
+
+def foreign_base(request: Request) -> str:
+    """Another host than this EHR's, which answers too and writes down what arrives; without a final slash.
+
+    Without one of its own it is this server under its other name, 127.0.0.1 or localhost.
+    """
+    if sandbox().foreign_url:
+        return f"{sandbox().foreign_url}{request.script_root.rstrip('/')}"
+    here = external_base(request)
+    return here.replace("127.0.0.1", "localhost") if "127.0.0.1" in here else here.replace("localhost", "127.0.0.1")

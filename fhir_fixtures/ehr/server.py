@@ -6,7 +6,7 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 from joserfc.jwk import Key
 from werkzeug.exceptions import HTTPException
 
-from fhir_fixtures.ehr import authorize, bulk, changes, discovery, fhir, launcher, login, tokens
+from fhir_fixtures.ehr import authorize, bulk, changes, discovery, fhir, launcher, launches, login, styles, tokens
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.faults import Faults
 from fhir_fixtures.ehr.keys import new_key
@@ -33,7 +33,7 @@ def create_app(
     app.config.update(SECRET_KEY=shared.secret, SESSION_COOKIE_NAME="ehr_sandbox", SESSION_COOKIE_SAMESITE="Lax")
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.url_map.strict_slashes = False
-    for part in (discovery, authorize, login, tokens, bulk, fhir, changes, launcher):
+    for part in (discovery, authorize, login, tokens, bulk, fhir, changes, launcher, launches, styles):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(FhirError, FhirError.response)
     app.register_error_handler(HTTPException, _http_error)

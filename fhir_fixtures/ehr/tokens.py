@@ -78,7 +78,7 @@ def introspect() -> Response:
         "exp": int(sandbox().vault.access.expires_at(presented)),
         "iss": fhir_base(request),
     }
-    if access.grant.clinician:
+    if access.grant.user:
         facts |= {"sub": subject(access.grant), "fhirUser": _fhir_user(access.grant)}
     return _private(jsonify(facts | access.grant.context))
 
@@ -140,7 +140,7 @@ def _by_client(client: Client) -> dict[str, Any]:
 
 
 def _answer(grant: Grant, words: list[str]) -> dict[str, Any]:
-    """The token response for a clinician's grant, with its launch context."""
+    """The token response for a user's grant, with its launch context."""
     here = sandbox()
     answer: dict[str, Any] = {
         "access_token": here.vault.access.put(Access(grant, words), here.token_seconds),
@@ -155,7 +155,7 @@ def _answer(grant: Grant, words: list[str]) -> dict[str, Any]:
 
 def _identity(grant: Grant, nonce: str | None) -> dict[str, Any]:
     """The id_token of an `openid` grant (OpenID Connect Core 2), signed RS256 with a kid."""
-    if "openid" not in grant.scope or grant.clinician is None:
+    if "openid" not in grant.scope or grant.user is None:
         return {}
     now = int(time.time())
     claims: dict[str, Any] = {
@@ -174,12 +174,12 @@ def _identity(grant: Grant, nonce: str | None) -> dict[str, Any]:
 
 
 def subject(grant: Grant) -> str:
-    """A stable name for the clinician that is not the FHIR id."""
-    return hashlib.sha256(f"sandbox {grant.clinician}".encode()).hexdigest()[:32]
+    """A stable name for the user that is not the FHIR id."""
+    return hashlib.sha256(f"sandbox {grant.user}".encode()).hexdigest()[:32]
 
 
 def _fhir_user(grant: Grant) -> str:
-    return f"{fhir_base(request)}/Practitioner/{grant.clinician}"
+    return str(grant.user) if grant.relative_user else f"{fhir_base(request)}/{grant.user}"
 
 
 def _private(response: Response) -> Response:

@@ -75,23 +75,28 @@ class Shelf(Generic[Item]):
 
 @dataclass
 class Launch:
-    """What the EHR had open when it launched the app; one use."""
+    """What the EHR had open when it launched the app; one use. `user`: a reference such as `Practitioner/7`.
 
-    patient: str
-    clinician: str
-    encounter: str | None = None
-    intent: str | None = None
+    `context`: further parameters of the token response; `relative_user`: fhirUser is given relative to the FHIR base.
+    """
+
+    user: str
+    patient: str | None = None
+    encounter: Any = None
+    relative_user: bool = False
+    context: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Grant:
-    """What a clinician (or, for Backend Services, the registration) allowed one client; tokens point at it."""
+    """What a signed-in user (or, for Backend Services, the registration) allowed one client; tokens point at it."""
 
     client_id: str
     scope: list[str]
-    clinician: str | None = None
+    user: str | None = None  # a reference such as `Practitioner/7`
     patient: str | None = None
     context: dict[str, Any] = field(default_factory=dict)
+    relative_user: bool = False
     revoked: bool = False
 
 

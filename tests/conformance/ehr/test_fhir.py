@@ -197,3 +197,17 @@ def test_a_failure_of_the_server_tells_nothing_of_the_patient(tmp_path: Path, ca
         assert "sandbox failed: OperationalError" in caplog.text
         said = response.text + caplog.text
         assert "secret-id" not in said and token not in said
+
+
+@pytest.mark.parametrize(("path", "status"), [
+    ("ImagingStudy?patient=anna", 200), ("Coverage", 200), ("RelatedPerson", 200), ("Coverage/1", 404),
+    ("Nonsense", 404), ("patient", 404), ("StructureDefinition", 404),
+])  # fmt: skip
+def test_a_clinical_type_without_resources_is_an_empty_bundle_and_an_unknown_one_is_404(
+    client: Any, path: str, status: int
+) -> None:
+    answer = client.fhir(path, client.exchange()["access_token"])
+    assert answer.status_code == status
+    if status == 200:
+        assert (answer.json()["type"], answer.json()["total"]) == ("searchset", 0)
+        assert "entry" not in answer.json()
