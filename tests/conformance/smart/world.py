@@ -1,0 +1,278 @@
+"""One embedded EHR under many addresses, the app as a server in front of them, and what each EHR received.
+
+Each test takes an EHR of its own: the same sandbox under an address of its own (`/~case=public-07/fhir`), so that its
+metadata, its counters and its record are fresh while both servers stay up. What the EHR answers can be changed.
+"""
+
+import contextlib
+import itertools
+import socket
+import threading
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import requests
+from waitress import wasyncore
+from waitress.server import create_server
+from werkzeug.wrappers import Request, Response
+
+from app import create_app
+from app.config import from_environment
+from fhir_fixtures.ehr.clients import Client
+from fhir_fixtures.ehr.live import Live, serve_in_thread
+from fhir_fixtures.ehr.store import Store
+from tests.conformance.smart.registrations import Registration, registry
+from tests.flow.people import lines
+
+TODAY = date(2026, 6, 30)
+SECONDS = 30
+CLINICIAN = b'{"resourceType": "Practitioner", "id": "dr-1", "name": [{"family": "Okafor", "given": ["Ife"]}]}'
+POOL = {"public": 150, "symmetric": 8, "rs384": 8, "es384": 8, "jwks": 3}  # registrations of each kind, one per test
+
+Answer = Callable[[], Response]
+Change = Callable[[Request, Answer], Response]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request that reached a server. `path` is without the EHR's own prefix."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: dict[str, str]
+    form: list[tuple[str, str]]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Query and form together; a repeated name fails the test."""
+        pairs = self.query + self.form
+        assert len(pairs) == len({name for name, _ in pairs}), "a parameter is given twice"
+        return dict(pairs)
+
+    @property
+    def bearer(self) -> str | None:
+        """The token in the Authorization header."""
+        kind, _, token = self.headers.get("Authorization", "").partition(" ")
+        return token if kind == "Bearer" else None
+
+    @property
+    def basic(self) -> str | None:
+        """`user:password` of HTTP Basic."""
+        kind, _, both = self.headers.get("Authorization", "").partition(" ")
+        return b64decode(both).decode() if kind == "Basic" else None
+
+
+class OnTheWay:
+    """WSGI around the sandbox: keeps what each address received, and changes answers where a test asked for it."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.seen: dict[str, list[Seen]] = {}
+        self.changes: dict[tuple[str, str], Change] = {}
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = BytesIO(body)
+        name, path = named(environ["PATH_INFO"])
+        self.seen.setdefault(name, []).append(seen_of(environ, path, body))
+        change = self.changes.get((name, path))
+        if change is None:
+            return self._app(environ, start_response)
+        request = Request(dict(environ))
+        return change(request, lambda: Response.from_app(self._app, environ))(environ, start_response)
+
+
+def named(path: str) -> tuple[str, str]:
+    """Which EHR an address belongs to, and the path without the EHR's prefix."""
+    if not path.startswith("/~"):
+        return "", path
+    prefix, _, rest = path[2:].partition("/")
+    parts = dict(part.partition("=")[::2] for part in unquote(prefix).split(","))
+    return parts.get("case", ""), f"/{rest}"
+
+
+def seen_of(environ: dict[str, Any], path: str, body: bytes) -> Seen:
+    """The request of a WSGI environment."""
+    headers = {key[5:].replace("_", "-").title(): value for key, value in environ.items() if key.startswith("HTTP_")}
+    headers["Content-Type"] = environ.get("CONTENT_TYPE", "")
+    is_form = headers["Content-Type"].startswith("application/x-www-form-urlencoded")
+    form = parse_qsl(body.decode(), keep_blank_values=True) if is_form else []
+    query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    return Seen(environ["REQUEST_METHOD"], path, query, headers, form)
+
+
+@dataclass
+class Ehr:
+    """An EHR as one test sees it, registered with one app."""
+
+    name: str
+    base: str
+    fhir: str
+    client_id: str
+    app_url: str
+    way: OnTheWay = field(repr=False)
+
+    def launch_url(self, patient: str, **context: str) -> str:
+        """What the EHR opens for a chart: the app's launch address with iss and a fresh launch."""
+        asked = {"patient": patient, "client_id": self.client_id, **context}
+        answer = requests.post(f"{self.base}/launches", json=asked, timeout=SECONDS)
+        answer.raise_for_status()
+        address, _, query = answer.json()["url"].partition("?")
+        return f"{self.app_url}/launch?{query}" if address != f"{self.app_url}/launch" else f"{address}?{query}"
+
+    def change(self, path: str, change: Change) -> None:
+        """From now on answer this path so."""
+        self.way.changes[self.name, path] = change
+
+    def seen(self, path: str = "") -> list[Seen]:
+        """What this EHR received under paths that begin so, in order."""
+        return [seen for seen in self.way.seen.get(self.name, []) if seen.path.startswith(path)]
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """Parameters of the newest authorization request."""
+        return self.seen("/auth/authorize")[-1].parameters
+
+    @property
+    def token_request(self) -> Seen:
+        """The newest request for a token."""
+        return self.seen("/auth/token")[-1]
+
+    def reads(self) -> list[Seen]:
+        """Requests for resources."""
+        return [seen for seen in self.seen("/fhir/") if "/.well-known/" not in seen.path]
+
+
+@dataclass
+class World:
+    """Sandbox and app. `foreign` is a server that belongs to nobody: nothing of ours should ever reach it."""
+
+    live: Live
+    app_url: str
+    home: Path
+    way: OnTheWay
+    foreign_url: str
+    foreign_seen: list[Seen]
+    _taken: dict[str, Iterator[int]] = field(default_factory=dict)
+    _further: Iterator[int] = field(default_factory=itertools.count)
+
+    def ehr(self, kind: str = "public") -> Ehr:
+        """An EHR that no other test uses, at which the app is registered in this way."""
+        number = next(self._taken.setdefault(kind, itertools.count()))
+        assert number < POOL[kind], f"make the pool of {kind} larger"
+        name = f"{kind}-{number:02}"
+        return self._ehr(name, Registration.of(kind).client_id, self.app_url)
+
+    def _ehr(self, name: str, client_id: str, app_url: str) -> Ehr:
+        base = self.live.with_fault(f"case={name}")
+        return Ehr(name, base, f"{base}/fhir", client_id, app_url, self.way)
+
+    @contextlib.contextmanager
+    def app(self, folder: Path, kind: str = "public", **keys: Any) -> Iterator[Ehr]:
+        """Another app, with one registration; `keys` replace keys of it."""
+        with listening() as (sock, url):
+            entry, home = self.registered(folder, url, kind, **keys)
+            with serving(create_app(from_environment({"KINDRED_HOME": str(home)})), sock):
+                yield entry
+
+    def registered(self, folder: Path, url: str, kind: str = "public", **keys: Any) -> tuple[Ehr, Path]:
+        """A home folder for an app at `url` whose registry holds one EHR."""
+        name = f"further-{next(self._further):02}"
+        given = Registration.of(kind)
+        client_id = f"{given.client_id}-{name}"
+        callback = keys.get("redirect_uri", f"{url}/callback")
+        self.live.clients[client_id] = given.client(client_id, callback, f"{url}/launch")
+        entry = self._ehr(name, client_id, url)
+        home = folder / name
+        home.mkdir(mode=0o700)
+        parts = {"client_id": client_id, "redirect_uri": callback, **keys}
+        (home / "ehrs.toml").write_text(registry({name: (entry.fhir, given.written(home) | parts)}))
+        return entry, home
+
+
+@contextlib.contextmanager
+def a_world(folder: Path) -> Iterator[World]:
+    """Sandbox, app and a foreign server while the block runs."""
+    with contextlib.ExitStack() as stack:
+        sock, app_url = stack.enter_context(listening())
+        clients = {f"kindred-{kind}": _client(kind, app_url) for kind in POOL}
+        data = itertools.chain(lines(), [("Practitioner", CLINICIAN)])
+        store = Store.build(folder / "ehr", data)
+        live = stack.enter_context(serve_in_thread(store, app_url=app_url, clients=clients, today=TODAY))
+        way = OnTheWay(live.app.wsgi_app)
+        live.app.wsgi_app = way  # type: ignore[method-assign]
+        home = folder / "home"
+        home.mkdir(mode=0o700)
+        (home / "ehrs.toml").write_text(_registry(live, app_url, home))
+        stack.enter_context(serving(create_app(from_environment({"KINDRED_HOME": str(home)})), sock))
+        foreign_url, foreign_seen = stack.enter_context(foreign())
+        yield World(live, app_url, home, way, foreign_url, foreign_seen)
+
+
+def _client(kind: str, app_url: str) -> Client:
+    given = Registration.of(kind)
+    return given.client(given.client_id, f"{app_url}/callback", f"{app_url}/launch")
+
+
+def _registry(live: Live, app_url: str, home: Path) -> str:
+    entries = {}
+    for kind, size in POOL.items():
+        keys = Registration.of(kind).written(home) | {"redirect_uri": f"{app_url}/callback"}
+        for number in range(size):
+            name = f"{kind}-{number:02}"
+            entries[name] = (f"{live.with_fault(f'case={name}')}/fhir", keys)
+    return registry(entries)
+
+
+@contextlib.contextmanager
+def foreign() -> Iterator[tuple[str, list[Seen]]]:
+    """A server of another origin that keeps what it is sent and answers `{}`."""
+    seen: list[Seen] = []
+
+    def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        seen.append(seen_of(environ, environ["PATH_INFO"], body))
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [b"{}"]
+
+    with listening() as (sock, url), serving(answer, sock):
+        yield url, seen
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[tuple[socket.socket, str]]:
+    """A socket on a free port, and its address."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock, f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def serving(app: Any, sock: socket.socket) -> Iterator[None]:
+    """Serve a WSGI app on a listening socket while the block runs."""
+    server = create_server(app, sockets=[sock], threads=8)
+    thread = threading.Thread(target=server.run, daemon=True, name="smart")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.task_dispatcher.shutdown()
+        with contextlib.suppress(OSError):  # in its own thread; then run() ends
+            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        thread.join(timeout=5)
+        for part in getattr(app, "extensions", {}).values():
+            end_of(part)
+
+
+def end_of(part: Any) -> None:
+    """Ends what an app's extension keeps open: a pool of threads, a database."""
+    if hasattr(part, "shutdown"):
+        part.shutdown()
+    if hasattr(part, "engine"):
+        part.engine.dispose()
