@@ -1,6 +1,6 @@
 """Settings of the app: the environment and the registry's `[NAME]` and `[NAME.app]` tables, checked once at start.
 
-Messages name the file, the table and the key, never a value: values may be secrets.
+Messages name the file, the line, the table and the key, never a value: values may be secrets.
 """
 
 import os
@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.registry import Ehr, read_ehr
+from app.registry import Ehr
+from app.registry_reader import EHR_KEYS, Wrong, read_ehr, refuse_unknown
+from app.smart.keys import public_half
+from app.toml_lines import line_of
 
 
 class ConfigError(Exception):
@@ -67,45 +70,61 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
 def read_registry(path: Path) -> dict[str, Ehr]:
     """All EHRs that have an `[NAME.app]` table, by name."""
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        tables = tomllib.loads(text)
     except FileNotFoundError as error:
         raise ConfigError(f"KINDRED_EHRS: there is no file {path}; register an EHR there.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"KINDRED_EHRS: {path} cannot be read as UTF-8; check its permissions.") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML {_position(error)}; mend that line.") from error
-    ehrs = {name: _checked(path, name, table) for name, table in tables.items() if _has_app(path, name, table)}
+        raise ConfigError(f"{path}:{_line_of_mistake(error, text)}: not valid TOML; mend that line.") from error
+    try:
+        ehrs = {name: read_ehr(name, table, path.parent) for name, table in tables.items() if _has_app(name, table)}
+        _refuse_twins(ehrs)
+        _refuse_open_secrets(path, ehrs)
+    except Wrong as wrong:
+        raise ConfigError(f"{path}:{_line(text, wrong)}: {wrong}") from wrong
     if not ehrs:
         raise ConfigError(f"{path}: no EHR has a table [NAME.app]; add one so that it can launch the app.")
-    _refuse_twins(path, ehrs)
     return ehrs
 
 
-def _has_app(path: Path, name: str, table: Any) -> bool:
+def _has_app(name: str, table: Any) -> bool:
     if not isinstance(table, dict):
-        raise ConfigError(f"{path}: {name} stands outside of any table; move it under [NAME] or [NAME.app].")
+        raise Wrong(name, None, "stands outside of any table; move it under [NAME] or [NAME.app].")
+    if "app" not in table:
+        refuse_unknown(name, table, EHR_KEYS)  # [NAME.ap] would otherwise be an EHR that nobody can launch from
     return "app" in table
 
 
-def _checked(path: Path, name: str, table: dict[str, Any]) -> Ehr:
-    try:
-        return read_ehr(name, table, path.parent)
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
+def _line(text: str, wrong: Wrong) -> int:
+    """Line of the key, or of its table where the key is missing."""
+    table = wrong.table.split(".", 1)
+    return (wrong.key and line_of(text, *table, wrong.key)) or line_of(text, *table) or 1
 
 
-def _refuse_twins(path: Path, ehrs: dict[str, Ehr]) -> None:
-    seen: dict[str, str] = {}
+def _refuse_twins(ehrs: dict[str, Ehr]) -> None:
+    """Two EHRs with one issuer, or two keys with one kid: which of them is meant could not be told."""
+    issuers: dict[str, str] = {}
+    kids: dict[str, dict[str, Any]] = {}
     for ehr in ehrs.values():
-        if ehr.issuer in seen:
-            raise ConfigError(f"{path}: [{ehr.name}] issuer: already used by [{seen[ehr.issuer]}]; each needs its own.")
-        seen[ehr.issuer] = ehr.name
+        if (twin := issuers.setdefault(ehr.issuer.rstrip("/").lower(), ehr.name)) != ehr.name:
+            raise Wrong(ehr.name, "issuer", f"already used by [{twin}]; each needs its own.")
+        for jwk in (*ehr.private_keys, *ehr.published_keys):
+            if kids.setdefault(jwk["kid"], public_half(jwk)) != public_half(jwk):
+                raise Wrong(f"{ehr.name}.app", None, "one of its keys has the kid of another key; give each its own.")
 
 
-def _position(error: tomllib.TOMLDecodeError) -> str:
-    """Only the place: the rest of tomllib's message may quote the line."""
-    found = re.search(r"\(at (.*)\)$", str(error))
-    return f"at {found[1]}" if found else ""
+def _refuse_open_secrets(path: Path, ehrs: dict[str, Ehr]) -> None:
+    for ehr in ehrs.values():
+        if ehr.client_secret and path.stat().st_mode & 0o077:
+            raise Wrong(f"{ehr.name}.app", "client_secret", "others can read this file; run `chmod 600` on it.")
+
+
+def _line_of_mistake(error: tomllib.TOMLDecodeError, text: str) -> int:
+    """The line alone: the rest of tomllib's message may quote what stands there."""
+    found = re.search(r"\(at line (\d+)", str(error))
+    return int(found[1]) if found else len(text.splitlines()) or 1  # at the end of the document
 
 
 def _secret_key(home: Path, given: str | None) -> bytes:

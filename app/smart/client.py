@@ -5,7 +5,7 @@ from typing import Any
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
-from joserfc.jwk import KeySet, import_key
+from joserfc.jwk import import_key
 from requests import RequestException
 
 from app.outgoing import guard
@@ -40,8 +40,8 @@ def oauth_session(ehr: Ehr, scope: str | None = None) -> Any:
         client_id=ehr.client_id, client_secret=ehr.client_secret, scope=scope, redirect_uri=ehr.redirect_uri,
         code_challenge_method="S256", token_endpoint_auth_method=method, revocation_endpoint_auth_method=method,
     )  # fmt: skip
-    if ehr.private_key is not None:
-        client.register_client_auth_method(_Assertion(dict(ehr.private_key)))
+    if ehr.private_keys:
+        client.register_client_auth_method(_Assertion(dict(ehr.private_keys[0])))
     guard(client, ehr.allowed_origins, MAX_BYTES)
     return client
 
@@ -59,13 +59,3 @@ def ask_token(call: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
     if not isinstance(token.get("access_token"), str) or str(token.get("token_type", "")).lower() != "bearer":
         raise Problem("token_invalid", "no_bearer")
     return dict(token)
-
-
-def public_keys(ehrs: list[Ehr]) -> dict[str, list[dict[str, Any]]]:
-    """The JWKS we publish: the public half of each registered key, once per kid (2.2, 301-315)."""
-    keys: dict[str, dict[str, Any]] = {}
-    for ehr in ehrs:
-        if ehr.private_key is not None:
-            public = KeySet([import_key(dict(ehr.private_key))]).as_dict(private=False)["keys"][0]
-            keys[ehr.private_key["kid"]] = {**public, "alg": ehr.private_key["alg"], "use": "sig"}
-    return {"keys": list(keys.values())}

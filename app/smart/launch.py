@@ -11,9 +11,10 @@ from app import audit, metrics
 from app.problems import Problem
 from app.registry import Ehr
 from app.smart import Smart, cookie
-from app.smart.client import ask_token, oauth_session, public_keys
+from app.smart.client import ask_token, oauth_session
 from app.smart.discovery import Metadata
 from app.smart.id_token import fhir_user
+from app.smart.keys import published
 from app.smart.pending import Pending, hashed, remember, take
 from app.smart.scopes import to_request
 from app.smart.token_reply import context_of, token_of
@@ -136,6 +137,7 @@ def _exchange(ehr: Ehr, metadata: Metadata, pending: Pending, code: str, browser
 @BLUEPRINT.get("/.well-known/jwks.json")
 def jwks() -> Response:
     """Our public keys, for EHRs that registered us with private_key_jwt (2.2, 301-315)."""
-    response = jsonify(public_keys(list(_smart().ehrs.values())))
+    response = jsonify(published(_smart().ehrs.values()))
     response.headers["Cache-Control"] = "public, max-age=3600"
-    return response
+    response.add_etag()
+    return response.make_conditional(request)

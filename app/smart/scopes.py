@@ -14,7 +14,7 @@ _OURS = {"patient", "subject"}  # what a search asks for itself: a granted scope
 
 @dataclass(frozen=True)
 class Scope:
-    """One resource scope: `actions` out of "cruds" on `type` ("*": every type), narrowed by `query` where it is not ""."""
+    """One resource scope: `actions` out of "cruds" on `type` ("*": all types), narrowed by `query` if it has one."""
 
     level: str
     type: str
@@ -69,7 +69,7 @@ class Granted:
         return not self._whole(resource_type) and bool(self.narrowings(resource_type))
 
     def narrowings(self, resource_type: str) -> tuple[str, ...]:
-        """The queries of the granted parts (`category=laboratory`), in the order granted; empty where all is granted."""
+        """The queries of the granted parts (`category=laboratory`) as granted; empty where the whole is."""
         if self._whole(resource_type):
             return ()
         mine = (scope.query for scope in self._parsed() if scope.covers(resource_type, "s"))

@@ -112,7 +112,7 @@ def test_on_https_the_cookie_survives_in_a_frame_and_nowhere_else(tmp_path: Path
 
 def test_only_the_public_half_of_a_key_is_published(tmp_path: Path, ehr_at) -> None:
     key = ECKey.generate_key("P-384", {"kid": "k1", "alg": "ES384"}).as_dict(private=True)
-    app = make(tmp_path, ehr_at("https://ehr.example", client_auth="private_key_jwt", private_key=key))
+    app = make(tmp_path, ehr_at("https://ehr.example", client_auth="private_key_jwt", private_keys=(key,)))
     response = app.test_client().get("/.well-known/jwks.json")
     (published,) = response.get_json()["keys"]
     assert published["kid"] == "k1" and published["alg"] == "ES384" and "d" not in published

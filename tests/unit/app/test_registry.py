@@ -1,6 +1,5 @@
-"""A wrong registry stops the start with a sentence that names file, table and key, and never the value."""
+"""A wrong registry stops the start with a sentence that names file, line, table and key, and never the value."""
 
-import json
 import os
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from app.config import ConfigError, from_environment, read_registry
 from app.registry import origin_of
+from app.toml_lines import line_of
 
 GOOD = {
     "issuer": '"https://ehr.example.org/fhir"',
@@ -34,62 +34,141 @@ def test_a_good_registry_gives_ehrs_with_defaults(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "says"),
+    ("key", "value", "line", "says"),
     [
-        ("issuer", None, "[north] issuer: missing"),
-        ("issuer", '"http://ehr.example.org/fhir"', "[north] issuer: must be https"),
-        ("issuer", '"https://user:pw-secret@ehr.example.org"', "[north] issuer: not a URL"),
-        ("issuer", '"https://ehr.example.org/fhir?x=1"', "[north] issuer: must have no query"),
-        ("client_id", "7", "[north.app] client_id: missing or not a text"),
-        ("client_auth", '"magic-secret"', "[north.app] client_auth: must be one of"),
-        ("client_auth", '"client_secret_basic"', "[north.app] client_secret: missing"),
-        ("client_auth", '"private_key_jwt"', "[north.app] private_key: missing"),
-        ("redirect_uri", '"https://kindred.example.org/back"', "[north.app] redirect_uri: its path must be /callback"),
-        ("scopes", '"launch openid"', "[north.app] scopes: no patient/ or user/ scope"),
-        ("hosts", '"https://x.example"', "[north.app] hosts: must be a list"),
-        ("hosts", '["https://x.example/path"]', "[north.app] hosts: an origin is"),
-        ("frame_ancestors", '["https://x.example; script-src *"]', "[north.app] frame_ancestors"),
-        ("frame_ancestors", '["https://*.example"]', "[north.app] frame_ancestors: an origin is"),
-        ("today", '"2026-06-30"', "[north.app] today: must be a date without quotes"),
-        ("sandbox", '"yes"', "[north.app] sandbox: must be true or false"),
-        ("redirect_url", '"x"', "[north.app] redirect_url: not a known key; did you mean redirect_uri?"),
+        ("issuer", None, 1, "[north] issuer: missing"),
+        ("issuer", '"http://ehr.example.org/fhir"', 2, "[north] issuer: must be https"),
+        ("issuer", '"https://user:pw-secret@ehr.example.org"', 2, "[north] issuer: not a URL"),
+        ("issuer", '"https://ehr.example.org/fhir?x=1"', 2, "[north] issuer: must have no query"),
+        ("issuer", '"https://ehr.example.org/fhir?"', 2, "[north] issuer: must have no query"),
+        ("issuer", '"https://ehr.example.org:0/fhir"', 2, "[north] issuer: not a URL"),
+        ("issuer", '"https://ehr.example.org:99999/fhir"', 2, "[north] issuer: not a URL"),
+        ("issuer", '"https://klinik-süd.example/fhir"', 2, "in ASCII"),
+        ("issuer", '" https://ehr.example.org/fhir"', 2, "[north] issuer: must have no space"),
+        ("issuer", '"https:///fhir"', 2, "[north] issuer: not a URL"),
+        ("client_id", "7", 4, "[north.app] client_id: missing or not a text"),
+        ("client_id", '"a\\nb"', 4, "[north.app] client_id: must have no space around it and no line break"),
+        ("client_auth", None, 3, "[north.app] client_auth: missing"),
+        ("client_auth", '"magic-secret"', 5, "[north.app] client_auth: must be one of"),
+        ("client_auth", '"client_secret_basic"', 3, "[north.app] client_secret: missing"),
+        ("client_auth", '"private_key_jwt"', 3, "[north.app] private_key: missing"),
+        ("client_secret", '"magic-secret"', 8, '[north.app] client_secret: belongs to client_auth = "client_secret_'),
+        ("private_key", '"k.json"', 8, '[north.app] private_key: belongs to client_auth = "private_key_jwt"'),
+        ("redirect_uri", '"https://kindred.example.org/back"', 6, "[north.app] redirect_uri: its path must be"),
+        ("scopes", '"launch openid"', 7, "[north.app] scopes: nothing lets the app read the patient"),
+        ("scopes", '"launch patient/Condition.rs"', 7, "[north.app] scopes: nothing lets the app read the patient"),
+        ("scopes", '"launch patient/Patient.rs magic.secret"', 7, "[north.app] scopes: word 3 is no scope of an app"),
+        ("scopes", '"patient/Patient.rs system/*.rs"', 7, "[north.app] scopes: word 2 is no scope of an app"),
+        ("hosts", '"https://x.example"', 8, "[north.app] hosts: must be a list"),
+        ("hosts", '["https://x.example/path"]', 8, "[north.app] hosts: an origin is"),
+        ("hosts", '[\n"https://y.example",\n"http://x.example"]', 8, "[north.app] hosts: must be https"),
+        ("frame_ancestors", '["https://x.example; script-src *"]', 8, "[north.app] frame_ancestors"),
+        ("frame_ancestors", '["https://*.example"]', 8, "[north.app] frame_ancestors: an origin is"),
+        ("authorize_method", '"post"', 8, "[north.app] authorize_method: must be one of GET, POST"),
+        ("headers", '"x"', 8, "[north.app] headers: must be a table"),
+        ("headers", '{ Authorization = "magic-secret" }', 8, "[north.app] headers: one of them is no header name, or"),
+        ("headers", '{ "X Y" = "magic-secret" }', 8, "[north.app] headers: one of them is no header name, or"),
+        ("headers", '{ X-Y = "magic\\r\\nSecret: x" }', 8, "[north.app] headers: each value is one line"),
+        ("today", '"2026-06-30"', 8, "[north.app] today: must be a date without quotes"),
+        ("sandbox", '"yes"', 8, "[north.app] sandbox: must be true or false"),
+        ("redirect_url", '"x"', 8, "[north.app] redirect_url: not a known key; did you mean redirect_uri?"),
+        ("publish_keys", '"k.json"', 8, "[north.app] publish_keys: must be a list of texts"),
     ],
 )
-def test_each_mistake_is_named_by_table_and_key(tmp_path: Path, key: str, value: str | None, says: str) -> None:
+def test_each_mistake_is_named_by_line_table_and_key(
+    tmp_path: Path, key: str, value: str | None, line: int, says: str
+) -> None:
     path = registry(tmp_path, **{key: value})
     with pytest.raises(ConfigError) as caught:
         read_registry(path)
-    assert says in str(caught.value) and str(path) in str(caught.value)
+    assert says in str(caught.value) and str(caught.value).startswith(f"{path}:{line}: [north")
     assert "secret@" not in str(caught.value) and "magic" not in str(caught.value)
 
 
-def test_two_ehrs_may_not_share_an_issuer(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[north]\nisuer = "x"\n[north.app]\n', ":2: [north] isuer: not a known key; did you mean issuer?"),
+        ('[north]\nissuer = "https://a.example"\n\n[north.ap]\n', ":4: [north] ap: not a known key; did you mean"),
+        ('[north]\napp = 7\n', ":2: [north] app: must be a table"),
+        ('["north wing".app]\n', ":1: [north wing]: an EHR's name has letters"),
+        ('[a]\nissuer = "https://a.example"\nnotes = "x"\n[a.app]\n', ":4: [a.app] client_auth: missing"),
+        ("[north", ":1: not valid TOML"),
+        ('[north]\nissuer = "secret', ":2: not valid TOML"),
+        ('[north]\nissuer = ["secret",\n\n', ":3: not valid TOML"),
+        ("", ": no EHR has"),
+        ("a = 1", ":1: [a]: stands outside of any table"),
+    ],
+)
+def test_a_file_that_is_no_registry_is_named_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "ehrs.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_registry(tmp_path / "ehrs.toml")
+    assert str(caught.value).startswith(f"{tmp_path / 'ehrs.toml'}{says}")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("other", ["https://ehr.example.org/fhir", "https://EHR.example.org/fhir/"])
+def test_two_ehrs_may_not_share_an_issuer(tmp_path: Path, other: str) -> None:
     path = registry(tmp_path)
-    path.write_text(path.read_text() + path.read_text().replace("north", "south"))
-    with pytest.raises(ConfigError, match=r"\[south\] issuer: already used by \[north\]"):
+    second = path.read_text().replace("north", "south").replace("https://ehr.example.org/fhir", other)
+    path.write_text(path.read_text() + second)
+    with pytest.raises(ConfigError, match=r":9: \[south\] issuer: already used by \[north\]"):
         read_registry(path)
 
 
-@pytest.mark.parametrize(("text", "says"), [("[north", "not valid TOML"), ("", "no EHR has"), ("a = 1", "outside")])
-def test_a_file_that_is_no_registry_is_named(tmp_path: Path, text: str, says: str) -> None:
-    (tmp_path / "ehrs.toml").write_text(text)
-    with pytest.raises(ConfigError, match=says):
-        read_registry(tmp_path / "ehrs.toml")
+def test_a_secret_in_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = registry(tmp_path, client_auth='"client_secret_basic"', client_secret='"magic"')
+    with pytest.raises(ConfigError, match=r":8: \[north.app\] client_secret: others can read this file"):
+        read_registry(path)
+    path.chmod(0o600)
+    assert read_registry(path)["north"].client_secret == "magic"
+
+
+def test_all_that_can_be_said_of_an_ehr_is_read(tmp_path: Path) -> None:
+    path = registry(
+        tmp_path, hosts='["https://Files.example:443"]', frame_ancestors='["https://ehr.example.org"]',
+        authorize_method='"POST"', headers='{ Epic-Client-ID = "abc" }', sandbox="true",
+    )  # fmt: skip
+    more = 'notes = ["Changes take a night"]\n[north.bulk]\n[north.app]'
+    path.write_text(path.read_text().replace("[north.app]", more))
+    ehr = read_registry(path)["north"]
+    assert (ehr.authorize_method, dict(ehr.headers), ehr.notes) == (
+        "POST", {"Epic-Client-ID": "abc"}, ("Changes take a night",),
+    )  # fmt: skip
+    assert ehr.hosts == ("https://files.example",) and ehr.is_synthetic
+
+
+TOML = """# north.app = 1
+[north]
+text = '''
+hosts = "not this one"
+'''
+
+# hosts = []
+hosts = [
+  "a",
+]
+dotted.key = 1
+inline = { under = 1 }
+["south".app]
+"quoted key" = 1
+"""
 
 
 @pytest.mark.parametrize(
-    ("key", "mode", "says"),
+    ("path", "line"),
     [
-        ({"kty": "EC", "d": "x", "kid": "1", "alg": "ES384"}, 0o644, "others can read"),
-        ({"kty": "EC", "kid": "1", "alg": "ES384"}, 0o600, "one private JWK"),
-        ({"kty": "RSA", "d": "x", "kid": "1", "alg": "RS256"}, 0o600, "alg must be RS384 or ES384"),
+        (("north",), 2), (("north", "text"), 3), (("north", "hosts"), 8), (("north", "dotted", "key"), 11),
+        (("north", "inline", "under"), 12), (("south",), 13), (("south", "app", "quoted key"), 14),
+        (("north", "app"), None), (("east",), None), (("north", "text", "hosts"), None),
     ],
-)
-def test_a_private_key_is_checked(tmp_path: Path, key: dict[str, str], mode: int, says: str) -> None:
-    (tmp_path / "key.json").write_text(json.dumps(key))
-    (tmp_path / "key.json").chmod(mode)
-    with pytest.raises(ConfigError, match=says):
-        read_registry(registry(tmp_path, client_auth='"private_key_jwt"', private_key='"key.json"'))
+)  # fmt: skip
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_parser_itself_says_on_which_line_a_key_stands(
+    path: tuple[str, ...], line: int | None, newline: str
+) -> None:
+    assert line_of(TOML.replace("\n", newline), *path) == line
 
 
 @pytest.mark.parametrize(
@@ -125,6 +204,7 @@ class TestTheSecretKey:
 
 def test_nothing_secret_is_printed(tmp_path: Path) -> None:
     path = registry(tmp_path, client_auth='"client_secret_basic"', client_secret='"s3cret-of-client"')
+    path.chmod(0o600)
     config = from_environment(
         {
             "KINDRED_HOME": str(tmp_path),
@@ -137,3 +217,35 @@ def test_nothing_secret_is_printed(tmp_path: Path) -> None:
     assert not [secret for secret in ("s3cret-of-client", "pw-of-db", "k" * 40) if secret in shown]
     assert "***@db/kindred" in config.describe()
     assert os.fspath(tmp_path) in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "takes"),
+    [
+        ("https://ehr.example.org/fhir/Patient/p1", True),
+        ("https://ehr.example.org/fhir", True),
+        ("https://ehr.example.org/fhir?_getpages=1", True),
+        ("https://EHR.example.org:443/fhir/x?next=../..", True),
+        ("https://files.example:8443/any/where", True),
+        ("https://ehr.example.org/", False),
+        ("https://ehr.example.org/fhir2/Patient/p1", False),  # another tenant beside this one
+        ("https://ehr.example.org/FHIR/Patient", False),
+        ("https://ehr.example.org/fhir/../admin", False),
+        ("https://ehr.example.org/fhir/%2E%2e/admin", False),
+        ("https://ehr.example.org/fhir/..%2Fadmin", False),
+        ("https://ehr.example.org/fhir/..\\admin", False),
+        ("http://ehr.example.org/fhir/Patient", False),
+        ("https://ehr.example.org:8443/fhir/Patient", False),
+        ("https://ehr.example.org.evil.example/fhir/Patient", False),
+        ("https://ehr.example.org@evil.example/fhir/Patient", False),
+        ("https://user:pw@ehr.example.org/fhir/Patient", False),
+        ("https://files.example/fhir", False),
+        ("//ehr.example.org/fhir", False),
+        ("javascript:1", False),
+        ("http://[broken", False),
+        ("", False),
+    ],
+)
+def test_where_a_token_may_go(tmp_path: Path, url: str, takes: bool) -> None:
+    ehr = read_registry(registry(tmp_path, hosts='["https://files.example:8443"]'))["north"]
+    assert ehr.takes_token(url) is takes
