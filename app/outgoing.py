@@ -4,76 +4,128 @@ The rule sits in the transport adapter, under authlib, fhirclient and our own co
 """
 
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
-from urllib3.util import Retry
 
+from app.deadline import use_deadlines
 from app.registry import is_loopback, origin_of
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0  # silence between two packets
-TOTAL_SECONDS = 30.0  # a whole reply
+TOTAL_SECONDS = 30.0  # a whole call: headers, body, and every repetition of it
 RETRIES = 2  # for reads only: a token request is never sent twice by the transport
-RETRY_AFTER_SECONDS = 5  # an EHR's longer Retry-After is not waited for: a clinician is
+BUSY = {429, 502, 503, 504}
+PAUSE_SECONDS = 0.2
+RETRY_AFTER_SECONDS = 5.0  # an EHR's longer Retry-After is not waited for: a clinician is waiting
 
 
 class OutgoingRefused(requests.RequestException):
     """We did not send it, or did not take the reply: foreign origin, redirect, too large, too slow."""
 
 
-def session(
-    origins: frozenset[str], max_bytes: int, retries: int = RETRIES, total_seconds: float | None = None
-) -> requests.Session:
+class _NoAuth(AuthBase):
+    """Keeps requests from looking for a password of this host in ~/.netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+def session(origins: frozenset[str], max_bytes: int) -> requests.Session:
     """A requests session that reaches `origins` alone and reads at most `max_bytes` of each (unpacked) reply."""
-    return guard(requests.Session(), origins, max_bytes, retries, total_seconds)
+    given = requests.Session()
+    given.auth = _NoAuth()
+    return guard(given, origins, max_bytes)
 
 
-def guard(
-    given: requests.Session, origins: frozenset[str], max_bytes: int, retries: int = RETRIES,
-    total_seconds: float | None = None,
-) -> requests.Session:  # fmt: skip
+def guard(given: requests.Session, origins: frozenset[str], max_bytes: int) -> requests.Session:
     """Put the rule under an existing session, such as authlib's."""
-    adapter = _BoundedAdapter(origins, max_bytes, retries, total_seconds)
+    adapter = _BoundedAdapter(origins, max_bytes)
     given.mount("https://", adapter)
     given.mount("http://", adapter)
     given.trust_env = not all(is_loopback(origin) for origin in origins)  # a proxy has no business on loopback
     return given
 
 
+def seconds_apart(response: requests.Response) -> float | None:
+    """How far the sender's clock is ahead of ours by its Date header (RFC 9110, 6.6.1); None where it says nothing."""
+    date = _moment(response.headers.get("Date", ""))
+    return None if date is None else date.timestamp() - time.time()
+
+
 class _BoundedAdapter(HTTPAdapter):
-    def __init__(self, origins: frozenset[str], max_bytes: int, retries: int, total_seconds: float | None) -> None:
-        self.origins, self.max_bytes, self.total_seconds = origins, max_bytes, total_seconds
-        retry = Retry(
-            total=retries, redirect=0, status_forcelist=(429, 502, 503, 504), allowed_methods={"GET"},
-            backoff_factor=0.2, raise_on_status=False, raise_on_redirect=False, retry_after_max=RETRY_AFTER_SECONDS,
-        )  # fmt: skip
-        super().__init__(pool_maxsize=16, max_retries=retry)
+    def __init__(self, origins: frozenset[str], max_bytes: int) -> None:
+        self.origins, self.max_bytes = origins, max_bytes
+        super().__init__(pool_maxsize=16)
+        use_deadlines(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        use_deadlines(manager)
+        return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        if origin_of(str(request.url)) not in self.origins:
+        """One call: refused, or answered within its limits; a read is repeated where the EHR was only busy."""
+        try:
+            known = origin_of(str(request.url)) in self.origins
+        except ValueError:
+            known = False
+        if not known:
             raise OutgoingRefused("origin is not registered for this EHR")
         kwargs.update(stream=True, timeout=kwargs.get("timeout") or (CONNECT_SECONDS, READ_SECONDS))
-        response = super().send(request, **kwargs)
+        deadline = time.monotonic() + TOTAL_SECONDS
+        for left in reversed(range(RETRIES + 1 if request.method == "GET" else 1)):
+            try:
+                response = super().send(request, **kwargs)
+            except requests.ConnectionError:  # a kept connection that the EHR has closed in the meantime, for example
+                if not left or time.monotonic() > deadline - CONNECT_SECONDS:
+                    raise
+                continue
+            pause = _pause(response) if left and response.status_code in BUSY else None
+            if pause is None or time.monotonic() + pause > deadline:
+                break
+            response.close()
+            time.sleep(pause)
         if 300 <= response.status_code < 400:
             response.close()
             raise OutgoingRefused("redirects are not followed")
-        self._read(response)
+        self._read(response, deadline)
         return response
 
-    def _read(self, response: requests.Response) -> None:
+    def _read(self, response: requests.Response, deadline: float) -> None:
         """Read the body as requests would, within the limits. `read1` returns what is there, so a drip is noticed."""
-        deadline, size, parts = time.monotonic() + (self.total_seconds or TOTAL_SECONDS), 0, []
+        size, parts = 0, []
         try:
             while part := response.raw.read1(65536, decode_content=True):
                 size += len(part)
                 if size > self.max_bytes or time.monotonic() > deadline:
                     raise OutgoingRefused("reply is too large" if size > self.max_bytes else "reply took too long")
                 parts.append(part)
-        except (HTTPError, OutgoingRefused) as error:
+        except (HTTPError, OSError) as error:  # OutgoingRefused is an OSError too: all of requests' errors are
             response.close()
             raise error if isinstance(error, OutgoingRefused) else requests.ConnectionError("broke off") from error
         response.raw.release_conn()
         response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]
+
+
+def _pause(response: requests.Response) -> float:
+    """Seconds to wait before asking again: what the EHR asks for (seconds or a date), capped; nonsense is as none."""
+    told = response.headers.get("Retry-After", "").strip()
+    if told.isascii() and told.isdecimal():
+        return min(float(told[:9]), RETRY_AFTER_SECONDS)
+    date = _moment(told)
+    wait = PAUSE_SECONDS if date is None else date.timestamp() - time.time()
+    return min(max(wait, 0.0), RETRY_AFTER_SECONDS)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -44,6 +44,12 @@ def serve() -> Iterator[Callable[[Answer], Seen]]:
                 told = dict(self.headers) | {"Port": str(self.client_address[1])}
                 seen.requests.append((self.command, self.path, told, body))
                 status, headers, content = answer(self.path)
+                if headers.get("X-Hang-Up"):
+                    self.close_connection = True
+                    return
+                if headers.get("X-Drip-Headers"):
+                    self.drip(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 200)
+                    return
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(content))} | headers).items():
                     self.send_header(name, value)
