@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from analytics.errors import KindredError
+from analytics.export_options import export_options, export_options_of
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -132,14 +133,29 @@ def serve(settings: Any, port: int, host: str) -> None:
 
 @commands.command(epilog="Example: kindred export sandbox --since auto")
 @click.argument("ehr")
-@click.option("--group", help="Export the members of this Group.")
-@click.option("--since", help="'auto' (the newest export's time) or a FHIR instant.")
-@click.option("--types", multiple=True, help="Resource types, repeated or separated by commas.")
+@export_options
+@click.option("--cancel", is_flag=True, help="End what is unfinished, at the EHR too, and forget it; export nothing.")
 @with_settings
-def export(settings: Any, ehr: str, group: str | None, since: str | None, types: tuple[str, ...]) -> None:
-    """Bulk export of an EHR into the lake; the same command again resumes an unfinished one."""
+def export(settings: Any, ehr: str, cancel: bool, **asked: Any) -> None:
+    """Bulk export of an EHR into the lake; the same command again resumes an unfinished one.
+
+    Ctrl-C leaves the job at the EHR running, so that it can be resumed; --cancel ends it. Without --group and --level
+    the registry's group is exported, and the whole system where it names none.
+    """
+    options = export_options_of(**asked)
+    if cancel:
+        from analytics.export.cancel import cancel_unfinished
+        from analytics.pipeline import Pipeline
+
+        click.echo(cancel_unfinished(settings, Pipeline(settings, ehr).lake, ehr), err=True)
+        return
     pipeline = _pipeline(settings, ehr)
-    click.echo(pipeline.export(_export_options(group, since, types)))
+    try:
+        click.echo(pipeline.export(options))
+    except KeyboardInterrupt:
+        click.echo(f"The EHR goes on with its part. The same command again resumes; to end it: "
+                   f"kindred export {ehr} --cancel", err=True)
+        raise
     _say_counts(pipeline)
 
 
@@ -194,7 +210,7 @@ def publish(settings: Any, ehr: str | None, release: str | None) -> None:
 def run(settings: Any, ehr: str, group: str | None, as_of: Any) -> None:
     """All steps in order, skipping what is done: an export not yet published is taken up again."""
     pipeline = _pipeline(settings, ehr)
-    click.echo(pipeline.run(_export_options(group, None, ()), as_of.date() if as_of else None))
+    click.echo(pipeline.run(export_options_of(group=group), as_of.date() if as_of else None))
     _say_counts(pipeline)
 
 
@@ -240,13 +256,6 @@ def _pipeline(settings: Any, ehr: str | None) -> Any:
     from analytics.pipeline import Pipeline, only_ehr
 
     return Pipeline(settings, only_ehr(settings, ehr))
-
-
-def _export_options(group: str | None, since: str | None, types: tuple[str, ...]) -> Any:
-    from analytics.export import DEFAULT_TYPES, ExportOptions
-
-    named = tuple(name.strip() for one in types for name in one.split(",") if name.strip())
-    return ExportOptions(types=named or DEFAULT_TYPES, group=group, since=since)
 
 
 def _say_counts(pipeline: Any) -> None:

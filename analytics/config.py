@@ -9,6 +9,7 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from analytics.errors import ConfigError
 MIB = 1024 * 1024
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 EHR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+BULK_KEYS = {"client_id", "private_key", "scopes", "group", "hosts", "patience_days"}
 ALGORITHMS = {"RSA": "RS384", "EC": "ES384"}  # SMART App Launch 2.2, asymmetric clients: both must be supported
 
 
@@ -111,6 +113,7 @@ class BulkClient:
     algorithm: str  # RS384 or ES384
     group: str | None = None
     hosts: tuple[str, ...] = ()  # further origins (scheme://host:port) that may receive the token
+    patience_days: float = 30.0  # how long a job may run at the EHR; some take weeks
 
     def __repr__(self) -> str:
         return f"BulkClient(ehr={self.ehr!r}, issuer={self.issuer!r}, client_id={self.client_id!r})"
@@ -123,6 +126,7 @@ class BulkClient:
         if not isinstance(bulk, dict):
             raise ConfigError(f"{path}: [{ehr}] has no table [{ehr}.bulk].",
                               f"Add [{ehr}.bulk] with client_id and private_key, as the EHR registered them.")
+        _known_keys(path, f"{ehr}.bulk", bulk)
         key_name = _text(path, f"{ehr}.bulk", bulk, "private_key")
         key, algorithm = _private_key(path, f"{ehr}.bulk", path.parent / Path(key_name).expanduser())
         return cls(
@@ -132,7 +136,7 @@ class BulkClient:
             scopes=_text(path, f"{ehr}.bulk", bulk, "scopes", "system/*.rs"),
             private_key=key, algorithm=algorithm,
             group=_text(path, f"{ehr}.bulk", bulk, "group") if "group" in bulk else None,
-            hosts=_hosts(path, f"{ehr}.bulk", bulk),
+            hosts=_hosts(path, f"{ehr}.bulk", bulk), patience_days=_days(path, f"{ehr}.bulk", bulk),
         )
 
 
@@ -192,6 +196,22 @@ def _hosts(path: Path, table: str, bulk: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
         raise ConfigError(f"{path}: [{table}] hosts is not a list of texts.", 'Write hosts = ["https://files.example"].')
     return tuple(_origin_checked(path, table, "hosts", host) for host in hosts)
+
+
+def _days(path: Path, table: str, bulk: dict[str, Any]) -> float:
+    days = bulk.get("patience_days", 30)
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 365:
+        raise ConfigError(f"{path}: [{table}] patience_days is not a number of days from above 0 to 365.",
+                          "Write for example patience_days = 30.")
+    return float(days)
+
+
+def _known_keys(path: Path, table: str, bulk: dict[str, Any]) -> None:
+    """A key that nobody reads is a slip of the pen, and what it was to set would silently not hold."""
+    for key in bulk.keys() - BULK_KEYS:
+        near = get_close_matches(key, BULK_KEYS, 1)
+        raise ConfigError(f"{path}: [{table}] {key} is no key of this table.",
+                          f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(sorted(BULK_KEYS))}.")
 
 
 def _private_key(path: Path, table: str, key_file: Path) -> tuple[dict[str, Any], str]:

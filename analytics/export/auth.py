@@ -1,9 +1,11 @@
 """SMART Backend Services, client side: discovery, signed assertion, access token (SMART App Launch 2.2)."""
 
+import re
 import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
@@ -16,6 +18,7 @@ from analytics.export.http import Http
 
 ASSERTION_SECONDS = 240  # at most 300 (SMART §"asymmetric authentication"); the rest allows for a clock that is off
 DEFAULT_LIFE = 300  # seconds, when the server gives no expires_in
+LONGEST_LIFE = 3600.0  # a longer one is asked for anew all the same
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 OAUTH_ERRORS = {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
                 "unsupported_grant_type", "invalid_scope"}  # RFC 6749 §5.2
@@ -27,7 +30,7 @@ class Authorization:
     def __init__(self, client: BulkClient, http: Http, clock: Callable[[], float] = time.time) -> None:
         self._client, self._http, self._clock = client, http, clock
         self._lock = threading.Lock()
-        self._endpoint = ""
+        self._server: Server | None = None
         self._token = ""
         self._renew_at = 0.0
 
@@ -39,26 +42,33 @@ class Authorization:
             return self._token
 
     def _fetch(self) -> None:
-        self._endpoint = self._endpoint or token_endpoint(self._http, self._client.issuer)
+        server = self._server = self._server or discover(self._http, self._client)
         answer = self._http.send_patiently(
-            "POST", self._endpoint, doing="the token request", with_token=False,
+            "POST", server.token_endpoint, doing="the token request", with_token=False,
             headers={"Accept": "application/json"},
-            fresh=lambda: {"data": self._form()},  # jti must not repeat, so a retry may not resend the body
+            fresh=lambda: {"data": self._form(server)},  # jti must not repeat, so a retry may not resend the body
         )
         body = _json_object(answer)
         if answer.status_code != 200:
-            raise _token_refused(answer.status_code, body)
+            raise _token_refused(answer.status_code, body, server.scopes)
         token, kind = body.get("access_token"), str(body.get("token_type", ""))
         if not isinstance(token, str) or not token or kind.lower() != "bearer":
             raise EhrError("The token endpoint answered 200 without a bearer token.", "Report it to the EHR.")
-        life = body.get("expires_in")
-        life = float(life) if isinstance(life, int | float) and life > 0 else float(DEFAULT_LIFE)
+        life = _seconds(body.get("expires_in"))
         self._token, self._renew_at = token, self._clock() + life - min(30.0, life / 5)
 
-    def _form(self) -> dict[str, str]:
-        return {"grant_type": "client_credentials", "scope": self._client.scopes,
+    def _form(self, server: "Server") -> dict[str, str]:
+        return {"grant_type": "client_credentials", "scope": server.scopes,
                 "client_assertion_type": ASSERTION_TYPE,
-                "client_assertion": assertion(self._client, self._endpoint, self._clock())}
+                "client_assertion": assertion(self._client, server.token_endpoint, self._clock())}
+
+
+@dataclass(frozen=True)
+class Server:
+    """What discovery tells a backend client: where tokens come from, and the scopes to ask in the server's version."""
+
+    token_endpoint: str
+    scopes: str
 
 
 def assertion(client: BulkClient, audience: str, now: float) -> str:
@@ -70,27 +80,53 @@ def assertion(client: BulkClient, audience: str, now: float) -> str:
     return jwt.encode(header, claims, key, algorithms=[client.algorithm])
 
 
-def token_endpoint(http: Http, issuer: str) -> str:
+def discover(http: Http, client: BulkClient) -> Server:
     """Discovery below the FHIR base (not at the host's root). Raises EhrError."""
-    url = f"{issuer}/.well-known/smart-configuration"
+    url = f"{client.issuer}/.well-known/smart-configuration"
     answer = http.send_patiently("GET", url, doing="discovery", with_token=False,
                                  headers={"Accept": "application/json"})
-    endpoint = _json_object(answer).get("token_endpoint")
+    found = _json_object(answer)
+    endpoint = found.get("token_endpoint")
     if answer.status_code != 200 or not isinstance(endpoint, str):
         raise EhrError(f"Discovery at {url} failed: HTTP {answer.status_code}, no token_endpoint.",
                        "Check issuer in the registry: it is the FHIR base address.")
-    endpoint = urljoin(f"{issuer}/", endpoint)
+    endpoint = urljoin(f"{client.issuer}/", endpoint)
     if not http.may_have_token(endpoint):
         raise EhrError("The token endpoint lies on a host that is not registered for this EHR.",
                        "If it is right, add its origin to hosts in the bulk table of the registry.")
-    return endpoint
+    capabilities = found.get("capabilities")
+    return Server(endpoint, scopes_for(client.scopes, capabilities if isinstance(capabilities, list) else []))
 
 
-def _token_refused(status: int, body: dict[str, Any]) -> EhrError:
+def scopes_for(scopes: str, capabilities: list[Any]) -> str:
+    """The scopes in the syntax that the server knows (SMART 2.2 "permission-v1", "permission-v2").
+
+    `.rs` and `.read` say the same; they are exchanged only where the server names the other version and not its own.
+    """
+    v1, v2 = "permission-v1" in capabilities, "permission-v2" in capabilities
+    if v1 and not v2:
+        return re.sub(r"(system/[A-Za-z*]+)\.rs(\?\S+)?(?!\S)", r"\1.read", scopes)
+    if v2 and not v1:
+        return re.sub(r"(system/[A-Za-z*]+)\.read(?!\S)", r"\1.rs", scopes)
+    return scopes
+
+
+def _seconds(expires_in: Any) -> float:
+    """A token's life; some servers send a text, some nothing."""
+    try:
+        life = float(expires_in)
+    except (TypeError, ValueError):
+        return float(DEFAULT_LIFE)
+    return min(life, LONGEST_LIFE) if life > 0 else float(DEFAULT_LIFE)
+
+
+def _token_refused(status: int, body: dict[str, Any], scopes: str) -> EhrError:
     code = body.get("error")
     named = f" ({code})" if code in OAUTH_ERRORS else ""
-    return EhrError(f"The EHR gave no token: HTTP {status}{named}.",
-                    "Check client_id, scopes, that the EHR knows our public key, and this machine's clock.")
+    said = f"The EHR gave no token: HTTP {status}{named}."
+    if code == "invalid_scope":
+        return EhrError(said, f"It refuses the scopes {scopes!r}: set scopes in the bulk table of the registry.")
+    return EhrError(said, "Check client_id, that the EHR knows our public key (kid), and this machine's clock.")
 
 
 def _json_object(answer: Any) -> dict[str, Any]:

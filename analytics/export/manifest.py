@@ -1,12 +1,13 @@
 """The manifest of a bulk export, whatever its version: 2.0/3.0 (STU3) and the 4.0 ballot."""
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from analytics.errors import ExportError
 
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,63}")  # becomes a folder name, so nothing else is let in
+MIXED = "Mixed"  # stands for the type of files with several, which organizeOutputBy asks for
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,33 @@ class Manifest:
         self.transaction_time = self.transaction_time or time
         self.request = self.request or str(page.get("request") or "")  # the 4.0 ballot has no `request`
         needs_token = page.get("requiresAccessToken") is not False
-        kinds = (("output", "output"), ("deleted", "deleted"), ("error", "error"), ("error", "outcome"))
-        for kind, key in kinds:  # the 4.0 ballot calls `error` `outcome`
-            for item in page.get(key) or []:
-                self._add_file(kind, item, needs_token)
+        usual = {"deleted": "Bundle", "error": "OperationOutcome"}
+        if page.get("outputOrganizedBy"):
+            usual["output"] = MIXED  # then `type` may be missing
+        lists = (("output", page.get("output")), ("deleted", page.get("deleted")), ("error", error_files(page)))
+        for kind, items in lists:
+            for item in items if isinstance(items, list) else []:
+                self._add_file(kind, item, usual.get(kind), needs_token)
 
-    def _add_file(self, kind: str, item: Any, needs_token: bool) -> None:
+    def and_also(self, other: "Manifest") -> "Manifest":
+        """Both, as one export: the time and request of this one, the files of the other behind its own."""
+        more = [replace(file, index=len(self.files) + file.index) for file in other.files]
+        return Manifest(self.transaction_time, self.request, [*self.files, *more])
+
+    def _add_file(self, kind: str, item: Any, usual: str | None, needs_token: bool) -> None:
         url, type_name = (item.get("url"), item.get("type")) if isinstance(item, dict) else (None, None)
-        type_name = type_name or {"deleted": "Bundle", "error": "OperationOutcome"}.get(kind)
+        type_name = type_name or usual
         if not isinstance(url, str) or not isinstance(type_name, str) or not TYPE_NAME.fullmatch(type_name):
             raise ExportError(f"The EHR's manifest has an entry in `{kind}` without a usable url and type.",
                               "Report it to the EHR.")
         count = item.get("count")
         count = count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
         self.files.append(ServerFile(len(self.files), kind, type_name, url, count, needs_token))
+
+
+def error_files(page: dict[str, Any]) -> list[Any]:
+    """Entries of `error`, which the 4.0 ballot calls `outcome`."""
+    return [item for key in ("error", "outcome") if isinstance(page.get(key), list) for item in page[key]]
 
 
 def next_page(page: dict[str, Any]) -> str | None:
