@@ -82,8 +82,8 @@ class _BoundedAdapter(HTTPAdapter):
         for left in reversed(range(RETRIES + 1 if request.method == "GET" else 1)):
             try:
                 response = super().send(request, **kwargs)
-            except requests.ConnectionError:  # a kept connection that the EHR has closed in the meantime, for example
-                if not left or time.monotonic() > deadline - CONNECT_SECONDS:
+            except requests.ConnectionError as error:  # a kept connection that the EHR has closed since, for example
+                if not left or isinstance(error, requests.exceptions.SSLError) or time.monotonic() > deadline - CONNECT_SECONDS:
                     raise
                 continue
             pause = _pause(response) if left and response.status_code in BUSY else None
