@@ -36,16 +36,21 @@ class _NoAuth(AuthBase):
         return request
 
 
-def session(origins: frozenset[str], max_bytes: int) -> requests.Session:
-    """A requests session that reaches `origins` alone and reads at most `max_bytes` of each (unpacked) reply."""
+def session(origins: frozenset[str], max_bytes: int, total_seconds: float | None = None) -> requests.Session:
+    """A requests session that reaches `origins` alone and reads at most `max_bytes` of each (unpacked) reply.
+
+    `total_seconds` shortens TOTAL_SECONDS for what a page can do without.
+    """
     given = requests.Session()
     given.auth = _NoAuth()
-    return guard(given, origins, max_bytes)
+    return guard(given, origins, max_bytes, total_seconds)
 
 
-def guard(given: requests.Session, origins: frozenset[str], max_bytes: int) -> requests.Session:
+def guard(
+    given: requests.Session, origins: frozenset[str], max_bytes: int, total_seconds: float | None = None
+) -> requests.Session:
     """Put the rule under an existing session, such as authlib's."""
-    adapter = _BoundedAdapter(origins, max_bytes)
+    adapter = _BoundedAdapter(origins, max_bytes, total_seconds)
     given.mount("https://", adapter)
     given.mount("http://", adapter)
     given.trust_env = not all(is_loopback(origin) for origin in origins)  # a proxy has no business on loopback
@@ -59,8 +64,8 @@ def seconds_apart(response: requests.Response) -> float | None:
 
 
 class _BoundedAdapter(HTTPAdapter):
-    def __init__(self, origins: frozenset[str], max_bytes: int) -> None:
-        self.origins, self.max_bytes = origins, max_bytes
+    def __init__(self, origins: frozenset[str], max_bytes: int, total_seconds: float | None) -> None:
+        self.origins, self.max_bytes, self.total_seconds = origins, max_bytes, total_seconds
         super().__init__(pool_maxsize=16)
         use_deadlines(self.poolmanager)
 
@@ -78,7 +83,7 @@ class _BoundedAdapter(HTTPAdapter):
         if not known:
             raise OutgoingRefused("origin is not registered for this EHR")
         kwargs.update(stream=True, timeout=kwargs.get("timeout") or (CONNECT_SECONDS, READ_SECONDS))
-        deadline = time.monotonic() + TOTAL_SECONDS
+        deadline = time.monotonic() + (self.total_seconds or TOTAL_SECONDS)
         for left in reversed(range(RETRIES + 1 if request.method == "GET" else 1)):
             try:
                 response = super().send(request, **kwargs)

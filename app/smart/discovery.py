@@ -26,6 +26,8 @@ class Metadata:
     jwks_uri: str | None = None
     revocation_endpoint: str | None = None
     names_itself: bool = False  # RFC 9207: callbacks carry `iss`
+    capabilities: frozenset[str] = frozenset()
+    scopes_supported: frozenset[str] = frozenset()
 
 
 class Discovery:
@@ -73,7 +75,14 @@ def _checked(ehr: Ehr, document: dict[str, Any]) -> Metadata:
         jwks_uri=_endpoint(ehr, document, "jwks_uri"),
         revocation_endpoint=_endpoint(ehr, document, "revocation_endpoint"),
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
+        capabilities=_words(document, "capabilities"),
+        scopes_supported=_words(document, "scopes_supported"),
     )
+
+
+def _words(document: dict[str, Any], key: str) -> frozenset[str]:
+    values = document.get(key)
+    return frozenset(value for value in values if isinstance(value, str)) if isinstance(values, list) else frozenset()
 
 
 def _required(ehr: Ehr, document: dict[str, Any], key: str) -> str:
