@@ -29,6 +29,7 @@ CAPABILITIES = [
     "permission-v1",
     "permission-v2",
 ]
+ISS_PARAMETER = "authorization_response_iss_parameter_supported"  # RFC 9207
 SCOPES = [
     "openid",
     "fhirUser",

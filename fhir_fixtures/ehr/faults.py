@@ -3,22 +3,25 @@
 WSGI middleware around the whole sandbox, so the parts themselves know nothing of faults. The first path segment
 `~name[=argument][,name...]` moves to SCRIPT_NAME; absolute addresses that the sandbox gives out keep it. Each address
 counts for itself; `case=WORD` does nothing but make an address a new one. `environ["kindred.faults"]` holds the faults.
-faults.md lists them all; bulk ones are in faults_bulk.py.
+faults.md lists them all; each part of SMART and FHIR has a file of its own.
 """
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
+from io import BytesIO
+from itertools import chain, repeat
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 import orjson
 from werkzeug.wrappers import Request, Response
+
+from fhir_fixtures.ehr.sandbox import Sandbox, base_of, foreign_of
 
 Answer = Callable[[], Response]  # what the sandbox answers; asked for only when a fault lets the request through
 
@@ -31,18 +34,65 @@ class Call:
     argument: str
     count: Callable[[str], int]
     memory: dict[str, Any]  # of this address, over all its requests
+    shared: Sandbox | None = None  # the sandbox behind, for its keys and addresses
 
     @property
     def number(self) -> float:
         """The argument as a number; 1 when there is none."""
-        return float(self.argument or 1)
+        return self.number_or(1)
+
+    def number_or(self, usual: float) -> float:
+        """The argument as a number; `usual` when there is none."""
+        return float(self.argument or usual)
 
     @property
     def path(self) -> str:
         return self.request.path
 
+    @property
+    def base(self) -> str:
+        """External address of the sandbox below this fault prefix."""
+        return base_of(self.request, self.shared.base_url if self.shared else None)
+
+    @property
+    def foreign(self) -> str:
+        """External address of a host that is not the EHR's."""
+        return foreign_of(self.request, self.shared)
+
+    def form(self) -> dict[str, str]:
+        """The form that was posted; the sandbox can still read it."""
+        body = self.request.get_data()
+        self.request.environ["wsgi.input"] = BytesIO(body)
+        return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+
+    def replace_form(self, fields: dict[str, str]) -> None:
+        """Let the sandbox read another form than was posted."""
+        body = urlencode(fields).encode()
+        self.request.environ.update({"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))})
+
 
 Fault = Callable[[Call, Answer], Response]
+
+
+def page(status: int = 200) -> Response:
+    """HTML where JSON belongs, as a proxy's sign-in page is."""
+    return Response("<!doctype html><title>Sign in</title><p>Please sign in.</p>", status, content_type="text/html")
+
+
+def stuffed(megabytes: float, content_type: str = "application/json") -> Response:
+    """A JSON object of so many megabytes, sent as it is made."""
+    piece = b"x" * 1_000_000
+    pieces = chain([b'{"resourceType":"Bundle","padding":"'], repeat(piece, int(megabytes)), [b'"}'])
+    return Response(pieces, content_type=content_type)
+
+
+def changed(response: Response, change: Callable[[dict[str, Any]], None]) -> Response:
+    """The answer with its JSON object changed in place; an error stays as it is."""
+    if response.status_code == 200 and "json" in (response.mimetype or ""):
+        body = orjson.loads(response.get_data())
+        change(body)
+        response.set_data(orjson.dumps(body))
+    return response
 
 
 def outcome(status: int, code: str, **headers: str) -> Response:
@@ -50,60 +100,6 @@ def outcome(status: int, code: str, **headers: str) -> Response:
     issue = {"severity": "error", "code": code, "diagnostics": "A fault that was switched on."}
     body = orjson.dumps({"resourceType": "OperationOutcome", "issue": [issue]})
     return Response(body, status, headers=headers, content_type="application/fhir+json")
-
-
-def _discovery_500(call: Call, answer: Answer) -> Response:
-    return outcome(500, "exception") if call.path.endswith("/.well-known/smart-configuration") else answer()
-
-
-def _token_plain_401(call: Call, answer: Answer) -> Response:
-    return Response("Unauthorized", 401, content_type="text/plain") if call.path.endswith("/auth/token") else answer()
-
-
-def _token_slow(call: Call, answer: Answer) -> Response:
-    if call.path.endswith("/auth/token"):
-        time.sleep(call.number)
-    return answer()
-
-
-def _token_expires(call: Call, answer: Answer) -> Response:
-    """Tokens that this address gives out end after so many seconds, and say so."""
-    ends: dict[str, float] = call.memory.setdefault("ends", {})
-    if call.path.endswith("/auth/token"):
-        response = answer()
-        if response.status_code == 200:
-            body = orjson.loads(response.get_data())
-            body["expires_in"] = max(int(call.number), 1)
-            ends[body["access_token"]] = time.monotonic() + call.number
-            response.set_data(orjson.dumps(body))
-        return response
-    token = call.request.headers.get("Authorization", "").partition(" ")[2]
-    if call.path.startswith("/fhir") and token in ends and time.monotonic() > ends[token]:
-        return outcome(401, "login")
-    return answer()
-
-
-def _is_resource(path: str) -> bool:
-    quiet = ("/fhir/bulk/", "/fhir/.well-known", "/fhir/metadata")
-    return path.startswith("/fhir/") and not path.startswith(quiet) and not path.endswith("$export")
-
-
-def _fhir_500(call: Call, answer: Answer) -> Response:
-    return outcome(500, "exception") if _is_resource(call.path) else answer()
-
-
-def _fhir_slow(call: Call, answer: Answer) -> Response:
-    if _is_resource(call.path):
-        time.sleep(call.number)
-    return answer()
-
-
-def _fhir_401_once(call: Call, answer: Answer) -> Response:
-    return outcome(401, "login") if _is_resource(call.path) and call.count("fhir") == 1 else answer()
-
-
-def _search_500(call: Call, answer: Answer) -> Response:
-    return outcome(500, "exception") if call.path.rstrip("/") == f"/fhir/{call.argument}" else answer()
 
 
 def _retry_after_date(call: Call, answer: Answer) -> Response:
@@ -127,20 +123,24 @@ def _nothing(call: Call, answer: Answer) -> Response:
 
 def all_faults() -> dict[str, Fault]:
     """Every fault by name. The first named in an address is the outermost."""
+    from fhir_fixtures.ehr.faults_authorize import AUTHORIZE_FAULTS
     from fhir_fixtures.ehr.faults_bulk import BULK_FAULTS
+    from fhir_fixtures.ehr.faults_discovery import DISCOVERY_FAULTS
+    from fhir_fixtures.ehr.faults_fhir import FHIR_FAULTS
+    from fhir_fixtures.ehr.faults_identity import IDENTITY_FAULTS
+    from fhir_fixtures.ehr.faults_search import SEARCH_FAULTS
+    from fhir_fixtures.ehr.faults_token import TOKEN_FAULTS
 
     return {
         "case": _nothing,
         "retry-after-date": _retry_after_date,
         "retry-after-nonsense": _retry_after_nonsense,
-        "discovery-500": _discovery_500,
-        "token-plain-401": _token_plain_401,
-        "token-slow": _token_slow,
-        "token-expires": _token_expires,
-        "fhir-500": _fhir_500,
-        "fhir-slow": _fhir_slow,
-        "fhir-401-once": _fhir_401_once,
-        "search-500": _search_500,
+        **DISCOVERY_FAULTS,
+        **AUTHORIZE_FAULTS,
+        **TOKEN_FAULTS,
+        **IDENTITY_FAULTS,
+        **FHIR_FAULTS,
+        **SEARCH_FAULTS,
         **BULK_FAULTS,
     }
 
@@ -148,8 +148,9 @@ def all_faults() -> dict[str, Fault]:
 class Faults:
     """The middleware: `app.wsgi_app = Faults(app.wsgi_app)`."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, app: Callable[..., Iterable[bytes]], shared: Sandbox | None = None) -> None:
         self._app = app
+        self._shared = shared
         self._faults = all_faults()
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str, str]] = Counter()
@@ -177,7 +178,7 @@ class Faults:
 
         answer: Answer = partial(Response.from_app, self._app, environ)
         for name, argument in reversed(named):
-            call = Call(request, argument, partial(self._count, segment, name), memory)
+            call = Call(request, argument, partial(self._count, segment, name), memory, self._shared)
             answer = partial(self._faults[name], call, answer)
         return answer()
 

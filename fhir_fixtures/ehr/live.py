@@ -14,6 +14,7 @@ from waitress.server import create_server
 
 from fhir_fixtures.ehr.clients import SYMMETRIC_SECRET, Client, default_clients
 from fhir_fixtures.ehr.keys import new_key
+from fhir_fixtures.ehr.recorder import Recorder
 from fhir_fixtures.ehr.server import create_app
 from fhir_fixtures.ehr.store import Store
 
@@ -22,12 +23,17 @@ APP_URL = "http://127.0.0.1:9500"
 
 @dataclass(frozen=True)
 class Live:
-    """A running sandbox: where it is, who is registered, and the private keys that its key clients sign with."""
+    """A running sandbox: where it is, who is registered, and the private keys that its key clients sign with.
+
+    `recorder`: what arrived, at the sandbox and at `foreign_url`, the host that is none of the EHR's.
+    """
 
     base_url: str
     app: Flask
     clients: dict[str, Client]
     keys: dict[str, tuple[Key, ...]]
+    recorder: Recorder
+    foreign_url: str
     secret: str = SYMMETRIC_SECRET
 
     @property
@@ -55,22 +61,38 @@ def serve_in_thread(
     today: date = date(2026, 6, 30),
     token_seconds: int = 3600,
     threads: int = 8,
+    port: int = 0,
+    base_url: str | None = None,
 ) -> Iterator[Live]:
-    """Serve a store while the block runs. `clients`: further registrations, which may replace the default ones."""
+    """Serve a store while the block runs. `clients`: further registrations, which may replace the default ones.
+
+    `base_url`: the public address, where a TLS proxy stands before `port`.
+    """
     both = (test_key("asymmetric", "RS384"), test_key("asymmetric", "ES384"))
     bulk = (test_key("bulk", "ES384"),)
     registered = default_clients(app_url, bulk_keys=bulk, asymmetric_keys=both) | (clients or {})
-    signing = test_key("signing", "RS256")
-    app = create_app(store, clients=registered, today=today, signing_key=signing, token_seconds=token_seconds)
-    server = create_server(app, host="127.0.0.1", port=0, threads=threads)
+    recorder = Recorder()
+    app = create_app(store, clients=registered, today=today, signing_key=test_key("signing", "RS256"),
+                     token_seconds=token_seconds, base_url=base_url, recorder=recorder)  # fmt: skip
+    try:
+        with _listening(app, threads, port) as here, _listening(app, 2) as foreign:
+            app.extensions["sandbox"].foreign_url = foreign
+            keys = {"kindred-asymmetric": both, "kindred-bulk": bulk}
+            yield Live(base_url or here, app, registered, keys, recorder, foreign)
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def _listening(app: Flask, threads: int, port: int = 0) -> Iterator[str]:
+    """The application on a port of 127.0.0.1 (0: a free one); gives its address."""
+    server = create_server(app, host="127.0.0.1", port=port, threads=threads, map={})
     thread = threading.Thread(target=server.run, daemon=True, name="sandbox")
     thread.start()
     try:
-        keys = {"kindred-asymmetric": both, "kindred-bulk": bulk}
-        yield Live(f"http://127.0.0.1:{server.effective_port}", app, registered, keys)
+        yield f"http://127.0.0.1:{server.effective_port}"
     finally:
         server.task_dispatcher.shutdown()  # first: a worker that ends later would write to a pipe that is closed
         with contextlib.suppress(OSError):  # sockets are closed by the thread that waits on them; then run() ends
             server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
         thread.join(timeout=5)
-        store.close()

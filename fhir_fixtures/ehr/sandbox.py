@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 import orjson
-from flask import Request, current_app
+from flask import current_app
 from joserfc.jwk import Key
+from werkzeug.wrappers import Request as AnyRequest
 
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.ingest import display_name
@@ -77,26 +78,35 @@ def sandbox() -> Sandbox:
     return found
 
 
-def external_base(request: Request) -> str:
+def external_base(request: AnyRequest) -> str:
     """The address under which this request sees the sandbox, with a fault prefix if it came in by one; no final slash.
 
     Every absolute URL that the sandbox gives out starts with it.
     """
-    host = sandbox().base_url or request.host_url
-    return host.rstrip("/") + request.script_root.rstrip("/")
+    return base_of(request, sandbox().base_url)
 
 
-def fhir_base(request: Request) -> str:
+def fhir_base(request: AnyRequest) -> str:
     """The FHIR base URL, which is also `iss` and `aud`."""
     return external_base(request) + "/fhir"
 
 
-def foreign_base(request: Request) -> str:
-    """Another host than this EHR's, which answers too and writes down what arrives; without a final slash.
+def foreign_base(request: AnyRequest) -> str:
+    """As `foreign_of`, for the sandbox that answers."""
+    return foreign_of(request, sandbox())
+
+
+def base_of(request: AnyRequest, public: str | None) -> str:
+    """`public` (None: the host of the request) and the fault prefix."""
+    return (public or request.host_url).rstrip("/") + request.root_path.rstrip("/")
+
+
+def foreign_of(request: AnyRequest, shared: Sandbox | None) -> str:
+    """Another host than this EHR's, without faults and without a final slash. It answers as a sandbox does.
 
     Without one of its own it is this server under its other name, 127.0.0.1 or localhost.
     """
-    if sandbox().foreign_url:
-        return f"{sandbox().foreign_url}{request.script_root.rstrip('/')}"
-    here = external_base(request)
-    return here.replace("127.0.0.1", "localhost") if "127.0.0.1" in here else here.replace("localhost", "127.0.0.1")
+    if shared is not None and shared.foreign_url:
+        return shared.foreign_url
+    host = request.host_url.rstrip("/")
+    return host.replace("127.0.0.1", "localhost") if "127.0.0.1" in host else host.replace("localhost", "127.0.0.1")

@@ -25,6 +25,7 @@ class Scope:
     type: str
     actions: str
     category: str | None = None
+    version_1: bool = False
 
     def permits(self, kind: str, action: str) -> bool:
         """Does it allow this action on this type (of whatever patient and category)?"""
@@ -42,7 +43,7 @@ def parse(text: str) -> Scope | None:
         if name != "category" or not category or "&" in category or found["actions"] in _VERSION_1:
             return None
     actions = _VERSION_1.get(found["actions"], found["actions"])
-    return Scope(text, found["level"], found["type"], actions, category)
+    return Scope(text, found["level"], found["type"], actions, category, found["actions"] in _VERSION_1)
 
 
 def resource_scopes(words: Iterable[str]) -> tuple[Scope, ...]:

@@ -11,6 +11,7 @@ from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.faults import Faults
 from fhir_fixtures.ehr.keys import new_key
 from fhir_fixtures.ehr.outcome import CODES, FhirError, fhir_response, operation_outcome
+from fhir_fixtures.ehr.recorder import Recorder
 from fhir_fixtures.ehr.sandbox import Sandbox, sandbox
 from fhir_fixtures.ehr.store import Store
 
@@ -25,12 +26,17 @@ def create_app(
     base_url: str | None = None,
     signing_key: Key | None = None,
     token_seconds: int = 3600,
+    recorder: Recorder | None = None,
 ) -> Flask:
-    """The sandbox over a built store. `base_url`: its public address; None takes the one of each request."""
+    """The sandbox over a built store. `base_url`: its public address; None takes the one of each request.
+
+    `recorder`: writes down every request, also those to the foreign host.
+    """
     app = Flask(__name__)
     shared = Sandbox(store, clients, signing_key or new_key("RS256"), today, base_url, token_seconds)
     app.extensions["sandbox"] = shared
     app.config.update(SECRET_KEY=shared.secret, SESSION_COOKIE_NAME="ehr_sandbox", SESSION_COOKIE_SAMESITE="Lax")
+    app.config["SESSION_COOKIE_SECURE"] = bool(base_url and base_url.startswith("https:"))
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.url_map.strict_slashes = False
     for part in (discovery, authorize, login, tokens, bulk, fhir, changes, launcher, launches, styles):
@@ -39,7 +45,9 @@ def create_app(
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _failure)
     app.after_request(_headers)
-    app.wsgi_app = Faults(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Faults(app.wsgi_app, shared)  # type: ignore[method-assign]
+    if recorder is not None:
+        app.wsgi_app = recorder.wrap(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 

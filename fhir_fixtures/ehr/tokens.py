@@ -84,7 +84,8 @@ def introspect() -> Response:
 
 
 def _client() -> Client:
-    return authenticate(sandbox(), request, external_base(request) + "/auth/token")
+    path = request.environ.get("kindred.token_path", "/auth/token")
+    return authenticate(sandbox(), request, external_base(request) + path)
 
 
 def _by_code(client: Client) -> dict[str, Any]:
