@@ -3,6 +3,7 @@
 The rule sits in the transport adapter, under authlib, fhirclient and our own code alike, so none of them can forget it.
 """
 
+import os
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,7 @@ TOTAL_SECONDS = 30.0  # a whole call: headers, body, and every repetition of it
 RETRIES = 2  # for reads only: a token request is never sent twice by the transport
 BUSY = {429, 502, 503, 504}
 PAUSE_SECONDS = 0.2
+CLOCK_SECONDS = 60.0  # clocks further apart than this are named as the likely cause where a signature is too old or new
 RETRY_AFTER_SECONDS = 5.0  # an EHR's longer Retry-After is not waited for: a clinician is waiting
 
 
@@ -54,12 +56,13 @@ def guard(
     given.mount("https://", adapter)
     given.mount("http://", adapter)
     given.trust_env = not all(is_loopback(origin) for origin in origins)  # a proxy has no business on loopback
+    given.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # a hospital's own certificate authority
     return given
 
 
 def seconds_apart(response: requests.Response) -> float | None:
     """How far the sender's clock is ahead of ours by its Date header (RFC 9110, 6.6.1); None where it says nothing."""
-    date = _moment(response.headers.get("Date", ""))
+    date = moment(response.headers.get("Date", ""))
     return None if date is None else date.timestamp() - time.time()
 
 
@@ -82,24 +85,25 @@ class _BoundedAdapter(HTTPAdapter):
             known = False
         if not known:
             raise OutgoingRefused("origin is not registered for this EHR")
-        kwargs.update(stream=True, timeout=kwargs.get("timeout") or (CONNECT_SECONDS, READ_SECONDS))
-        deadline = time.monotonic() + (self.total_seconds or TOTAL_SECONDS)
+        total = self.total_seconds or TOTAL_SECONDS
+        kwargs.update(stream=True, timeout=kwargs.get("timeout") or (CONNECT_SECONDS, min(READ_SECONDS, total)))
+        begin = time.monotonic()
         for left in reversed(range(RETRIES + 1 if request.method == "GET" else 1)):
             try:
                 response = super().send(request, **kwargs)
             except requests.ConnectionError as error:  # a kept connection that the EHR has closed since, for example
-                if not left or isinstance(error, requests.exceptions.SSLError) or time.monotonic() > deadline - CONNECT_SECONDS:
+                if not left or isinstance(error, requests.exceptions.SSLError) or time.monotonic() > begin + total / 2:
                     raise
                 continue
             pause = _pause(response) if left and response.status_code in BUSY else None
-            if pause is None or time.monotonic() + pause > deadline:
+            if pause is None or time.monotonic() + pause > begin + total:
                 break
             response.close()
             time.sleep(pause)
         if 300 <= response.status_code < 400:
             response.close()
             raise OutgoingRefused("redirects are not followed")
-        self._read(response, deadline)
+        self._read(response, begin + total)
         return response
 
     def _read(self, response: requests.Response, deadline: float) -> None:
@@ -123,12 +127,13 @@ def _pause(response: requests.Response) -> float:
     told = response.headers.get("Retry-After", "").strip()
     if told.isascii() and told.isdecimal():
         return min(float(told[:9]), RETRY_AFTER_SECONDS)
-    date = _moment(told)
+    date = moment(told)
     wait = PAUSE_SECONDS if date is None else date.timestamp() - time.time()
     return min(max(wait, 0.0), RETRY_AFTER_SECONDS)
 
 
-def _moment(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
+    """The moment that an HTTP date names; None for what is no date."""
     try:
         date = parsedate_to_datetime(text)
     except ValueError:

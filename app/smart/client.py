@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT, private_key_jwt_sign
 from joserfc.jwk import import_key
-from requests import RequestException
+from requests import RequestException, Response
 
-from app.outgoing import guard
+from app.outgoing import CLOCK_SECONDS, OutgoingRefused, guard, seconds_apart
 from app.problems import Problem
 from app.registry import Ehr
 
 MAX_BYTES = 256 * 1024
 ASSERTION_SECONDS = 240  # SMART 2.2 allows 300; the rest is for clocks that differ
-KNOWN_ERRORS = {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope"}
+KNOWN_ERRORS = (  # RFC 6749, 5.2
+    "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
+    "invalid_scope",
+)  # fmt: skip
 
 
 class _Assertion(PrivateKeyJWT):  # type: ignore[misc]  # authlib has no types
@@ -34,7 +36,7 @@ class _Assertion(PrivateKeyJWT):  # type: ignore[misc]  # authlib has no types
 
 
 def oauth_session(ehr: Ehr, scope: str | None = None) -> Any:
-    """An `OAuth2Session` that can reach only this EHR's registered origins."""
+    """An `OAuth2Session` that can reach only this EHR's registered origins, and whose token replies are judged."""
     method = "none" if ehr.client_auth == "public" else ehr.client_auth
     client = OAuth2Session(
         client_id=ehr.client_id, client_secret=ehr.client_secret, scope=scope, redirect_uri=ehr.redirect_uri,
@@ -42,20 +44,51 @@ def oauth_session(ehr: Ehr, scope: str | None = None) -> Any:
     )  # fmt: skip
     if ehr.private_keys:
         client.register_client_auth_method(_Assertion(dict(ehr.private_keys[0])))
+    for reply in ("access_token_response", "refresh_token_response"):
+        client.register_compliance_hook(reply, lambda response: _judged(ehr, response))
     guard(client, ehr.allowed_origins, MAX_BYTES)
+    client.headers.update(ehr.headers)
     return client
 
 
 def ask_token(call: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Run a token request; every failure becomes a Problem, with the OAuth error code alone as its cause."""
+    """Run a token request; every failure becomes a Problem with a fixed word as its cause.
+
+    `token_refused` (the EHR said no), `token_unreachable` (no answer, or it is in trouble) or `token_invalid`.
+    """
     try:
         token = call(*args, **kwargs)
-    except OAuthError as error:
-        raise Problem("token_refused", error.error if error.error in KNOWN_ERRORS else "other") from error
+    except OutgoingRefused as error:
+        raise Problem("token_invalid", "redirect_or_limits") from error
     except RequestException as error:
         raise Problem("token_unreachable", type(error).__name__) from error
-    except ValueError as error:
-        raise Problem("token_invalid", "not_json") from error
-    if not isinstance(token.get("access_token"), str) or str(token.get("token_type", "")).lower() != "bearer":
+    if not isinstance(token.get("access_token"), str) or not token["access_token"]:
+        raise Problem("token_invalid", "no_token")
+    if str(token.get("token_type", "")).lower() != "bearer":
         raise Problem("token_invalid", "no_bearer")
     return dict(token)
+
+
+def _judged(ehr: Ehr, response: Response) -> Response:
+    """A reply that holds a token goes on to authlib; any other ends here, whatever its status and content type are."""
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if response.status_code >= 500 or response.status_code == 429:
+        raise Problem("token_unreachable", f"http_{response.status_code}")
+    if isinstance(document, dict) and "error" in document:
+        told = document["error"]
+        raise Problem("token_refused", _cause(ehr, response, told if told in KNOWN_ERRORS else "other"))
+    if response.status_code >= 400:  # some EHRs refuse in plain text
+        raise Problem("token_refused", _cause(ehr, response, f"http_{response.status_code}"))
+    if not isinstance(document, dict):
+        raise Problem("token_invalid", "not_json")
+    return response
+
+
+def _cause(ehr: Ehr, response: Response, told: str) -> str:
+    """The word for the log. An assertion is valid for minutes, so clocks that are apart are what is at fault."""
+    ahead = seconds_apart(response)
+    apart = ehr.private_keys and ahead is not None and abs(ahead) > CLOCK_SECONDS
+    return "clock_skew" if apart and told != "invalid_scope" else told

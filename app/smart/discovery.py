@@ -1,19 +1,20 @@
 """SMART App Launch 2.2, "Conformance/Metadata": `.well-known/smart-configuration` under the FHIR base."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from app.outgoing import OutgoingRefused, session
+from app.outgoing import CLOCK_SECONDS, OutgoingRefused, moment, seconds_apart, session
 from app.problems import Problem
 from app.registry import Ehr, origin_of
 
 MAX_BYTES = 256 * 1024
-CACHE_SECONDS = 600.0
+CACHE_SECONDS = 600.0  # where the server does not say
+LONGEST_SECONDS = 3600.0  # an endpoint that has moved is found again within the hour, whatever the server said
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,18 @@ class Metadata:
     jwks_uri: str | None = None
     revocation_endpoint: str | None = None
     names_itself: bool = False  # RFC 9207: callbacks carry `iss`
-    capabilities: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()  # `permission-v2`, `authorize-post`, ... as the server lists them
     scopes_supported: frozenset[str] = frozenset()
+    clock_ahead: float | None = field(default=None, compare=False)  # seconds by which its clock led ours
+
+    @property
+    def clocks_differ(self) -> bool:
+        """Do the server's clock and ours differ so far that what either signs looks old or not yet valid?"""
+        return self.clock_ahead is not None and abs(self.clock_ahead) > CLOCK_SECONDS
 
 
 class Discovery:
-    """Fetches and keeps the metadata of each EHR for ten minutes; nothing is kept of a failure."""
+    """Fetches and keeps the metadata of each EHR as long as its server allows; nothing is kept of a failure."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[float, Metadata]] = {}
@@ -42,13 +49,32 @@ class Discovery:
         kept = self._kept.get(ehr.name)
         if kept and kept[0] > time.monotonic():
             return kept[1]
-        metadata = _checked(ehr, _fetched(ehr))
+        document, reply = _fetched(ehr)
+        metadata = _checked(ehr, document, reply)
         with self._lock:
-            self._kept[ehr.name] = (time.monotonic() + CACHE_SECONDS, metadata)
+            self._kept[ehr.name] = (time.monotonic() + _lifetime(reply), metadata)
         return metadata
 
 
-def _fetched(ehr: Ehr) -> dict[str, Any]:
+def _lifetime(reply: requests.Response) -> float:
+    """Seconds for which the server lets a copy stand (RFC 9111, 4.2 and 5.2.2), within our own bounds."""
+    told = {name.strip().lower(): value.strip(' "') for name, _, value in
+            (part.partition("=") for part in reply.headers.get("Cache-Control", "").split(","))}  # fmt: skip
+    if {"no-store", "no-cache"} & set(told):
+        return 0.0
+    if "max-age" in told:
+        return min(max(_number(told["max-age"]) - _number(reply.headers.get("Age", "")), 0.0), LONGEST_SECONDS)
+    expires = moment(reply.headers.get("Expires", ""))
+    if expires is None:
+        return 0.0 if "Expires" in reply.headers else CACHE_SECONDS  # a date that is none has passed (RFC 9111, 5.3)
+    return min(max(expires.timestamp() - time.time(), 0.0), LONGEST_SECONDS)
+
+
+def _number(text: str) -> float:
+    return float(text[:9]) if text.isascii() and text.isdecimal() else 0.0
+
+
+def _fetched(ehr: Ehr) -> tuple[dict[str, Any], requests.Response]:
     url = ehr.issuer.rstrip("/") + "/.well-known/smart-configuration"
     try:
         with session(frozenset({origin_of(ehr.issuer)}), MAX_BYTES) as http:
@@ -60,13 +86,14 @@ def _fetched(ehr: Ehr) -> dict[str, Any]:
         raise Problem("discovery_failed", type(error).__name__) from error
     if not isinstance(document, dict):
         raise Problem("discovery_failed", f"http_{reply.status_code}")
-    return document
+    return document, reply
 
 
-def _checked(ehr: Ehr, document: dict[str, Any]) -> Metadata:
+def _checked(ehr: Ehr, document: dict[str, Any], reply: requests.Response) -> Metadata:
     methods = document.get("code_challenge_methods_supported")
-    if isinstance(methods, list) and "S256" not in methods:
+    if isinstance(methods, list) and "S256" not in methods:  # older servers say nothing; S256 is sent all the same
         raise Problem("discovery_refused", "no_s256")
+    _check_client_auth(ehr, document)
     issuer = document.get("issuer")
     return Metadata(
         authorization_endpoint=_required(ehr, document, "authorization_endpoint"),
@@ -77,7 +104,21 @@ def _checked(ehr: Ehr, document: dict[str, Any]) -> Metadata:
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
         capabilities=_words(document, "capabilities"),
         scopes_supported=_words(document, "scopes_supported"),
+        clock_ahead=seconds_apart(reply),
     )
+
+
+def _check_client_auth(ehr: Ehr, document: dict[str, Any]) -> None:
+    """A confidential client is held against what the server accepts before a secret or an assertion is sent.
+
+    A public client is not: servers list the methods of confidential clients alone (2.2, "Metadata").
+    """
+    methods = _words(document, "token_endpoint_auth_methods_supported")
+    if methods and ehr.client_auth != "public" and ehr.client_auth not in methods:
+        raise Problem("discovery_refused", "client_auth")
+    algorithms = _words(document, "token_endpoint_auth_signing_alg_values_supported")
+    if algorithms and ehr.private_keys and ehr.private_keys[0]["alg"] not in algorithms:
+        raise Problem("discovery_refused", "client_auth_alg")
 
 
 def _words(document: dict[str, Any], key: str) -> frozenset[str]:
@@ -97,9 +138,9 @@ def _endpoint(ehr: Ehr, document: dict[str, Any], key: str) -> str | None:
     value = document.get(key)
     if not isinstance(value, str) or not value:
         return None
-    url = urljoin(ehr.issuer.rstrip("/") + "/", value)
     try:
-        known = origin_of(url) in ehr.allowed_origins
+        url = urljoin(ehr.issuer.rstrip("/") + "/", value)
+        known = origin_of(url) in ehr.allowed_origins and not urlsplit(url).fragment
     except ValueError:
         known = False
     if not known:

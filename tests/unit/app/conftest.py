@@ -50,7 +50,7 @@ def serve() -> Iterator[Callable[[Answer], Seen]]:
                 if headers.get("X-Drip-Headers"):
                     self.drip(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 200)
                     return
-                self.send_response(status)
+                (self.send_response_only if "Date" in headers else self.send_response)(status)
                 for name, value in ({"Content-Length": str(len(content))} | headers).items():
                     self.send_header(name, value)
                 self.end_headers()

@@ -8,7 +8,7 @@ import requests
 import responses
 
 from app.problems import Problem
-from app.smart.discovery import Discovery
+from app.smart.discovery import Discovery, _lifetime
 
 GOOD = {"authorization_endpoint": "auth/authorize", "token_endpoint": "/auth/token"}
 
@@ -32,15 +32,95 @@ def test_it_is_asked_once_and_kept(serve, ehr_at) -> None:
     assert len(here.requests) == 1
 
 
-def test_it_is_asked_again_when_it_has_grown_old(serve, ehr_at, monkeypatch) -> None:
-    monkeypatch.setattr("app.smart.discovery.CACHE_SECONDS", -1.0)
-    here, discovery = serve(answering()), Discovery()
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, 600),
+        ({"Cache-Control": "max-age=60"}, 60),
+        ({"Cache-Control": 'public, Max-Age="120"'}, 120),
+        ({"Cache-Control": "max-age=60", "Age": "50"}, 10),
+        ({"Cache-Control": "max-age=60", "Age": "70"}, 0),
+        ({"Cache-Control": "max-age=31536000"}, 3600),
+        ({"Cache-Control": "max-age=60", "Expires": "Wed, 21 Oct 2015 08:29:00 GMT"}, 60),
+        ({"Cache-Control": "no-store"}, 0),
+        ({"Cache-Control": "no-cache, max-age=60"}, 0),
+        ({"Cache-Control": "max-age=soon"}, 0),
+        ({"Expires": "Wed, 21 Oct 2015 07:39:00 GMT"}, 600),
+        ({"Expires": "Wed, 21 Oct 2015 07:00:00 GMT"}, 0),
+        ({"Expires": "Wed, 21 Oct 2099 07:00:00 GMT"}, 3600),
+        ({"Expires": "0"}, 0),
+    ],
+)
+def test_it_is_kept_as_long_as_the_server_allows_and_an_hour_at_most(monkeypatch, headers, seconds) -> None:
+    monkeypatch.setattr("app.smart.discovery.time.time", lambda: 1445412540.0)  # 21 Oct 2015 07:29:00
+    reply = requests.Response()
+    reply.headers.update(headers)
+    assert _lifetime(reply) == seconds
+
+
+def test_it_is_asked_again_when_it_has_grown_old(serve, ehr_at) -> None:
+    document = json.dumps(GOOD).encode()
+    here, discovery = serve(lambda _: (200, {"Cache-Control": "no-store"}, document)), Discovery()
     assert discovery.of(ehr_at(here.url)) == discovery.of(ehr_at(here.url))
     assert len(here.requests) == 2
 
 
+def test_a_failure_is_not_kept(serve, ehr_at) -> None:
+    here = serve(lambda path: (404, {}, b"") if len(here.requests) == 1 else answering()(path))
+    discovery = Discovery()
+    with pytest.raises(Problem, match="discovery_failed"):
+        discovery.of(ehr_at(here.url))
+    assert discovery.of(ehr_at(here.url)).token_endpoint
+
+
+def test_what_the_server_can_do_is_kept(serve, ehr_at) -> None:
+    said = {"capabilities": ["permission-v2", "authorize-post", 7], "scopes_supported": ["patient/*.rs"]}
+    metadata = Discovery().of(ehr_at(serve(answering(**said)).url))
+    assert metadata.capabilities == {"permission-v2", "authorize-post"}
+    assert metadata.scopes_supported == {"patient/*.rs"}
+    assert Discovery().of(ehr_at(serve(answering(capabilities="permission-v2")).url)).capabilities == frozenset()
+
+
+@pytest.mark.parametrize(("date", "differ"), [("Wed, 21 Oct 2015 07:28:00 GMT", True), (None, False), ("now", False)])
+def test_a_clock_that_is_far_from_ours_is_noted(serve, ehr_at, date, differ) -> None:
+    document = json.dumps(GOOD).encode()
+    headers = {"Server-Date": "x"} | ({"Date": date} if date else {})
+    assert Discovery().of(ehr_at(serve(lambda _: (200, headers, document)).url)).clocks_differ is differ
+
+
+@pytest.mark.parametrize(
+    ("auth", "said", "cause"),
+    [
+        ("client_secret_basic", {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, "client_auth"),
+        ("client_secret_basic", {"token_endpoint_auth_methods_supported": ["client_secret_post"]}, "client_auth"),
+        ("client_secret_basic", {"token_endpoint_auth_methods_supported": ["client_secret_basic"]}, None),
+        ("client_secret_basic", {"token_endpoint_auth_methods_supported": []}, None),
+        ("client_secret_basic", {}, None),
+        ("private_key_jwt", {"token_endpoint_auth_methods_supported": ["client_secret_basic"]}, "client_auth"),
+        ("private_key_jwt", {"token_endpoint_auth_signing_alg_values_supported": ["RS384"]}, "client_auth_alg"),
+        ("private_key_jwt", {"token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"]}, None),
+        ("public", {"token_endpoint_auth_methods_supported": ["client_secret_basic"]}, None),
+    ],
+)
+def test_a_server_that_does_not_take_our_kind_of_client_is_named_before_a_secret_goes_there(
+    serve, ehr_at, auth: str, said: dict[str, list[str]], cause: str | None
+) -> None:
+    keys = ({"alg": "ES384", "kid": "1"},) if auth == "private_key_jwt" else ()
+    here = serve(answering(**said))
+    ehr = ehr_at(here.url, client_auth=auth, private_keys=keys, client_secret="s3cret")
+    if cause is None:
+        assert Discovery().of(ehr).token_endpoint
+    else:
+        with pytest.raises(Problem, match="discovery_refused") as caught:
+            Discovery().of(ehr)
+        assert caught.value.cause == cause
+    assert "s3cret" not in str(here.requests)
+
+
 @pytest.mark.parametrize("key", ["authorization_endpoint", "token_endpoint", "jwks_uri", "revocation_endpoint"])
-@pytest.mark.parametrize("url", ["https://evil.example/x", "http://127.0.0.1:1/x", "//evil.example", "javascript:1"])
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/x", "http://127.0.0.1:1/x", "//evil.example", "javascript:1", "http://[x", "a#b"]
+)
 def test_an_endpoint_on_an_unregistered_origin_is_refused(serve, ehr_at, key, url) -> None:
     with pytest.raises(Problem, match="discovery_refused"):
         Discovery().of(ehr_at(serve(answering(**{key: url})).url))

@@ -100,7 +100,7 @@ V1 = "launch openid patient/Patient.read patient/Condition.read patient/Observat
             "launch openid patient/Patient.r patient/Condition.rs patient/Observation.rs",
         ),
         (
-            ["permission-v2"], ["patient/Observation.rs", REGISTERED[-2]],  # one part is not offered: the whole is asked
+            ["permission-v2"], ["patient/Observation.rs", REGISTERED[-2]],
             "launch openid patient/Patient.r patient/Condition.rs patient/Observation.rs",
         ),
     ],
