@@ -280,7 +280,7 @@ class TestAnEhrInTrouble:
 
     @pytest.mark.parametrize(
         ("name", "code"),
-        [("no_discovery", "discovery_failed"), ("plain_401", "token_unreachable"), ("broken", "patient_unreadable")],
+        [("no_discovery", "discovery_failed"), ("plain_401", "token_refused"), ("broken", "patient_unreadable")],
     )
     def test_each_fault_has_its_page(self, world, browser, name, code) -> None:
         assert_problem(get(browser, faulty(world, name)), code)
@@ -336,7 +336,7 @@ def test_confidential_clients_launch_too(tmp_path: Path, client_id, changes, alg
 
     key = test_key("asymmetric", algorithm)
     private = json.loads(json.dumps({**key.as_dict(private=True), "alg": algorithm, "kid": key.kid}))
-    proof = {"private_key": private} if "key" in changes["client_auth"] else {"client_secret": SYMMETRIC_SECRET}
+    proof = {"private_keys": (private,)} if "key" in changes["client_auth"] else {"client_secret": SYMMETRIC_SECRET}
     with running(tmp_path, client_id=client_id, **changes, **proof) as world, requests.Session() as browser:
         page = get(browser, world.launch_url(ANA, client_id))
         assert f'data-patient="{ANA}"' in page.text
