@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, text
 
 METADATA = MetaData()
 
@@ -12,10 +12,23 @@ def open_database(home: Path) -> Engine:
     """Open the file, made with mode 0600 at first use, with every table that was declared on METADATA."""
     path = home / "app.db"
     path.touch(mode=0o600, exist_ok=True)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
     event.listen(engine, "connect", _pragmas)
-    METADATA.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(text("BEGIN IMMEDIATE"))  # several processes may start at once
+        _drop_outgrown(connection)
+        METADATA.create_all(connection)
     return engine
+
+
+def _drop_outgrown(connection: Connection) -> None:
+    """Tables of another version are made anew where their rows pass anyway (`info["passing"]`), which ends launches."""
+    inspector = inspect(connection)
+    for table in METADATA.sorted_tables:
+        if table.info.get("passing") and inspector.has_table(table.name):
+            columns = {column["name"] for column in inspector.get_columns(table.name)}
+            if columns != set(table.columns.keys()):
+                table.drop(connection)
 
 
 def _pragmas(connection: Any, _record: Any) -> None:

@@ -9,7 +9,7 @@ from app.config import Config
 from app.problems import Problem
 
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "default-src 'none'; {script}style-src 'self'; img-src 'self'; form-action {forms}; base-uri 'none'; "
     "frame-ancestors {ancestors}"
 )
 _OFF = ("camera", "geolocation", "microphone", "payment", "usb", "display-capture", "browsing-topics")
@@ -22,7 +22,10 @@ _HEADERS = {
 
 
 def protect(app: Flask, config: Config) -> None:
-    """Put headers and guard on an app. A view names who may frame its page in `g.frame_ancestors`; else nobody may."""
+    """Put headers and guard on an app. A view names who may frame its page in `g.frame_ancestors`; else nobody may.
+
+    Only the page that sends a launch on as a form names more: `g.form_targets`, and `g.own_script` for its script.
+    """
 
     @app.before_request
     def guard() -> None:
@@ -32,7 +35,10 @@ def protect(app: Flask, config: Config) -> None:
     @app.after_request
     def headers(response: Response) -> Response:
         ancestors = " ".join(g.get("frame_ancestors", ())) or "'none'"
-        response.headers["Content-Security-Policy"] = _POLICY.format(ancestors=ancestors)
+        forms = " ".join(("'self'", *sorted(g.get("form_targets", ()))))
+        script = "script-src 'self'; " if g.get("own_script") else ""
+        policy = _POLICY.format(ancestors=ancestors, forms=forms, script=script)
+        response.headers["Content-Security-Policy"] = policy
         response.headers.update(_HEADERS)
         if "Cache-Control" not in response.headers or request.endpoint == "static":
             response.headers["Cache-Control"] = "max-age=3600" if request.endpoint == "static" else "no-store"

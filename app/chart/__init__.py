@@ -1,19 +1,28 @@
 """The chart page under `/s/<sid>/`: each path names its launch, so two charts in one browser never mix."""
 
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import replace
+
 from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
 
 from app import audit, metrics
+from app.chart.mark import HEADER, check_mark, mark_of
+from app.chart.opened import opened_of
+from app.chart.palette import stylesheet
 from app.chart.view import view_of
-from app.fhir import ChartServer, read_chart
+from app.fhir import Chart, ChartServer, read_chart
 from app.problems import Problem
 from app.registry import Ehr
 from app.score import as_of, score_chart
 from app.security import check_form_token, form_token
 from app.serving import Serving
 from app.smart import Smart, cookie
+from app.smart.style import Style
 from app.smart.tokens import Launch
 
 BLUEPRINT = Blueprint("chart", __name__, url_prefix="/s/<sid>")
+STYLE_SECONDS = 0.5  # that a page which is ready otherwise waits for the EHR's style
 
 
 def _launch(sid: str) -> tuple[Smart, Ehr, Launch]:
@@ -26,27 +35,82 @@ def _launch(sid: str) -> tuple[Smart, Ehr, Launch]:
     launch = smart.store.find(sid, cookie.browser_of(request, ehr))
     if launch is None:
         raise Problem("session_unknown", "other_browser_or_expired")
+    g.patient_mark = mark_of(launch)
     return smart, ehr, launch
+
+
+@BLUEPRINT.after_request
+def repeat_patient(response: Response) -> Response:
+    """Every reply of a launch repeats whose it is."""
+    if "patient_mark" in g:
+        response.headers[HEADER] = g.patient_mark
+    return response
 
 
 @BLUEPRINT.get("/")
 def page(sid: str) -> Response:
     """The risk group of the launch's patient, read and scored now."""
     smart, ehr, launch = _launch(sid)
-    serving: Serving = current_app.extensions["serving"]
-    chart = read_chart(ChartServer(ehr, smart.bearer(launch)), launch.context, current_app.extensions["readers"])
-    on, release = as_of(ehr), serving.current(ehr.name)
+    pool = current_app.extensions["readers"]
+    style = pool.submit(smart.styles.of, ehr, launch.context.style_url)
+    common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark}
+    if launch.context.patient is None:
+        opened = opened_of(launch.context, [])
+        again = url_for("smart.launch", iss=ehr.issuer)
+        return make_response(
+            render_template("no_patient.html", opened=opened, again=again, styled=_is_styled(style), **common)
+        )
+    chart, launch = _read(smart, ehr, launch)
+    on, release = as_of(ehr), _serving().current(ehr.name)
     score = score_chart(chart, on, release)
     if score["patient"] != launch.context.patient:
         raise Problem("patient_mismatch", "page")
-    membership = serving.membership(release, score["patient"]) if release else None
+    membership = _serving().membership(release, score["patient"]) if release else None
     view = view_of(
         chart, score, on, release, membership,
         show_banner=launch.context.need_patient_banner, synthetic=ehr.is_synthetic,
     )  # fmt: skip
     audit.record(smart.engine, "view", launch, score["release"])
     metrics.count("chart_views")
-    return make_response(render_template("chart.html", view=view, sid=sid, form_token=form_token(sid)))
+    opened = opened_of(launch.context, chart.lines)
+    return make_response(render_template("chart.html", view=view, opened=opened, styled=_is_styled(style), **common))
+
+
+def _read(smart: Smart, ehr: Ehr, launch: Launch) -> tuple[Chart, Launch]:
+    """The chart under the scopes that the newest token has: read again where they changed while it was read."""
+    bearer = smart.bearer(launch)
+    bearer.renew_if_ending()
+    for _ in range(2):
+        context = bearer.context
+        chart = read_chart(ChartServer(ehr, bearer), context, current_app.extensions["readers"])
+        if bearer.context.scopes == context.scopes:
+            return chart, replace(launch, context=context)
+    raise Problem("ehr_unreachable", "scopes_keep_changing")
+
+
+def _serving() -> Serving:
+    serving: Serving = current_app.extensions["serving"]
+    return serving
+
+
+def _is_styled(style: "Future[Style | None]") -> bool:
+    """Has the EHR a style of its own that can be used, and is it here already? Else the page keeps ours."""
+    try:
+        found = style.result(STYLE_SECONDS)
+    except FutureTimeout:
+        return False
+    return found is not None and stylesheet(found) != ""
+
+
+@BLUEPRINT.get("/style.css")
+def style(sid: str) -> Response:
+    """The EHR's colours and sizes for this launch's page; empty where they cannot be had any more."""
+    smart, ehr, launch = _launch(sid)
+    check_mark(launch)
+    found = smart.styles.of(ehr, launch.context.style_url)
+    response = Response(stylesheet(found) if found else "", content_type="text/css; charset=utf-8")
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 @BLUEPRINT.post("/close")
@@ -54,6 +118,7 @@ def close(sid: str) -> Response:
     """End the launch: revoke its tokens at the EHR, delete them here."""
     smart, _, launch = _launch(sid)
     check_form_token(sid)
+    check_mark(launch)
     bearer = smart.bearer(launch)
     smart.store.forget(sid)
     bearer.revoke()

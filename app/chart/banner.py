@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from app.chart.words import day
+from app.names import preferred
 
 NOT_KNOWN = "Not known"
 SEXES = {"male": "Male", "female": "Female", "other": "Other"}
@@ -25,7 +26,7 @@ class Banner:
 
 def banner_of(patient: dict[str, Any], on: date) -> Banner:
     """The banner of a Patient resource; the age is that on the as-of date."""
-    name = _preferred(_dicts(patient.get("name")))
+    name = preferred(patient.get("name"))
     kind, value = _identifier(_dicts(patient.get("identifier")))
     return Banner(
         family=_text(name.get("family")) or _text(name.get("text")) or NOT_KNOWN,
@@ -36,16 +37,6 @@ def banner_of(patient: dict[str, Any], on: date) -> Banner:
         identifier_type=kind,
         died=_died(patient),
     )
-
-
-def _preferred(names: list[dict[str, Any]]) -> dict[str, Any]:
-    """The official name, else the usual one, else the first that is not old."""
-    for use in ("official", "usual"):
-        for name in names:
-            if name.get("use") == use:
-                return name
-    current = [name for name in names if name.get("use") not in ("old", "maiden")]
-    return (current or names or [{}])[0]
 
 
 def _identifier(identifiers: list[dict[str, Any]]) -> tuple[str, str | None]:

@@ -8,6 +8,8 @@ from sqlalchemy import Engine
 from app.registry import Ehr
 from app.smart.bearer import Bearer
 from app.smart.discovery import Discovery
+from app.smart.jwks import Keys
+from app.smart.style import Styles
 from app.smart.tokens import Launch, Store
 
 __all__ = ["Bearer", "Discovery", "Launch", "Smart", "Store"]
@@ -22,6 +24,8 @@ class Smart:
     ehrs: Mapping[str, Ehr]
     by_issuer: Mapping[str, Ehr]
     discovery: Discovery = field(default_factory=Discovery)
+    keys: Keys = field(default_factory=Keys)
+    styles: Styles = field(default_factory=Styles)
 
     def bearer(self, launch: Launch) -> Bearer:
         """The token of a launch, ready to sign requests to its own EHR."""

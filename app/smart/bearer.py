@@ -1,32 +1,24 @@
 """The access token on its way out: added to requests of one launch, for its EHR's FHIR origin alone; refreshed once."""
 
+import logging
 import time
-from threading import Lock
 from typing import Any
-from weakref import WeakValueDictionary
 
 import requests
 from requests.auth import AuthBase
 
 from app.problems import Problem
-from app.registry import Ehr, origin_of
+from app.registry import Ehr
 from app.smart.client import ask_token, oauth_session
-from app.smart.discovery import Discovery
-from app.smart.token_reply import token_of
-from app.smart.tokens import Launch, Store
+from app.smart.context import Context
+from app.smart.discovery import Discovery, Metadata
+from app.smart.token_reply import scopes_of, token_of
+from app.smart.tokens import Launch, Store, Token
 
+LOG = logging.getLogger(__name__)
 EARLY_SECONDS = 60.0  # refresh this long before the end, so that a page does not stop half-way
-
-
-class _NamedLock:
-    """A lock that lives as long as someone holds a reference to it."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-
-
-_LOCKS: "WeakValueDictionary[str, _NamedLock]" = WeakValueDictionary()
-_LOCKS_GUARD = Lock()
+WAIT_SECONDS = 30.0  # for another request that refreshes the same launch
+POLL_SECONDS = 0.05
 
 
 class Bearer(AuthBase):
@@ -34,67 +26,116 @@ class Bearer(AuthBase):
 
     def __init__(self, launch: Launch, ehr: Ehr, store: Store, discovery: Discovery) -> None:
         self._launch, self._ehr, self._store, self._discovery = launch, ehr, store, discovery
-        with _LOCKS_GUARD:
-            self._lock = _LOCKS.setdefault(launch.sid, _NamedLock())
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request to the FHIR base's own scheme, host and port; leave any other without a token."""
-        if origin_of(str(request.url)) == origin_of(self._ehr.issuer):
+        """Sign a request that may carry this launch's token (`Ehr.takes_token`); leave any other without it."""
+        if self._ehr.takes_token(str(request.url)):
             request.headers["Authorization"] = f"Bearer {self._launch.token.access}"
         return request
 
+    @property
+    def launch(self) -> Launch:
+        """The launch with the newest token that this bearer knows."""
+        return self._launch
+
+    @property
+    def can_refresh(self) -> bool:
+        """Is there a refresh token at all?"""
+        return self._launch.token.refresh is not None
+
+    @property
+    def context(self) -> Context:
+        """The launch context with the scopes that the newest token has."""
+        return self._launch.context
+
     def renew_if_ending(self) -> None:
-        """Refresh ahead of time where the EHR gave both an end and a refresh token."""
+        """Refresh ahead of time where there is a refresh token; a token that still holds outlives a failed try."""
         token = self._launch.token
-        if token.refresh and token.expires_at is not None and token.expires_at < time.time() + EARLY_SECONDS:
+        if not token.refresh or token.expires_at is None or token.expires_at > time.time() + EARLY_SECONDS:
+            return
+        try:
             self.refresh(token.access)
+        except Problem as problem:
+            if problem.code != "ehr_unreachable" or token.expires_at <= time.time():
+                raise
 
     def used(self, request: requests.PreparedRequest) -> str:
         """The access token that a request carried, to hand to `refresh`."""
         return request.headers.get("Authorization", "").removeprefix("Bearer ")
 
     def refresh(self, refused: str) -> None:
-        """Get a new token in place of `refused`, once, however many requests saw it refused.
+        """Get a new token in place of `refused`, once, however many requests, threads and processes saw it refused.
 
         Raises Problem `session_ended` (and forgets the launch) when the EHR gives none.
         """
-        with self._lock.lock:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
             current = self._store.reload(self._launch)
             if current is None:
                 raise Problem("session_ended", "record_gone")
-            if current.token.access == refused:
-                current = self._refreshed(current)
-            self._launch = current
+            if current.token.access != refused:
+                self._launch = current
+                return
+            if current.token.refresh is None:
+                self._store.forget(current.sid)
+                raise Problem("session_ended", "no_refresh_token")
+            holder = self._store.lease(current)
+            if holder is not None:
+                self._launch = self._refreshed(current, holder)
+                return
+            if time.monotonic() > deadline:
+                raise Problem("ehr_unreachable", "refresh_waited")
+            time.sleep(POLL_SECONDS)
 
-    def _refreshed(self, launch: Launch) -> Launch:
-        if launch.token.refresh is None:
+    def _refreshed(self, launch: Launch, holder: str) -> Launch:
+        """Use the refresh token under the lease; whatever goes wrong, the lease is given back or the launch ends."""
+        try:
+            metadata = self._discovery.of(self._ehr)
+            reply = self._asked(launch, metadata)
+        except BaseException:
+            self._store.release(launch, holder)
+            raise
+        token, patient = token_of(reply, launch.token.refresh), reply.get("patient")
+        if patient is not None and patient != launch.context.patient:
             self._store.forget(launch.sid)
-            raise Problem("session_ended", "no_refresh_token")
-        metadata = self._discovery.of(self._ehr)
+            self._tell_to_end(metadata, token)
+            raise Problem("patient_mismatch", "refresh")
+        kept = self._store.replace_token(launch, holder, token, scopes_of(reply, launch.context.scopes))
+        if kept is None:  # closed meanwhile: nobody is left to use the new token
+            self._tell_to_end(metadata, token)
+            raise Problem("session_ended", "record_gone")
+        return kept
+
+    def _asked(self, launch: Launch, metadata: Metadata) -> dict[str, Any]:
+        """The reply to our refresh token. Scope is left out: the grant stays what it was (RFC 6749, section 6)."""
         with oauth_session(self._ehr) as client:
             try:
-                # Scope is left out: the grant stays what it was (RFC 6749, section 6).
-                reply: dict[str, Any] = ask_token(
-                    client.refresh_token, metadata.token_endpoint, refresh_token=launch.token.refresh
-                )
+                return ask_token(client.refresh_token, metadata.token_endpoint, refresh_token=launch.token.refresh)
             except Problem as problem:
                 if problem.code == "token_unreachable":
                     raise Problem("ehr_unreachable", "refresh") from problem
                 self._store.forget(launch.sid)
                 raise Problem("session_ended", problem.cause) from problem
-        patient = reply.get("patient")
-        if patient is not None and patient != launch.context.patient:
-            self._store.forget(launch.sid)
-            raise Problem("patient_mismatch", "refresh")
-        return self._store.replace_token(launch, token_of(reply, launch.token.refresh))
 
     def revoke(self) -> None:
-        """Tell the EHR to end the grant, where it offers that (RFC 7009); a failure is not the clinician's concern."""
+        """Tell the EHR to end the grant, where it offers that; a failure is not the clinician's concern."""
         try:
-            endpoint = self._discovery.of(self._ehr).revocation_endpoint
-            if endpoint:
-                with oauth_session(self._ehr) as client:
-                    token = self._launch.token
-                    client.revoke_token(endpoint, token=token.refresh or token.access)
-        except (Problem, requests.RequestException):
+            self._tell_to_end(self._discovery.of(self._ehr), self._launch.token)
+        except Problem as problem:
+            LOG.warning("not revoked cause=%s", problem.code)
+
+    def _tell_to_end(self, metadata: Metadata, token: Token) -> None:
+        """RFC 7009, the refresh token first: where the access token's turn fails, it is the one that ends by itself."""
+        if metadata.revocation_endpoint is None:
             return
+        for hint, value in (("refresh_token", token.refresh), ("access_token", token.access)):
+            if value is None:
+                continue
+            try:
+                with oauth_session(self._ehr) as client:
+                    reply = client.revoke_token(metadata.revocation_endpoint, token=value, token_type_hint=hint)
+                    outcome = str(reply.status_code)
+            except requests.RequestException as error:
+                outcome = type(error).__name__
+            if outcome != "200":
+                LOG.warning("not revoked %s outcome=%s", hint, outcome)

@@ -7,81 +7,95 @@ import time
 from typing import Any
 from urllib.parse import urljoin
 
-import requests
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
-from app.outgoing import session
 from app.problems import Problem
 from app.registry import Ehr
 from app.smart.discovery import Metadata
+from app.smart.jwks import ALGORITHMS, Keys, fitting
 
-ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"]  # never none, never HS*
 LEEWAY_SECONDS = 120.0
-MAX_BYTES = 256 * 1024
 USER = re.compile(r"(Patient|Practitioner|PractitionerRole|RelatedPerson|Person)/[A-Za-z0-9\-.]{1,64}")
 
 
-def fhir_user(token: str, ehr: Ehr, metadata: Metadata, nonce: str) -> str | None:
+def fhir_user(token: object, ehr: Ehr, metadata: Metadata, nonce: str, keys: Keys) -> str | None:
     """Validate the id_token and return who it names as `Practitioner/123`; None where it has no usable fhirUser.
 
-    Raises Problem `id_token_invalid` where signature, iss, aud, nonce or time are wrong.
+    Raises Problem `id_token_invalid` where signature, iss, aud, azp, nonce or time are wrong.
     """
-    claims = _signed_claims(token, _keys(ehr, metadata))
-    _check(claims, ehr, metadata, nonce)
-    return _relative(claims.get("fhirUser"), ehr.issuer)
-
-
-def _keys(ehr: Ehr, metadata: Metadata) -> list[Any]:
+    if not isinstance(token, str):
+        raise Problem("id_token_invalid", "not_a_text")
     if metadata.jwks_uri is None:
         raise Problem("id_token_invalid", "no_jwks_uri")
-    try:
-        with session(ehr.allowed_origins, MAX_BYTES) as http:
-            document = http.get(metadata.jwks_uri, headers={"Accept": "application/json"}).json()
-            return list(KeySet.import_key_set(document).keys)
-    except (requests.RequestException, ValueError, KeyError, TypeError, JoseError) as error:
-        raise Problem("id_token_invalid", "jwks_unreadable") from error
+    claims = _signed_claims(token, ehr, metadata.jwks_uri, keys)
+    _check(claims, ehr, metadata, nonce)
+    return relative_to(ehr.issuer, claims.get("fhirUser"))
 
 
-def _signed_claims(token: str, keys: list[Any]) -> dict[str, Any]:
-    """Claims of a token that one of the EHR's keys signed. A token without kid is tried on each key."""
+def _signed_claims(token: str, ehr: Ehr, jwks_uri: str, keys: Keys) -> dict[str, Any]:
+    """Claims of a token that a key of the EHR signed; its keys are asked for once more where none of ours fits."""
     try:
-        kid = jws.extract_compact(token.encode()).headers().get("kid")
-    except (JoseError, ValueError) as error:
+        header = jws.extract_compact(token.encode()).headers()
+    except (JoseError, ValueError, TypeError) as error:
         raise Problem("id_token_invalid", "not_a_jws") from error
-    for key in [key for key in keys if kid is None or key.kid in (kid, None)]:
-        try:
-            claims = json.loads(jws.deserialize_compact(token, key, algorithms=ALGORITHMS).payload)
-        except (JoseError, ValueError, TypeError):
-            continue
-        if isinstance(claims, dict):
-            return claims
-    raise Problem("id_token_invalid", "signature")
+    if header.get("alg") not in ALGORITHMS:
+        raise Problem("id_token_invalid", "alg")
+    claims = _verified(token, header, keys.of(ehr, jwks_uri))
+    if claims is None:
+        claims = _verified(token, header, keys.again(ehr, jwks_uri) or [])
+    if claims is None:
+        raise Problem("id_token_invalid", "signature")
+    return claims
+
+
+def _verified(token: str, header: dict[str, Any], keys: list[Any]) -> dict[str, Any] | None:
+    key = fitting(keys, header["alg"], header.get("kid"))
+    if key is None:
+        return None
+    try:
+        claims = json.loads(jws.deserialize_compact(token, key, algorithms=list(ALGORITHMS)).payload)
+    except (JoseError, ValueError, TypeError):
+        return None
+    return claims if isinstance(claims, dict) else None
 
 
 def _check(claims: dict[str, Any], ehr: Ehr, metadata: Metadata, nonce: str) -> None:
-    """OpenID Connect Core 3.1.3.7. The issuer falls back to the FHIR base where the metadata name none."""
+    """OpenID Connect Core 3.1.3.7. The issuer falls back to the FHIR base where the metadata name none.
+
+    Several audiences are allowed if we are one of them; an azp, wherever there is one, must be us.
+    """
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if claims.get("iss") != (metadata.issuer or ehr.issuer):
         raise Problem("id_token_invalid", "iss")
     if ehr.client_id not in audiences:
         raise Problem("id_token_invalid", "aud")
+    if claims.get("azp", ehr.client_id) != ehr.client_id:
+        raise Problem("id_token_invalid", "azp")
     if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
         raise Problem("id_token_invalid", "nonce")
-    now, expires, issued = time.time(), claims.get("exp"), claims.get("iat", 0)
-    if not isinstance(expires, int | float) or expires < now - LEEWAY_SECONDS:
+    now = time.time()
+    if not _number(claims.get("exp")) > now - LEEWAY_SECONDS:
         raise Problem("id_token_invalid", "exp")
-    if not isinstance(issued, int | float) or issued > now + LEEWAY_SECONDS:
-        raise Problem("id_token_invalid", "iat")
+    for name in ("iat", "nbf"):
+        if not _number(claims.get(name, 0)) < now + LEEWAY_SECONDS:
+            raise Problem("id_token_invalid", name)
 
 
-def _relative(user: object, base: str) -> str | None:
-    """`Practitioner/123` from a relative or absolute fhirUser on the same FHIR base; None for any other."""
+def _number(value: object) -> float:
+    """A JSON number; anything else is NaN, which no comparison accepts."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+
+
+def relative_to(base: str, user: object) -> str | None:
+    """`Practitioner/123` from a relative or absolute reference to a person on this FHIR base; None for any other."""
     if not isinstance(user, str):
         return None
     prefix = base.rstrip("/") + "/"
-    url = urljoin(prefix, user)
+    try:
+        url = urljoin(prefix, user)
+    except ValueError:
+        return None
     relative = url.removeprefix(prefix)
     return relative if url.startswith(prefix) and USER.fullmatch(relative) else None

@@ -1,27 +1,25 @@
 """`/launch`, `/callback` and our public keys: the SMART App Launch 2.2 sequence from the app's side."""
 
 import hmac
-import logging
-import secrets
-import time
+from dataclasses import replace
 
 from flask import Blueprint, Response, current_app, g, jsonify, make_response, redirect, request, url_for
 
 from app import audit, metrics
 from app.problems import Problem
 from app.registry import Ehr
-from app.smart import Smart, cookie
+from app.smart import Smart, authorize, cookie
 from app.smart.client import ask_token, oauth_session
 from app.smart.discovery import Metadata
 from app.smart.id_token import fhir_user
 from app.smart.keys import published
-from app.smart.pending import Pending, hashed, remember, take
-from app.smart.scopes import to_request
+from app.smart.pending import Pending, hashed, take
 from app.smart.token_reply import context_of, token_of
 from app.smart.tokens import Launch
+from app.smart.user import user_name
 
-LOG = logging.getLogger(__name__)
 BLUEPRINT = Blueprint("smart", __name__)
+INTENTS = {"risk-reasons": "reasons-title", "risk-evidence": "who-title"}  # part of the page; else its top (2.2, 193)
 DENIED = {"access_denied", "login_required", "consent_required", "interaction_required"}
 
 
@@ -49,30 +47,10 @@ def launch() -> Response:
         raise Problem("iss_unknown")
     g.frame_ancestors = ehr.frame_ancestors
     browser = cookie.browser_of(request, ehr) or cookie.new_browser()
-    response = make_response(redirect(_authorization_url(ehr, _single("launch"), browser), 302))
+    response = authorize.send(_smart(), ehr, _single("launch"), browser)
     cookie.set_browser(response, ehr, browser)
     metrics.count("launches_started")
     return response
-
-
-def _authorization_url(ehr: Ehr, launch_value: str | None, browser: str) -> str:
-    """The EHR's authorize URL (2.2, 32-45). `launch` is echoed exactly, and left out of a standalone launch."""
-    metadata = _smart().discovery.of(ehr)
-    scope, verifier, nonce = to_request(ehr.scopes, launch_value is not None), secrets.token_urlsafe(48), _nonce()
-    pending = Pending(hashed(browser), ehr.name, ehr.issuer, ehr.redirect_uri, verifier, nonce, scope, time.time())
-    state = remember(_smart().engine, pending)
-    extra = {"aud": ehr.issuer, **({"launch": launch_value} if launch_value is not None else {})}
-    if "openid" in ehr.scopes:
-        extra["nonce"] = nonce
-    with oauth_session(ehr, scope) as client:
-        url, _ = client.create_authorization_url(
-            metadata.authorization_endpoint, state=state, code_verifier=verifier, **extra
-        )
-    return str(url)
-
-
-def _nonce() -> str:
-    return secrets.token_urlsafe(32)
 
 
 @BLUEPRINT.get("/callback")
@@ -90,7 +68,8 @@ def callback() -> Response:
     record = _exchange(ehr, metadata, pending, code, browser)
     audit.record(_smart().engine, "launch", record)
     metrics.count("launches_completed")
-    return make_response(redirect(url_for("chart.page", sid=record.sid), 303))
+    view = INTENTS.get(record.context.intent or "")
+    return make_response(redirect(url_for("chart.page", sid=record.sid, _anchor=view), 303))
 
 
 def _pending() -> tuple[Pending, Ehr, str]:
@@ -106,6 +85,9 @@ def _pending() -> tuple[Pending, Ehr, str]:
         raise Problem("state_unknown", "registration_changed")
     g.frame_ancestors = ehr.frame_ancestors
     browser = cookie.browser_of(request, ehr)
+    if browser is None:
+        # A frame whose browser keeps no cookies: a window of its own does. The address is ours, and fixed.
+        g.relaunch = url_for("smart.launch", iss=ehr.issuer)
     if browser is None or not hmac.compare_digest(hashed(browser), pending.browser_hash):
         raise Problem("other_browser", "no_cookie" if browser is None else "other_cookie")
     return pending, ehr, browser
@@ -127,11 +109,19 @@ def _exchange(ehr: Ehr, metadata: Metadata, pending: Pending, code: str, browser
             client.fetch_token, metadata.token_endpoint, grant_type="authorization_code", code=code,
             redirect_uri=pending.redirect_uri, code_verifier=pending.verifier,
         )  # fmt: skip
-    user, id_token = None, reply.get("id_token")
-    if isinstance(id_token, str) and "openid" in ehr.scopes:
-        user = fhir_user(id_token, ehr, metadata, pending.nonce)
-    context = context_of(reply, pending.scope, user)
-    return _smart().store.create(ehr.name, browser, token_of(reply), context)
+    context, user = context_of(reply, pending.scope, ehr.issuer), None
+    if context.user_asked and reply.get("id_token") is not None:
+        user = fhir_user(reply["id_token"], ehr, metadata, pending.nonce, _smart().keys)
+    return _named(ehr, _smart().store.create(ehr.name, browser, token_of(reply), replace(context, fhir_user=user)))
+
+
+def _named(ehr: Ehr, record: Launch) -> Launch:
+    """The record with the name of who is signed in; where the EHR gives none, the page says so."""
+    if record.context.fhir_user is None:
+        return record
+    bearer = _smart().bearer(record)
+    name = user_name(record.context.fhir_user, ehr, bearer)
+    return _smart().store.replace_name(bearer.launch, name) if name else bearer.launch
 
 
 @BLUEPRINT.get("/.well-known/jwks.json")
@@ -140,4 +130,5 @@ def jwks() -> Response:
     response = jsonify(published(_smart().ehrs.values()))
     response.headers["Cache-Control"] = "public, max-age=3600"
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -24,7 +24,8 @@ PENDING = Table(
     Column("verifier", String, nullable=False),
     Column("nonce", String, nullable=False),
     Column("scope", String, nullable=False),
-    Column("created_at", Float, nullable=False),
+    Column("created_at", Float, nullable=False, index=True),
+    info={"passing": True},
 )  # fmt: skip
 
 

@@ -286,16 +286,21 @@ class TestAnEhrInTrouble:
         assert_problem(get(browser, faulty(world, name)), code)
 
 
+def closing_form(page: requests.Response) -> dict[str, str]:
+    """The hidden fields of the form that closes a page."""
+    fields = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([0-9a-f]+)"', page.text))
+    assert set(fields) == {"form_token", "patient"}
+    return fields
+
+
 class TestClosing:
-    def test_revokes_the_token_and_forgets_the_launch(self, world, browser) -> None:
+    def test_revokes_both_tokens_and_forgets_the_launch(self, world, browser) -> None:
         page = get(browser, world.launch_url(ANA))
-        token = re.search(r'name="form_token" value="([0-9a-f]{64})"', page.text)
-        assert token
         world.requests_seen.clear()
         headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
-        closed = browser.post(page.url + "close", data={"form_token": token[1]}, headers=headers, timeout=SECONDS)
+        closed = browser.post(page.url + "close", data=closing_form(page), headers=headers, timeout=SECONDS)
         assert "This view is closed" in closed.text
-        assert "/auth/revoke" in world.requests_seen
+        assert world.requests_seen.count("/auth/revoke") == 2
         assert_problem(get(browser, page.url), "session_unknown")
 
     @pytest.mark.parametrize(
@@ -310,16 +315,22 @@ class TestClosing:
     )
     def test_from_another_site_is_refused(self, world, browser, headers) -> None:
         page = get(browser, world.launch_url(ANA))
-        token = re.search(r'name="form_token" value="([0-9a-f]{64})"', page.text)
-        assert token
-        sent = browser.post(page.url + "close", data={"form_token": token[1]}, headers=headers, timeout=SECONDS)
+        sent = browser.post(page.url + "close", data=closing_form(page), headers=headers, timeout=SECONDS)
         assert_problem(sent, "cross_site")
         assert get(browser, page.url).status_code == 200
 
-    def test_without_the_form_token_is_refused(self, world, browser) -> None:
+    @pytest.mark.parametrize(("left_out", "code"), [("form_token", "cross_site"), ("patient", "patient_mismatch")])
+    def test_without_either_mark_is_refused(self, world, browser, left_out, code) -> None:
         page = get(browser, world.launch_url(ANA))
-        sent = browser.post(page.url + "close", headers={"Origin": world.app_url}, timeout=SECONDS)
-        assert_problem(sent, "cross_site")
+        form = {name: value for name, value in closing_form(page).items() if name != left_out}
+        sent = browser.post(page.url + "close", data=form, headers={"Origin": world.app_url}, timeout=SECONDS)
+        assert_problem(sent, code)
+
+    def test_with_the_form_of_another_chart_is_refused(self, world, browser) -> None:
+        ana, ben = (get(browser, world.launch_url(patient)) for patient in (ANA, BEN))
+        mixed = closing_form(ana) | {"patient": closing_form(ben)["patient"]}
+        sent = browser.post(ana.url + "close", data=mixed, headers={"Origin": world.app_url}, timeout=SECONDS)
+        assert_problem(sent, "patient_mismatch")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey, RSAKey
 from app.problems import Problem
 from app.smart.discovery import Metadata
 from app.smart.id_token import fhir_user
+from app.smart.jwks import Keys
 
 RSA = RSAKey.generate_key(2048, {"kid": "rsa"})
 OTHER = RSAKey.generate_key(2048, {"kid": "other"})
@@ -35,7 +36,7 @@ def believe(serve, ehr_at):
         if "fhirUser" in claims:
             claims["fhirUser"] = claims["fhirUser"].replace("BASE", ehr.issuer)
         token = jwt.encode({"alg": alg, **(header or {"kid": key.kid})}, claims, key, algorithms=[alg])
-        return fhir_user(token, ehr, metadata, NONCE)
+        return fhir_user(token, ehr, metadata, NONCE, Keys())
 
     return ask
 
@@ -106,7 +107,7 @@ def test_no_signature_or_one_made_with_the_public_key_is_refused(serve, ehr_at, 
     mac = hmac.new(RSA.as_pem(private=False), signed.encode(), hashlib.sha256).digest()
     token = "not.a.token" if header is None else f"{signed}.{_b64(mac) if 'kid' in header else ''}"
     with pytest.raises(Problem, match="id_token_invalid"):
-        fhir_user(token, ehr, Metadata("", "", jwks_uri=ehr.issuer), NONCE)
+        fhir_user(token, ehr, Metadata("", "", jwks_uri=ehr.issuer), NONCE, Keys())
 
 
 def _b64(value: bytes) -> str:

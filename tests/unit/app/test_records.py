@@ -69,7 +69,8 @@ class TestARecord:
 
     def test_keeps_its_context_when_the_token_is_replaced(self, store: Store) -> None:
         launch = store.create("north", "browser-1", TOKEN, CONTEXT)
-        store.replace_token(launch, Token("second"))
+        holder = store.lease(launch)
+        assert holder and store.replace_token(launch, holder, Token("second"), CONTEXT.scopes)
         again = store.find(launch.sid, "browser-1")
         assert again and again.context == CONTEXT and again.token == Token("second")
 

@@ -1,0 +1,30 @@
+"""The mark of a launch's patient: what a page carries and every reply under its path repeats, so that none can mix.
+
+The page has no script that could compare replies, so the server does: each address and form that a page holds brings
+the page's mark back, and what was made for another patient is refused. The header is for callers that can compare.
+"""
+
+import hashlib
+import hmac
+
+from flask import current_app, request
+
+from app.problems import Problem
+from app.smart.tokens import Launch
+
+HEADER = "Kindred-Patient"
+PARAMETER = "patient"
+
+
+def mark_of(launch: Launch) -> str:
+    """128 bits in hex that stand for this patient in this launch alone, and tell nobody who it is."""
+    key: bytes = current_app.extensions["secret_key"]
+    about = f"patient:{launch.sid}:{launch.context.patient or ''}"
+    return hmac.new(key, about.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def check_mark(launch: Launch) -> None:
+    """Raises Problem `patient_mismatch` unless the request comes from a page of this launch's patient."""
+    sent = request.values.get(PARAMETER, "")
+    if not hmac.compare_digest(sent.encode(), mark_of(launch).encode()):
+        raise Problem("patient_mismatch", "other_page")
