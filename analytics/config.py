@@ -24,6 +24,16 @@ ALGORITHMS = {"RSA": "RS384", "EC": "ES384"}  # SMART App Launch 2.2, asymmetric
 
 
 @dataclass(frozen=True)
+class HdfsOptions:
+    """How files of a lake on HDFS are written, and as whom; None leaves it to the cluster, or to a ticket of kinit."""
+
+    block_bytes: int | None = None
+    replication: int | None = None
+    principal: str | None = None
+    keytab: str | None = None  # path
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things are. Paths are absolute, so that a step run from another folder finds the same lake."""
 
@@ -34,25 +44,29 @@ class Settings:
     ehrs: Path
     file_target_bytes: int  # lake files are rolled near this size: one HDFS block
     max_line_bytes: int  # a longer NDJSON line is quarantined by load
+    hdfs: HdfsOptions = HdfsOptions()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the KINDRED_ variables; an empty one counts as not set. Raises ConfigError."""
         given = {key: value.strip() for key, value in environ.items() if key.startswith("KINDRED_") and value.strip()}
         home = Path(given.get("KINDRED_HOME", ".kindred")).expanduser().absolute()
+        hdfs = _hdfs(given)
         return cls(
             home=home,
             lake=_lake_url(given.get("KINDRED_LAKE", f"file://{home}/lake")),
             database=_database_url(given.get("KINDRED_DATABASE", f"sqlite:///{home}/kindred.db")),
             spark_master=_spark_master(given.get("KINDRED_SPARK_MASTER", "local[*]")),
             ehrs=Path(given.get("KINDRED_EHRS", str(home / "ehrs.toml"))).expanduser().absolute(),
-            file_target_bytes=_positive(given, "KINDRED_FILE_TARGET_BYTES", 128 * MIB),
+            file_target_bytes=_positive(given, "KINDRED_FILE_TARGET_BYTES", hdfs.block_bytes or 128 * MIB),
             max_line_bytes=_positive(given, "KINDRED_MAX_LINE_BYTES", 5_000_000),
+            hdfs=hdfs,
         )
 
     def redacted(self) -> dict[str, str | int]:
         """The settings for printing, passwords in URLs replaced by ***."""
         values = asdict(self)
+        values |= {f"hdfs_{key}": value for key, value in values.pop("hdfs").items() if value is not None}
         return {key: value if isinstance(value, int) else redact_url(str(value)) for key, value in values.items()}
 
 
@@ -60,6 +74,22 @@ def redact_url(url: str) -> str:
     """Hide the password of a URL, and every query value that is named like a secret."""
     url = re.sub(r"(://[^:/@\s]*):.*@(?=[^@]*$)", r"\1:***@", url)
     return re.sub(r"(?i)([?&][^=&]*(?:password|passwd|secret|token|key)[^=&]*=)[^&]*", r"\1***", url)
+
+
+def _hdfs(given: Mapping[str, str]) -> HdfsOptions:
+    block = _positive(given, "KINDRED_HDFS_BLOCK_BYTES", 128 * MIB) if "KINDRED_HDFS_BLOCK_BYTES" in given else None
+    copies = _positive(given, "KINDRED_HDFS_REPLICATION", 3) if "KINDRED_HDFS_REPLICATION" in given else None
+    principal, keytab = given.get("KINDRED_HDFS_PRINCIPAL"), given.get("KINDRED_HDFS_KEYTAB")
+    if block is not None and block % 512:
+        raise ConfigError(f"KINDRED_HDFS_BLOCK_BYTES is {block}, which is no multiple of 512, HDFS's checksum unit.",
+                          "Set it to a number such as 134217728.")
+    if copies is not None and copies > 512:
+        raise ConfigError(f"KINDRED_HDFS_REPLICATION is {copies}; HDFS keeps at most 512 copies.", "Set it to 3 or so.")
+    if keytab and not principal:
+        raise ConfigError("KINDRED_HDFS_KEYTAB is set without KINDRED_HDFS_PRINCIPAL.", "Set both, or neither.")
+    if keytab and not Path(keytab).expanduser().is_file():
+        raise ConfigError(f"KINDRED_HDFS_KEYTAB: there is no file {keytab}.", "Correct the path.")
+    return HdfsOptions(block, copies, principal, str(Path(keytab).expanduser().absolute()) if keytab else None)
 
 
 def _positive(given: Mapping[str, str], name: str, default: int) -> int:

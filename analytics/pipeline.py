@@ -35,7 +35,7 @@ class Pipeline:
 
     @cached_property
     def lake(self) -> Lake:
-        return Lake(self.settings.lake)
+        return Lake.of(self.settings)
 
     @cached_property
     def spark(self) -> SparkSession:
@@ -49,7 +49,7 @@ class Pipeline:
 
         started = time.monotonic()
         sized = replace(options or ExportOptions(), file_target_bytes=self.settings.file_target_bytes)
-        result = export(BulkClient.from_registry(self.settings.ehrs, self.ehr), self.lake, sized)
+        result = export(BulkClient.from_registry(self.settings.ehrs, self.ehr), self.lake.patient(), sized)
         total = sum(result.counts.values())
         if result.status != "complete":
             self.notes.append(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analytics.config import Settings
+from analytics.config import HdfsOptions, Settings
 from analytics.errors import SparkError
 from analytics.progress import progress
 
@@ -60,11 +60,27 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG4J.as_uri()} -Duser.timezone=UTC",
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
     }
-    return common | (
+    return common | _hdfs(settings.hdfs) | (
         {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.driver.memory": "2g"}
         if local
         else {}
     )
+
+
+def _hdfs(options: HdfsOptions) -> dict[str, str]:
+    """What Spark writes to HDFS is like what analytics/lake/hdfs.py writes: blocks, copies, who may read it."""
+    wanted = {
+        "spark.hadoop.dfs.blocksize": options.block_bytes,
+        "spark.hadoop.dfs.replication": options.replication,
+        "spark.hadoop.fs.permissions.umask-mode": "027",
+        # A NameNode that is away is said within seconds; a DataNode that is away is done without.
+        "spark.hadoop.ipc.client.connect.timeout": 10_000,
+        "spark.hadoop.ipc.client.connect.max.retries.on.timeouts": 2,
+        "spark.hadoop.dfs.client.block.write.replace-datanode-on-failure.best-effort": "true",
+        "spark.kerberos.principal": options.principal,
+        "spark.kerberos.keytab": options.keytab,
+    }
+    return {key: str(value) for key, value in wanted.items() if value is not None}
 
 
 def _check_java() -> None:

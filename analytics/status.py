@@ -16,7 +16,7 @@ def status(settings: Settings) -> dict[str, Any]:
     """Everything as plain data. Holds counts, files, lines and reasons, never content."""
     from analytics.publish import published
 
-    lake = Lake(settings.lake)
+    lake = Lake.of(settings)
     return {
         "settings": settings.redacted(),
         "ehrs": {ehr: _ehr(lake, ehr) for ehr in lake.names("")},
