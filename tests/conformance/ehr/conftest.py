@@ -6,7 +6,8 @@ import html
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -195,6 +196,17 @@ def client(live: Live) -> Iterator[Client]:
     made = Client(live)
     yield made
     made.http.close()
+
+
+@pytest.fixture
+def under(client: Client, live: Live) -> Callable[[str], Client]:
+    """The client that uses the sandbox by an address with this fault."""
+
+    def made(fault: str) -> Client:
+        client.live = replace(live, base_url=live.with_fault(fault))
+        return client
+
+    return made
 
 
 @pytest.fixture(scope="session")
