@@ -7,7 +7,7 @@ from typing import Any
 from analytics.definitions import catalogue, explain
 from app.chart.banner import Banner, banner_of
 from app.chart.cells import may_show, shown_bound
-from app.chart.words import GROUP_HIDDEN, INCOMPLETE, TYPES, UNREAD, age_of_value, day, firmness, percent
+from app.chart.words import GROUP_HIDDEN, INCOMPLETE, TYPES, age_of_value, day, firmness, percent, unread_words
 from app.charts import RangeBar, range_bar
 from app.fhir import Chart
 from app.serving import Membership, Release
@@ -75,7 +75,7 @@ def view_of(
         reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
         missing=[one["sentence"] for one in score["missing"]],
-        unread=[(TYPES[one.resource_type], UNREAD[one.why]) for one in chart.unread],
+        unread=[(TYPES[one.resource_type], unread_words(one.why, one.parts)) for one in chart.unread],
         rests_on_part=_joined([one.resource_type for one in chart.unread if one.resource_type in MATTERS]),
         as_of=day(on.isoformat()) or "",
         release=score["release"],

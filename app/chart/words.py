@@ -1,5 +1,6 @@
 """Words of the chart page that depend on what was found. Every code that the page can meet has its sentence here."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -21,6 +22,7 @@ UNREAD = {
     "forbidden": "the EHR did not allow it",
     "not_offered": "the EHR does not offer it",
     "no_answer": "the EHR did not answer",
+    "busy": "the EHR was too busy to answer",
     "too_slow": "the EHR took too long",
     "too_many_pages": "there was more than can be read at once",
     "other_patient": "the EHR answered with another patient’s data, which was not used",
@@ -28,12 +30,26 @@ UNREAD = {
     "refused": "the answer led elsewhere or was too large",
     "failed": "the EHR reported an error",
 }
+PARTS = {  # US Core's categories of Observation and Condition; any other is not repeated on the page
+    "laboratory": "laboratory results", "vital-signs": "vital signs", "social-history": "social history",
+    "survey": "surveys", "sdoh": "social needs", "exam": "findings of examinations", "imaging": "imaging",
+    "procedure": "procedures", "activity": "activity", "therapy": "therapy",
+    "problem-list-item": "the problem list", "encounter-diagnosis": "diagnoses of visits",
+    "health-concern": "health concerns",
+}  # fmt: skip
 TYPES = {
     "Condition": "Conditions", "Observation": "Measurements and laboratory results", "Encounter": "Visits and stays",
     "MedicationRequest": "Medicines", "Procedure": "Procedures", "Immunization": "Immunisations",
     "AllergyIntolerance": "Allergies",
 }  # fmt: skip
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def unread_words(why: str, parts: Sequence[str] = ()) -> str:
+    """Why a type is not, or not wholly, on the page; `parts` are the categories that are."""
+    if why == "narrowed" and parts and all(part in PARTS for part in parts):
+        return f"the EHR granted only {', '.join(PARTS[part] for part in parts)}"
+    return UNREAD[why]
 
 
 def day(text: str | None) -> str | None:

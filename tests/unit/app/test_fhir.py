@@ -1,14 +1,17 @@
 """Reading the chart from servers that err, mislead or answer with somebody else."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
 
-from app.fhir import SEARCHED, Chart, ChartServer, read_chart
+from app.fhir import SEARCHED, Chart, Unread, queries, read_chart
 from app.problems import Problem
+from app.searches import ChartServer, is_of_another
+from app.smart.scopes import Granted
 from app.smart.tokens import Context
 
 MINE = {"resourceType": "Patient", "id": "p1"}
@@ -36,16 +39,25 @@ class NoToken(requests.auth.AuthBase):
 def read(serve, ehr_at):
     """Read patient p1 from a server that answers by path; paths that are not given hold an empty Bundle."""
 
-    def ask(answers: dict[str, Any], scopes: tuple[str, ...] = ALL, patient: str | None = "p1") -> tuple[Chart, Any]:
+    def ask(
+        answers: dict[str, Any], scopes: tuple[str, ...] = ALL, patient: str | None = "p1", **changes: Any
+    ) -> tuple[Chart, Any]:
         def answer(path: str) -> Any:
             given = {"/fhir/Patient/p1": MINE, **answers}.get(path.replace("&_count=200", "").split("&_include")[0])
+            if callable(given):
+                given = given()
+            if isinstance(given, tuple):
+                return given
             if isinstance(given, int):
                 return given, {}, b"an error that quotes MRN-1"
+            if isinstance(given, bytes):
+                return 200, {"Content-Type": "text/html"}, given
             return 200, {}, json.dumps(given if given is not None else bundle()).encode()
 
         here = serve(answer)
         with ThreadPoolExecutor(8) as pool:
-            return read_chart(ChartServer(ehr_at(here.url), NoToken()), Context(patient, scopes=scopes), pool), here
+            server = ChartServer(ehr_at(here.url, **changes), NoToken())
+            return read_chart(server, Context(patient, scopes=scopes), pool), here
 
     return ask
 
@@ -60,6 +72,7 @@ def condition(number: int, patient: str = "Patient/p1") -> dict[str, Any]:
 
 
 CONDITIONS = "/fhir/Condition?patient=p1"
+OUTCOME = b'{"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "not-supported"}]}'
 
 
 def whys(chart: Chart) -> dict[str, str]:
@@ -87,13 +100,54 @@ def test_a_next_link_to_another_host_is_not_followed(read, serve) -> None:
     assert there.requests == [] and len(chart.lines) == 1
 
 
+def test_a_next_link_to_a_registered_host_is_followed(read, serve) -> None:
+    there = serve(lambda _: (200, {}, json.dumps(bundle(condition(2))).encode()))
+    chart, _ = read({CONDITIONS: bundle(condition(1), following=f"{there.url}/page2")}, hosts=(there.url,))
+    assert chart.unread == [] and len(chart.lines) == 3
+    assert there.requests[0][2]["Authorization"] == "Bearer word"
+
+
+@pytest.mark.parametrize(
+    "link", ["/other/Condition?page=2", "/fhir2/Condition", "../x", "/fhir/%2e%2e/x", "javascript:1", "http://[x",
+             "http://a:b@127.0.0.1/fhir/x", "file:///etc/passwd"],
+)  # fmt: skip
+def test_a_next_link_beside_the_fhir_base_is_not_followed(read, link: str) -> None:
+    chart, here = read({CONDITIONS: bundle(condition(1), following=link)})
+    assert whys(chart) == {"Condition": "refused"}
+    assert len(here.requests) == 1 + len(SEARCHED)
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "why"),
+    [("app.searches.MAX_PAGES", 3, "too_many_pages"), ("app.searches.MAX_SEARCH_BYTES", 200, "too_many_pages"),
+     ("app.fhir.CHART_SECONDS", 0.3, "too_slow")],
+)  # fmt: skip
+def test_pages_without_an_end_have_one(read, monkeypatch, limit: str, value: float, why: str) -> None:
+    monkeypatch.setattr(limit, value)
+    endless = {f"/fhir/Condition?{page}": bundle(condition(1), following=f"/fhir/Condition?{page + 1}")
+               for page in range(2000)}  # fmt: skip
+    chart, here = read(endless | {CONDITIONS: bundle(following="/fhir/Condition?0")})
+    assert whys(chart)["Condition"] == why
+    asked = len(here.requests)
+    time.sleep(0.05)
+    assert len(here.requests) == asked  # nothing goes on asking in the background
+
+
+def test_a_page_that_has_gone_is_an_error_not_a_type_that_is_not_offered(read) -> None:
+    chart, _ = read({CONDITIONS: bundle(condition(1), following="/fhir/Condition?2"), "/fhir/Condition?2": 404})
+    assert whys(chart) == {"Condition": "failed"}
+
+
 def test_pages_that_lead_in_a_circle_end(read) -> None:
     chart, here = read({CONDITIONS: bundle(condition(1), following="/fhir/Condition?patient=p1&_count=200")})
     assert whys(chart) == {"Condition": "too_many_pages"}
     assert len(here.requests) < 12
 
 
-@pytest.mark.parametrize("reference", ["Patient/p2", "https://elsewhere.example/Patient/p2", "Patient/p2/_history/1"])
+@pytest.mark.parametrize("reference", [
+    "Patient/p2", "https://elsewhere.example/Patient/p2", "Patient/p2/_history/1", "Patient/p11", "Patient/P1",
+    "Patient/", "Patient/p1/../p2", "https://elsewhere.example/fhir/Patient/p1", "Patient/p1?x", "Patient/p2#Patient/p1",
+])  # fmt: skip
 def test_a_type_that_comes_with_somebody_elses_data_is_not_used(read, reference) -> None:
     chart, _ = read({CONDITIONS: bundle(condition(1), condition(2, reference))})
     assert whys(chart) == {"Condition": "other_patient"}
@@ -102,13 +156,66 @@ def test_a_type_that_comes_with_somebody_elses_data_is_not_used(read, reference)
 
 @pytest.mark.parametrize(
     ("answer", "why"),
-    [(403, "forbidden"), (404, "not_offered"), (500, "failed"), (400, "failed"), ({"resourceType": "X"}, "malformed"),
-     ([], "malformed"), (302, "refused")],
+    [
+        (403, "forbidden"), (404, "not_offered"), (405, "not_offered"), (501, "not_offered"), (500, "failed"),
+        (400, "failed"), (410, "failed"), (422, "failed"), (429, "busy"), (503, "busy"), (302, "refused"),
+        ((400, {}, OUTCOME), "not_offered"), ((404, {}, OUTCOME), "not_offered"), (OUTCOME, "not_offered"),
+        ({"resourceType": "OperationOutcome", "issue": [{"code": "exception"}]}, "failed"),
+        ({"resourceType": "OperationOutcome", "issue": "none"}, "failed"),
+        ({"resourceType": "X"}, "malformed"), ([], "malformed"), ({}, "malformed"), (b"", "malformed"),
+        (b"<html>Please sign in</html>", "malformed"), (b"<Bundle xmlns='http://hl7.org/fhir'/>", "malformed"),
+        (b"{" * 5000, "malformed"), (b'{"resourceType": "Bundle"', "malformed"), (b"\xff\xfe", "malformed"),
+        ({"resourceType": "Bundle", "type": "transaction"}, "malformed"),
+        ({"resourceType": "Bundle", "type": "collection"}, "malformed"),
+        ((200, {"X-Hang-Up": "1"}, b""), "no_answer"),
+        ((200, {"Content-Length": "50", "Connection": "close"}, b"{}"), "no_answer"),
+    ],
 )  # fmt: skip
-def test_a_type_that_fails_is_named_and_the_rest_is_read(read, answer, why) -> None:
+def test_a_type_that_fails_is_named_and_the_rest_is_read(read, monkeypatch, answer, why) -> None:
+    monkeypatch.setattr("app.outgoing.PAUSE_SECONDS", 0.0)
     chart, _ = read({"/fhir/Observation?patient=p1": answer, CONDITIONS: bundle(condition(1))})
     assert whys(chart) == {"Observation": why}
     assert len(chart.lines) == 2
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"resourceType": "Bundle", "type": "searchset"},
+        {"resourceType": "Bundle", "type": "searchset", "entry": None, "link": "no"},
+        {"resourceType": "Bundle", "entry": [None, {}, {"resource": 7}, {"resource": {"resourceType": "Basic"}}]},
+        {"resourceType": "Bundle", "link": [{"relation": "next"}, {"relation": "self", "url": "/x"}]},
+    ],
+)
+def test_a_page_without_anything_of_use_is_an_empty_one(read, page) -> None:
+    chart, _ = read({CONDITIONS: page})
+    assert chart.unread == [] and len(chart.lines) == 1
+
+
+def test_json_is_read_whatever_it_is_called(read) -> None:
+    chart, _ = read({CONDITIONS: json.dumps(bundle(condition(1))).encode()})  # as text/html
+    assert chart.unread == [] and len(chart.lines) == 2
+
+
+def test_the_record_of_another_person_among_the_results_ends_the_page(read) -> None:
+    with pytest.raises(Problem) as caught:
+        read({CONDITIONS: bundle(condition(1), {"resourceType": "Patient", "id": "p2"})})
+    assert (caught.value.code, caught.value.cause) == ("patient_mismatch", "search")
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"reference": "Patient/p1"}, {"reference": "https://ehr.example/fhir/Patient/p1"},
+        {"reference": "Patient/p1/_history/3"}, {"reference": "https://files.example/Patient/p1"},
+        {"reference": "urn:uuid:1"}, {"reference": "Group/g1"}, {"reference": 7}, {"display": "Ana"}, "Patient/p2",
+        None,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["subject", "patient"])
+def test_what_is_about_the_patient_or_does_not_say_is_used(ehr_at, key: str, about: Any) -> None:
+    ehr = ehr_at("https://ehr.example", hosts=("https://files.example",))
+    assert not is_of_another({"resourceType": "Condition", key: about}, "p1", ehr)
 
 
 def outcome(severity: str, code: str) -> dict[str, Any]:
@@ -136,15 +243,61 @@ def test_an_ehr_that_says_that_results_are_missing_is_believed(
 def test_what_was_not_granted_is_not_asked_for(read) -> None:
     chart, here = read({}, scopes=("patient/Patient.read", "patient/Condition.rs?category=problem-list-item"))
     assert whys(chart) == dict.fromkeys(SEARCHED, "not_granted") | {"Condition": "narrowed"}
-    assert len(here.requests) == 2
+    asked = {path for _, path, *_ in here.requests}
+    assert asked == {"/fhir/Patient/p1", "/fhir/Condition?patient=p1&_count=200&category=problem-list-item"}
+
+
+def test_each_granted_part_is_searched_for_and_what_stands_in_two_counts_once(read) -> None:
+    one, two = "patient/Condition.rs?category=problem-list-item", "patient/Condition.rs?category=encounter-diagnosis"
+    answers = {f"{CONDITIONS}&category=problem-list-item": bundle(condition(1), condition(2)),
+               f"{CONDITIONS}&category=encounter-diagnosis": bundle(condition(2), condition(3))}  # fmt: skip
+    chart, _ = read(answers, scopes=("patient/Patient.r", one, two))
+    assert [json.loads(line)["id"] for line in chart.lines] == ["p1", "1", "2", "3"]
+    assert chart.unread[0] == Unread("Condition", "narrowed", ("problem-list-item", "encounter-diagnosis"))
+
+
+def test_a_part_that_fails_takes_the_type_with_it(read) -> None:
+    one, two = "patient/Condition.rs?category=a", "patient/Condition.rs?category=b"
+    chart, _ = read({f"{CONDITIONS}&category=b": 403}, scopes=("patient/Patient.r", one, two))
+    assert whys(chart)["Condition"] == "forbidden" and len(chart.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("granted", "asked"),
+    [
+        ("patient/MedicationRequest.rs", ["MedicationRequest?patient=p1&_count=200"]),
+        (
+            "patient/MedicationRequest.rs patient/Medication.r",
+            ["MedicationRequest?patient=p1&_count=200&_include=MedicationRequest:medication"],
+        ),
+        ("patient/MedicationRequest.r", []),
+        ("patient/MedicationRequest.rs?status=active", ["MedicationRequest?patient=p1&_count=200&status=active"]),
+        ("patient/MedicationRequest.rs?patient=p2", []),
+    ],
+)
+def test_the_grant_decides_what_is_asked(granted: str, asked: list[str]) -> None:
+    assert queries("MedicationRequest", "p1", Granted(tuple(granted.split()))) == asked
+
+
+def test_headers_that_the_registry_asks_for_are_sent(read) -> None:
+    _, here = read({}, headers={"Epic-Client-ID": "abc"})
+    assert {headers["Epic-Client-ID"] for _, _, headers, _ in here.requests} == {"abc"}
 
 
 @pytest.mark.parametrize(
     ("answer", "code"),
-    [({**MINE, "id": "p2"}, "patient_mismatch"), (404, "patient_unreadable"), (500, "patient_unreadable"),
-     (401, "session_ended"), ({"resourceType": "Group", "id": "p1"}, "patient_unreadable")],
+    [
+        ({**MINE, "id": "p2"}, "patient_mismatch"), ({"resourceType": "Patient"}, "patient_mismatch"),
+        (404, "patient_unreadable"), (410, "patient_unreadable"), (403, "patient_unreadable"),
+        (500, "patient_unreadable"), (b"", "patient_unreadable"), (b"<html>", "patient_unreadable"),
+        (OUTCOME, "patient_unreadable"), ([MINE], "patient_unreadable"), (302, "patient_unreadable"),
+        ({"resourceType": "Group", "id": "p1"}, "patient_unreadable"),
+        (503, "ehr_unreachable"), ((200, {"X-Hang-Up": "1"}, b""), "ehr_unreachable"),
+        (401, "session_ended"), ((401, {"Content-Type": "text/plain"}, b"no MRN-1"), "session_ended"),
+    ],
 )  # fmt: skip
-def test_without_the_patient_of_the_launch_there_is_no_chart(read, answer, code) -> None:
+def test_without_the_patient_of_the_launch_there_is_no_chart(read, monkeypatch, answer, code) -> None:
+    monkeypatch.setattr("app.outgoing.PAUSE_SECONDS", 0.0)
     with pytest.raises(Problem) as caught:
         read({"/fhir/Patient/p1": answer})
     assert caught.value.code == code

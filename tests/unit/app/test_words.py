@@ -1,6 +1,8 @@
 """What the chart page says: banner, dates, rates, small cells, bars, scopes."""
 
+import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ from analytics import suppression
 from app.chart.banner import banner_of
 from app.chart.cells import may_show
 from app.chart.view import outcome_sentence
-from app.chart.words import UNREAD, age_of_value, day, firmness, percent
+from app.chart.words import UNREAD, age_of_value, day, firmness, percent, unread_words
 from app.charts import range_bar
+from app.problems import WORDS
 
 ON = date(2026, 6, 30)
 
@@ -127,11 +130,21 @@ def test_how_firmly_a_patient_belongs_is_said_in_three_degrees() -> None:
     assert "rule" in firmness({"second": None, "firmness": None, "rule": "no_contact"})
 
 
-def test_every_way_of_not_reading_has_its_words() -> None:
-    import re
-    from pathlib import Path
+def test_every_way_of_not_reading_has_its_words_and_no_words_are_left_over() -> None:
+    app = Path(__file__).parents[3] / "app"
+    text = (app / "fhir.py").read_text() + (app / "searches.py").read_text()
+    used = set(re.findall(r'(?:Unreadable\(|Unread\(\w+, |return |if .* else |"why", )"(\w+)"', text))
+    assert used - set(WORDS) == set(UNREAD)
 
-    import app.fhir
 
-    used = set(re.findall(r'(?:Unreadable\(|Unread\(\w+, )"(\w+)"', Path(app.fhir.__file__).read_text()))
-    assert used and used <= set(UNREAD)
+@pytest.mark.parametrize(
+    ("why", "parts", "says"),
+    [
+        ("narrowed", ["laboratory", "vital-signs"], "the EHR granted only laboratory results, vital signs"),
+        ("narrowed", [], "the EHR granted only a part of it"),
+        ("narrowed", ["laboratory", "<b>of their own</b>"], "the EHR granted only a part of it"),
+        ("failed", ["laboratory"], "the EHR reported an error"),
+    ],
+)
+def test_the_parts_that_were_granted_are_named_in_our_own_words(why: str, parts: list[str], says: str) -> None:
+    assert unread_words(why, parts) == says

@@ -1,0 +1,201 @@
+"""One question to the EHR's FHIR server and what its reply is worth: every way to err has a fixed word.
+
+The reply's own text goes nowhere: it may quote the patient. `app.chart.words.UNREAD` says each word to the clinician.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+import orjson
+import requests
+from fhirclient.server import (
+    FHIRNotFoundException,
+    FHIRPermissionDeniedException,
+    FHIRServer,
+    FHIRUnauthorizedException,
+)
+
+from app.outgoing import BUSY, OutgoingRefused, session
+from app.problems import Problem
+from app.registry import Ehr
+from app.smart import Bearer
+
+MAX_BYTES = 32 * 1024 * 1024  # of one reply
+MAX_SEARCH_BYTES = 64 * 1024 * 1024  # of all pages of one search
+MAX_PAGES = 100  # of one search
+UNSUPPORTED = {405, 501}
+_PATIENT = re.compile(r"(?:(?P<base>.*)/)?Patient/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?")
+
+
+class Unreadable(Exception):
+    """Something could not be read; `why` is a key of `app.chart.words.UNREAD`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class ChartServer(FHIRServer):  # type: ignore[misc]  # fhirclient has no types
+    """fhirclient's server for one launch. Nothing is asked, with a token or without, outside of `Ehr.takes_token`."""
+
+    def __init__(self, ehr: Ehr, bearer: Bearer) -> None:
+        super().__init__(None, base_uri=ehr.issuer)
+        self.ehr, self.bearer = ehr, bearer
+        self.session = session(ehr.allowed_origins, MAX_BYTES)
+        self.session.headers.update(ehr.headers)
+        self.session.auth = bearer
+
+    def _get(self, path: str, headers: dict[str, str] | None = None, nosign: bool = False) -> requests.Response:
+        """GET with the launch's token; a 401 leads to one refresh, a second one to "launch again"."""
+        url = urljoin(self.base_uri, path)
+        if not self.ehr.takes_token(url):
+            raise OutgoingRefused("address lies outside of the registered FHIR base and hosts")
+        accept = {"Accept": "application/fhir+json", **(headers or {})}
+        response = self.session.get(url, headers=accept)
+        if response.status_code == 401:
+            self.bearer.refresh(self.bearer.used(response.request))
+            response = self.session.get(url, headers=accept)
+        self.raise_for_status(response)
+        return response
+
+
+def ask(server: ChartServer, url: str) -> tuple[dict[str, Any], int]:
+    """One JSON resource and its size in bytes. Raises Unreadable, or Problem `session_ended`."""
+    try:
+        body = server.request_data(url)
+        document = orjson.loads(body)
+    except FHIRUnauthorizedException as error:
+        raise Problem("session_ended", "401_after_refresh") from error
+    except FHIRPermissionDeniedException as error:
+        raise Unreadable("forbidden") from error
+    except FHIRNotFoundException as error:
+        raise Unreadable("not_offered") from error
+    except OutgoingRefused as error:
+        raise Unreadable("refused") from error
+    except requests.HTTPError as error:
+        raise Unreadable(_by_status(error.response)) from error
+    except orjson.JSONDecodeError as error:
+        raise Unreadable("malformed") from error
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise Unreadable("no_answer") from error
+    except (requests.RequestException, ValueError) as error:  # an address that is none
+        raise Unreadable("refused") from error
+    if not isinstance(document, dict):
+        raise Unreadable("malformed")
+    if document.get("resourceType") == "OperationOutcome":  # an error under a status that says success
+        raise Unreadable("not_offered" if "not-supported" in _codes(document) else "failed")
+    return document, len(body)
+
+
+def _by_status(response: requests.Response) -> str:
+    """The word for a refusal that is neither 401, 403 nor 404. Some servers refuse an unknown type with 400."""
+    if response.status_code in UNSUPPORTED:
+        return "not_offered"
+    if response.status_code in BUSY:
+        return "busy"
+    try:
+        document = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return "failed"
+    unsupported = response.status_code == 400 and isinstance(document, dict) and "not-supported" in _codes(document)
+    return "not_offered" if unsupported else "failed"
+
+
+def _codes(outcome: dict[str, Any]) -> set[str]:
+    return {str(issue.get("code")) for issue in dicts(outcome, "issue")}
+
+
+def search(server: ChartServer, query: str, patient: str, deadline: float) -> tuple[list[dict[str, Any]], bool]:
+    """All resources of one search, and whether the EHR says that it withheld some. Nothing is asked after `deadline`.
+
+    Raises Unreadable: a half-read type would look like a healthy one. Raises Problem `patient_mismatch` where the
+    answer holds the record of another person.
+    """
+    found: list[dict[str, Any]] = []
+    withheld = False
+    for bundle in _pages(server, query, deadline):
+        withheld = _withheld(bundle) or withheld
+        found += _resources(bundle, query.partition("?")[0], patient, server.ehr)
+    return found, withheld
+
+
+def _pages(server: ChartServer, query: str, deadline: float) -> Iterator[dict[str, Any]]:
+    url, seen, size = urljoin(server.base_uri, query), set[str](), 0
+    while url:
+        if url in seen or len(seen) == MAX_PAGES or size > MAX_SEARCH_BYTES:
+            raise Unreadable("too_many_pages")
+        if time.monotonic() > deadline:
+            raise Unreadable("too_slow")
+        bundle, length = _page(server, url, first=not seen)
+        seen.add(url)
+        size += length
+        yield bundle
+        url = _next(bundle, url)
+
+
+def _page(server: ChartServer, url: str, *, first: bool) -> tuple[dict[str, Any], int]:
+    try:
+        bundle, size = ask(server, url)
+    except Unreadable as error:
+        raise error if first or error.why != "not_offered" else Unreadable("failed") from error  # a page that has gone
+    if bundle.get("resourceType") != "Bundle" or bundle.get("type", "searchset") != "searchset":
+        raise Unreadable("malformed")
+    return bundle, size
+
+
+def _next(bundle: dict[str, Any], url: str) -> str:
+    """Address of the next page; "" where there is none. It is looked at again before anything is sent there."""
+    links = [link for link in dicts(bundle, "link") if link.get("relation") == "next" and link.get("url")]
+    try:
+        return urljoin(url, str(links[0]["url"])) if links else ""
+    except ValueError as error:
+        raise Unreadable("refused") from error
+
+
+def _withheld(bundle: dict[str, Any]) -> bool:
+    """Does an OperationOutcome among the results (R4 §3.1.1.4, search.mode outcome) say that some were kept back?
+
+    Raises Unreadable where it says that the search failed or did not reach everything.
+    """
+    resources = [entry.get("resource") for entry in dicts(bundle, "entry")]
+    outcomes = [one for one in resources if isinstance(one, dict) and one.get("resourceType") == "OperationOutcome"]
+    issues = [issue for outcome in outcomes for issue in dicts(outcome, "issue")]
+    if any(issue.get("severity") in ("fatal", "error") or issue.get("code") == "incomplete" for issue in issues):
+        raise Unreadable("failed")
+    return any(issue.get("code") == "suppressed" for issue in issues)
+
+
+def _resources(bundle: dict[str, Any], resource_type: str, patient: str, ehr: Ehr) -> Iterator[dict[str, Any]]:
+    """Resources of the type asked for, and Medications that came with them; none where one is of another patient."""
+    for entry in dicts(bundle, "entry"):
+        resource = entry.get("resource")
+        if not isinstance(resource, dict):
+            continue
+        if resource.get("resourceType") == "Patient" and resource.get("id") != patient:
+            raise Problem("patient_mismatch", "search")
+        if is_of_another(resource, patient, ehr):
+            raise Unreadable("other_patient")
+        if resource.get("resourceType") in (resource_type, "Medication"):
+            yield resource
+
+
+def is_of_another(resource: dict[str, Any], patient: str, ehr: Ehr) -> bool:
+    """Does it name a patient other than this one of this EHR? The same id on another server is another person."""
+    for key in ("subject", "patient"):
+        about = resource.get(key)
+        reference = about.get("reference") if isinstance(about, dict) else None
+        if not isinstance(reference, str) or "Patient/" not in reference:
+            continue
+        named = _PATIENT.fullmatch(reference)
+        if not named or named["id"] != patient or (named["base"] and not ehr.takes_token(named["base"] + "/")):
+            return True
+    return False
+
+
+def dicts(resource: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """The JSON objects of a list, or of what should be one."""
+    values = resource.get(key)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
