@@ -3,23 +3,27 @@
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from http import HTTPStatus
+from typing import IO, Any, cast
 
 import orjson
 from flask import Blueprint, Response, current_app, request
+from werkzeug.wsgi import wrap_file
 
-from fhir_fixtures.ehr.bulk_job import BulkFile, Job, gzipped, read_file
-from fhir_fixtures.ehr.bulk_request import read_parameters, select
+from fhir_fixtures.ehr.bulk_files import Slice, gzipped
+from fhir_fixtures.ehr.bulk_job import SHORTEST_RUN, Job
+from fhir_fixtures.ehr.bulk_manifest import file_named, manifest
+from fhir_fixtures.ehr.bulk_request import preferences, read_parameters, select
 from fhir_fixtures.ehr.guard import rights
-from fhir_fixtures.ehr.outcome import FhirError, operation_outcome
+from fhir_fixtures.ehr.outcome import FhirError
 from fhir_fixtures.ehr.sandbox import fhir_base, sandbox
 
 blueprint = Blueprint("bulk", __name__, url_prefix="/fhir")
 
-FILES_PER_PAGE = 5  # of a partial manifest
 RUNNING_JOBS = 5  # per client, before 429
 KEPT = timedelta(hours=1)  # how long a job and its files stay
-LINES_PER_FILE = 20_000  # unless app.config["BULK_LINES_PER_FILE"] says otherwise
+LINES_PER_FILE = 20_000  # unless app.config["BULK_LINES_PER_FILE"] or the address says otherwise
+PIECE = 256 * 1024  # bytes of a file that are read at once
 
 
 @blueprint.route("/$export", methods=["GET", "POST"])
@@ -28,32 +32,53 @@ LINES_PER_FILE = 20_000  # unless app.config["BULK_LINES_PER_FILE"] says otherwi
 def kick_off(group: str | None = None, compartment: bool = False) -> Response:
     """202 with the job's status address, or an OperationOutcome."""
     may = rights(sandbox(), request)
-    if "respond-async" not in request.headers.get("Prefer", ""):
+    prefer = preferences(request)
+    if "respond-async" not in prefer:
         raise FhirError(400, "Prefer: respond-async is required.")
     if group is not None and not sandbox().store.has_group(group):
         raise FhirError(404, "There is no such Group.")
     if sum(job.client_id == may.client_id and not job.ready for job in _jobs().values()) >= RUNNING_JOBS:
         raise FhirError(429, "This client has too many exports running.", headers={"Retry-After": "1"})
     parameters, passed_over = read_parameters(request, compartment)
-    wanted = select(sandbox().store, parameters, may, group, compartment)
-    job = Job(may.client_id, _request_url(), wanted, passed_over, partial="true" in parameters.get(
-        "allowPartialManifests", ()), lines_per_file=current_app.config.get("BULK_LINES_PER_FILE", LINES_PER_FILE))
+    wanted = select(sandbox().store, parameters, may, group, compartment, _by_address("group-since-new-members") != "")
+    lines = current_app.config.get("BULK_LINES_PER_FILE", LINES_PER_FILE)
+    job = Job(may.client_id, _request_url(), wanted, passed_over,
+              lines_per_file=int(_by_address("lines-per-file") or lines),
+              partial="true" in parameters.get("allowPartialManifests", ()),
+              organized_by=next(iter(parameters.get("organizeOutputBy", ())), None),
+              separate_status="separate-export-status" in prefer, deletions="_since" in parameters,
+              shortest=float(_by_address("job-slow") or SHORTEST_RUN))
     _forget_old_jobs()
-    _jobs()[job.id] = job
     job.start(sandbox().store)
-    return Response(status=202, headers={"Content-Location": _status_url(job)})
+    _jobs()[job.id] = job
+    applied = "respond-async, separate-export-status" if job.separate_status else "respond-async"
+    return Response(status=202, headers={"Content-Location": _status_url(job), "Preference-Applied": applied})
 
 
 @blueprint.get("/bulk/status/<job_id>")
 def status(job_id: str) -> Response:
-    """202 while it runs, then the manifest (or one page of it)."""
+    """202 while it runs, perhaps with a first part of the manifest; then the manifest (or one page of it)."""
     job = _job(job_id)
     if job.problem:
-        raise FhirError(500, "The export failed.")
-    if not job.ready:
-        return Response(status=202, headers={"X-Progress": job.progress, "Retry-After": "1"})
-    response = _json(_manifest(job, request.args.get("page", 1, int)))
-    response.headers["Expires"] = format_datetime(datetime.now(UTC) + KEPT, usegmt=True)
+        failed = FhirError(500, "The export failed.").response()
+        return _separated(job, failed)
+    ready = job.ready
+    page = max(request.args.get("page", 1, int), 1)
+    found = manifest(job, ready, page, f"{fhir_base(request)}/bulk/file/{job.id}", _status_url(job))
+    response = Response(status=202) if found is None else _json(found, 200 if ready else 202)
+    if ready:
+        response.headers["Expires"] = format_datetime(datetime.now(UTC) + KEPT, usegmt=True)
+    else:
+        response.headers["X-Progress"] = job.progress
+        response.headers["Retry-After"] = "1"
+    return _separated(job, response)
+
+
+def _separated(job: Job, response: Response) -> Response:
+    """`Prefer: separate-export-status`: 200, and the job's own status in a header."""
+    if job.separate_status:
+        response.headers["X-Export-Status"] = f"{response.status_code} {HTTPStatus(response.status_code).phrase}"
+        response.status_code = 200
     return response
 
 
@@ -64,45 +89,26 @@ def delete(job_id: str) -> Response:
     return Response(status=202)
 
 
-@blueprint.get("/bulk/file/<job_id>/<int:number>")
-def file(job_id: str, number: int) -> Response:
+@blueprint.get("/bulk/file/<job_id>/<name>")
+def file(job_id: str, name: str) -> Response:
     """One file, streamed; gzipped where the client takes that."""
     job = _job(job_id)
-    files = [*job.files, *_error_files(job)]
-    if not job.ready or number >= len(files):
+    found = file_named(job, name)
+    if found is None or not (job.ready or job.partial):
         raise FhirError(404, "There is no such file.")
-    pieces = read_file(sandbox().store, files[number])
+    pieces = wrap_file(request.environ, cast(IO[bytes], Slice(job.spool, found)), PIECE)
     headers = {"Content-Type": "application/fhir+ndjson", "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         return Response(gzipped(pieces), headers={**headers, "Content-Encoding": "gzip"})
-    if (size := files[number].size) is not None:
-        headers["Content-Length"] = str(size)
-    return Response(pieces, headers=headers)
+    return Response(pieces, headers={**headers, "Content-Length": str(found.size)}, direct_passthrough=True)
 
 
-def _manifest(job: Job, page: int) -> dict[str, Any]:
-    first, last = (0, len(job.files))
-    if job.partial:
-        first, last = (page - 1) * FILES_PER_PAGE, page * FILES_PER_PAGE
-    base = f"{fhir_base(request)}/bulk/file/{job.id}"
-    output = [{"type": file.type, "url": f"{base}/{number}", "count": file.count}
-              for number, file in enumerate(job.files)]
-    errors = [{"type": "OperationOutcome", "url": f"{base}/{len(job.files) + number}", "count": file.count}
-              for number, file in enumerate(_error_files(job))]
-    manifest: dict[str, Any] = {"transactionTime": job.transaction_time, "request": job.request,
-                                "requiresAccessToken": True, "output": output[first:last], "deleted": [],
-                                "error": errors if first == 0 else []}
-    if last < len(job.files):
-        manifest["link"] = [{"relation": "next", "url": f"{_status_url(job)}?page={page + 1}"}]
-    return manifest
-
-
-def _error_files(job: Job) -> list[BulkFile]:
-    """One file with a warning for each parameter that was passed over."""
-    lines = tuple(orjson.dumps(operation_outcome(f"{name} was ignored.", "not-supported", "warning"))
-                  for name in job.warnings)
-    size = sum(len(line) + 1 for line in lines)
-    return [BulkFile("OperationOutcome", len(lines), size, inline=lines)] if lines else []
+def _by_address(name: str) -> str:
+    """The argument of a setting that stands among the faults of the address (faults.md), 1 for none; empty when it is
+    not there.
+    """
+    named: dict[str, str] = request.environ.get("kindred.faults", {})
+    return (named[name] or "1") if name in named else ""
 
 
 def _job(job_id: str) -> Job:

@@ -1,67 +1,53 @@
-"""The work behind one `$export`: which files there will be, planned in a thread of its own, and their bytes."""
+"""The work behind one `$export`: its files, written in a thread of its own from one unchanging view of the store."""
 
 import secrets
 import threading
 import time
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import orjson
 
-from fhir_fixtures.ehr.store import Condition, Selection, Store, any_of
+from fhir_fixtures.ehr.bulk_files import BulkFile, Spool
+from fhir_fixtures.ehr.bulk_patient import patient_files
+from fhir_fixtures.ehr.bulk_provenance import newest_of_each_target
+from fhir_fixtures.ehr.bulk_request import Wanted, where
+from fhir_fixtures.ehr.dates import isoformat
+from fhir_fixtures.ehr.outcome import operation_outcome
+from fhir_fixtures.ehr.store import Store
 
-ROWS = 1000  # lines per read from the store, about 1 MB
 SHORTEST_RUN = 0.3  # seconds; so that every client sees at least one 202
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One type's part of an export. `elements`: top-level elements to keep, empty for all."""
-
-    type: str
-    selections: tuple[Selection, ...]  # one per _typeFilter of the type, joined by OR; else exactly one
-    elements: frozenset[str] = frozenset()
-    oddities: bool = False  # unusable lines of the data folder too, as careless servers send them
-
-
-@dataclass(frozen=True)
-class BulkFile:
-    """`count` lines of a type from behind row `after`; `inline` holds the lines themselves where they are no rows."""
-
-    type: str
-    count: int
-    size: int | None = None  # bytes; None when they are known only while streaming
-    after: int = 0
-    wanted: Wanted | None = None
-    inline: tuple[bytes, ...] = ()
+ENTRIES = 100  # deletions in one Bundle
 
 
 @dataclass
 class Job:
-    """One export job. `problem` is set when planning failed."""
+    """One export job. `problem` is set when it failed. `shortest`: seconds that it takes at least."""
 
     client_id: str
     request: str
     wanted: list[Wanted]
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # names of parameters that were passed over
     lines_per_file: int = 20_000
+    partial: bool = False  # manifest in pages
+    organized_by: str | None = None
+    separate_status: bool = False  # X-Export-Status instead of the HTTP status
+    deletions: bool = False  # tell them too
+    shortest: float = SHORTEST_RUN
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     started: float = field(default_factory=time.time)
-    files: list[BulkFile] = field(default_factory=list)
+    transaction_time: str = ""
+    output: list[BulkFile] = field(default_factory=list)
+    deleted: list[BulkFile] = field(default_factory=list)
+    error: list[BulkFile] = field(default_factory=list)
     done_types: int = 0
     planned: bool = False
     problem: bool = False
-    partial: bool = False  # manifest in pages
-
-    @property
-    def transaction_time(self) -> str:
-        return datetime.fromtimestamp(self.started, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    spool: Spool = field(init=False)
 
     @property
     def ready(self) -> bool:
-        return self.planned and time.time() - self.started >= SHORTEST_RUN
+        return self.planned and time.time() - self.started >= self.shortest
 
     @property
     def progress(self) -> str:
@@ -69,70 +55,54 @@ class Job:
         return f"{self.done_types} of {len(self.wanted)} resource types prepared"
 
     def start(self, store: Store) -> None:
-        threading.Thread(target=self._plan, args=(store,), daemon=True, name="bulk-plan").start()
+        self.spool = Spool(store.path.parent)
+        threading.Thread(target=self._write, args=(store,), daemon=True, name="bulk-export").start()
 
-    def _plan(self, store: Store) -> None:
+    def _write(self, store: Store) -> None:
         try:
-            for wanted in self.wanted:
-                self.files += _row_files(store, wanted, self.lines_per_file)
-                if wanted.oddities and (odd := tuple(store.oddities(wanted.type))):
-                    self.files.append(BulkFile(wanted.type, len(odd), sum(len(line) + 1 for line in odd), inline=odd))
-                self.done_types += 1
+            with store.snapshot() as instant:
+                self.error = list(self.spool.write("OperationOutcome", map(_warning, self.warnings), 1000))
+                self.deleted = list(self.spool.write("Bundle", self._deletions(store), self.lines_per_file))
+                self.transaction_time = isoformat(instant)
+                for found in self._outputs(store):
+                    self.spool.flush()
+                    self.output += found
+                    self.done_types += 1
+            self.spool.flush()
         except Exception:
             self.problem = True
             raise
         finally:
             self.planned = True
 
-
-def _where(wanted: Wanted) -> Condition:
-    return any_of(selection.condition() for selection in wanted.selections)
-
-
-def _row_files(store: Store, wanted: Wanted, lines: int) -> Iterator[BulkFile]:
-    """Cut a type's rows into files of `lines` lines; lengths are read without the bodies."""
-    where = _where(wanted)
-    sql = f"SELECT row, length(body) FROM resource WHERE type = ? AND ({where.sql}) ORDER BY row"  # noqa: S608 -- ours
-    rows = store.connection().execute(sql, (wanted.type, *where.values))
-    after = 0
-    while batch := rows.fetchmany(lines):
-        size = None if wanted.elements else sum(length for _, length in batch) + len(batch)
-        yield BulkFile(wanted.type, len(batch), size, after, wanted)
-        after = batch[-1][0]
-
-
-def read_file(store: Store, file: BulkFile) -> Iterator[bytes]:
-    """The file's bytes in large pieces, every line with its line feed."""
-    if file.inline:
-        yield from (line + b"\n" for line in file.inline)
-        return
-    assert file.wanted is not None
-    selection = Selection(conditions=(_where(file.wanted),))
-    left = file.count
-    for chunk in store.chunks(file.type, selection, after=file.after, size=min(ROWS, max(left, 1))):
-        lines: Iterable[bytes] = [body for _, body in chunk[:left]]
-        left -= len(chunk[:left])
-        if file.wanted.elements:
-            lines = [_subset(line, file.wanted.elements) for line in lines]
-        yield b"\n".join([*lines, b""])
-        if not left:
+    def _outputs(self, store: Store) -> Iterator[list[BulkFile]]:
+        if self.organized_by:
+            yield list(patient_files(store, self.spool, self.wanted, self.lines_per_file))
             return
+        for wanted in self.wanted:
+            files = list(self.spool.write(wanted.type, _lines(store, wanted), self.lines_per_file))
+            if wanted.oddities:
+                files += self.spool.write(wanted.type, store.oddities(wanted.type), self.lines_per_file)
+            yield files
+
+    def _deletions(self, store: Store) -> Iterator[bytes]:
+        """Lines of the `deleted` files: transaction Bundles of DELETE entries."""
+        if not self.deletions:
+            return
+        gone = [f"{one.type}/{found}" for one in self.wanted for found in store.deletions(one.type, where(one))]
+        for start in range(0, len(gone), ENTRIES):
+            entries = [{"request": {"method": "DELETE", "url": url}} for url in gone[start : start + ENTRIES]]
+            yield orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
 
-def _subset(line: bytes, elements: frozenset[str]) -> bytes:
-    """`_elements`: what was asked, with id, and marked SUBSETTED (FHIR R4 search, "elements")."""
-    resource = orjson.loads(line)
-    kept = {key: value for key, value in resource.items() if key in elements or key in ("resourceType", "id", "meta")}
-    tag = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
-    meta = dict(kept.get("meta") or {})
-    kept["meta"] = {**meta, "tag": [*meta.get("tag", []), tag]}
-    return orjson.dumps(kept)
+def _lines(store: Store, wanted: Wanted) -> Iterable[bytes]:
+    """A type's lines in stored order, repeated ones repeatedly."""
+    rule = where(wanted)
+    sql = f"SELECT body FROM resource WHERE type = ? AND ({rule.sql}) ORDER BY row"  # noqa: S608 -- ours
+    bodies = (row[0] for row in store.connection().execute(sql, (wanted.type, *rule.values)))
+    lines = newest_of_each_target(bodies) if wanted.latest_only else bodies
+    return map(wanted.line, lines) if wanted.elements else lines
 
 
-def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same, gzipped while it streams (level 1: the sandbox and its client share one machine)."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-    for piece in pieces:
-        if packed := packer.compress(piece):
-            yield packed
-    yield packer.flush()
+def _warning(name: str) -> bytes:
+    return orjson.dumps(operation_outcome(f"{name} was ignored.", "not-supported", "warning"))

@@ -1,25 +1,59 @@
 """Reads the parameters of `$export` and says what they select (Bulk Data Access IG 3.0, "query parameters")."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qsl
 
+import orjson
 from flask import Request
 
 from fhir_fixtures.ehr import search
-from fhir_fixtures.ehr.bulk_job import Wanted
 from fhir_fixtures.ehr.guard import SHARED_TYPES, Rights
 from fhir_fixtures.ehr.outcome import FhirError
-from fhir_fixtures.ehr.store import EVERYTHING, Selection, Store
+from fhir_fixtures.ehr.store import EVERYTHING, Condition, Selection, Store, any_of
 
 FORMATS = {"application/fhir+ndjson", "application/ndjson", "ndjson"}
 ASSOCIATED = {"LatestProvenanceResources", "RelevantProvenanceResources"}
 KNOWN = {"_type", "_since", "_until", "_typeFilter", "_elements", "patient", "_outputFormat", "includeAssociatedData",
-         "allowPartialManifests"}
+         "allowPartialManifests", "organizeOutputBy"}
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
+NEXT_FILTER = re.compile(r",(?=[A-Z][A-Za-z]+\?)")  # other commas are values of a search
+SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 
 Parameters = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One type's part of an export. `elements`: top-level elements to keep, empty for all."""
+
+    type: str
+    selections: tuple[Selection, ...]  # one per _typeFilter of the type, joined by OR; else exactly one
+    elements: frozenset[str] = frozenset()
+    oddities: bool = False  # unusable lines of the data folder too, as careless servers send them
+    latest_only: bool = False  # of the Provenances of a resource
+
+    def line(self, line: bytes) -> bytes:
+        """`_elements`: what was asked, with id, and marked SUBSETTED (FHIR R4 search, "elements")."""
+        if not self.elements:
+            return line
+        resource = orjson.loads(line)
+        kept = {key: resource[key] for key in resource if key in self.elements or key in ("resourceType", "id", "meta")}
+        meta = dict(kept.get("meta") or {})
+        kept["meta"] = {**meta, "tag": [*meta.get("tag", []), SUBSETTED]}
+        return orjson.dumps(kept)
+
+
+def where(wanted: Wanted) -> Condition:
+    """The rows of this type that are wanted."""
+    return any_of(selection.condition() for selection in wanted.selections)
+
+
+def preferences(request: Request) -> set[str]:
+    """The values of `Prefer` (RFC 7240), without spaces."""
+    values = ",".join(request.headers.getlist("Prefer")).replace(";", ",").split(",")
+    return {value.replace(" ", "") for value in values}
 
 
 def read_parameters(request: Request, compartment: bool) -> tuple[Parameters, list[str]]:
@@ -27,14 +61,16 @@ def read_parameters(request: Request, compartment: bool) -> tuple[Parameters, li
 
     Raises FhirError 400 for what cannot be honoured.
     """
-    pairs = _posted(request) if request.method == "POST" else parse_qsl(request.query_string.decode())
     found: Parameters = {}
-    for name, value in pairs:
-        found.setdefault(name, []).extend([value] if name == "_typeFilter" else value.split(","))
+    for name, value in pairs(request):
+        found.setdefault(name, []).extend(NEXT_FILTER.split(value) if name == "_typeFilter" else value.split(","))
     if "patient" in found and (request.method == "GET" or not compartment):
         raise FhirError(400, "patient is for POST on Patient and Group level only.")
     unknown = sorted(set(found) - KNOWN)
-    if unknown and "handling=lenient" not in request.headers.get("Prefer", ""):
+    if set(found.get("organizeOutputBy", ())) - {"Patient"}:
+        unknown.append("organizeOutputBy")
+        del found["organizeOutputBy"]
+    if unknown and "handling=lenient" not in preferences(request):
         raise FhirError(400, "A parameter is not supported; handling=lenient passes it over.", code="not-supported")
     for name, values in (("_outputFormat", FORMATS), ("includeAssociatedData", ASSOCIATED)):
         if not set(found.get(name, ())) <= values:
@@ -42,31 +78,39 @@ def read_parameters(request: Request, compartment: bool) -> tuple[Parameters, li
     return found, unknown
 
 
-def _posted(request: Request) -> list[tuple[str, str]]:
-    """The pairs of a Parameters resource."""
+def pairs(request: Request) -> list[tuple[str, str]]:
+    """Names and values as they came, from the query string or a POSTed Parameters resource."""
+    if request.method != "POST":
+        return parse_qsl(request.query_string.decode())
     body = request.get_json(force=True, silent=True)
     if not isinstance(body, dict) or body.get("resourceType") != "Parameters":
         body = {"parameter": None}
     parts = body.get("parameter", [])
-    if not isinstance(parts, list):
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
         raise FhirError(400, "The body must be a Parameters resource.", code="structure")
-    pairs = []
-    for part in parts:
-        value = next((value for key, value in part.items() if key.startswith("value")), "")
-        if isinstance(value, dict):
-            value = value.get("reference", "")
-        pairs.append((str(part.get("name")), str(value).lower() if isinstance(value, bool) else str(value)))
-    return pairs
+    return [(str(part.get("name")), _value(part)) for part in parts]
 
 
-def select(store: Store, parameters: Parameters, rights: Rights, group: str | None, compartment: bool) -> list[Wanted]:
-    """What to export, type by type. Raises FhirError: 403 for types outside the scopes, 400 for bad values."""
+def _value(part: dict[str, object]) -> str:
+    value = next((value for key, value in part.items() if key.startswith("value")), "")
+    if isinstance(value, dict):
+        value = value.get("reference", "")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def select(store: Store, parameters: Parameters, rights: Rights, group: str | None, compartment: bool,
+           newcomers: bool = False) -> list[Wanted]:  # fmt: skip
+    """What to export, type by type. Raises FhirError: 403 for types outside the scopes, 400 for bad values.
+
+    `newcomers`: a group export with `_since` takes new members whole.
+    """
     patients = frozenset(value.rpartition("/")[2] for value in parameters.get("patient", ())) or None
-    whole = Selection(patients=patients, group=group, compartment=compartment,
+    whole = Selection(patients=patients, group=group, compartment=compartment, newcomers=newcomers,
                       since=_instant(parameters, "_since"), until=_instant(parameters, "_until"))
     asked = parameters.get("_type", [])
+    associated = parameters.get("includeAssociatedData", [])
     wanted = []
-    for kind in _types(store, asked, rights, "includeAssociatedData" in parameters):
+    for kind in _types(store, asked, rights, bool(associated)):
         selection = whole
         if compartment and kind in SHARED_TYPES:
             if kind not in asked:
@@ -75,8 +119,9 @@ def select(store: Store, parameters: Parameters, rights: Rights, group: str | No
         reach = (rights.must(kind, "r"), rights.must(kind, "s"))
         filters = _filtered(kind, replace(selection, conditions=reach), parameters.get("_typeFilter", []))
         elements = _elements(kind, parameters.get("_elements", []))
-        untouched = whole == EVERYTHING and len(filters) == 1 and not elements
-        wanted.append(Wanted(kind, filters, elements, oddities=untouched))
+        untouched = replace(whole, newcomers=False) == EVERYTHING and len(filters) == 1 and not elements
+        latest = kind == "Provenance" and "LatestProvenanceResources" in associated
+        wanted.append(Wanted(kind, filters, elements, oddities=untouched and not latest, latest_only=latest))
     return wanted
 
 

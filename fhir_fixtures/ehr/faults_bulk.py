@@ -1,53 +1,46 @@
-"""Faults of a bulk export: kick-off, status, manifest, files. See faults.py for how they are switched on."""
+"""Faults of a bulk export: kick-off, status, clean-up, tokens. Those of manifests and files have modules of their own.
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+See faults.py for how they are switched on, faults.md for what each does.
+"""
+
+import io
+from urllib.parse import urlencode
 
 import orjson
 from werkzeug.wrappers import Response
 
+from fhir_fixtures.ehr.bulk_request import pairs
 from fhir_fixtures.ehr.faults import Answer, Call, Fault, outcome
+from fhir_fixtures.ehr.faults_bulk_files import FILE_FAULTS
+from fhir_fixtures.ehr.faults_bulk_manifest import MANIFEST_FAULTS, is_file, is_status
+from fhir_fixtures.ehr.outcome import FhirError
 
-BROKEN_TYPE = b"Observation"
-LONG = 10_000_000  # bytes in one line
-
-
-def broken_lines(patient: str = "Patient/no-such-patient") -> list[bytes]:
-    """Lines as real servers have sent them, each wrong in one way; all count in the manifest."""
-    def observation(number: int, **elements: Any) -> bytes:
-        return orjson.dumps({
-            "resourceType": "Observation", "id": f"broken-{number}", "status": "final",
-            "subject": {"reference": patient}, "code": {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]},
-            "effectiveDateTime": "2024-05-01T08:00:00Z", "valueQuantity": {"value": 6.1, "code": "%"}, **elements})
-
-    without_id = orjson.loads(observation(2))
-    del without_id["id"]
-    without_subject = orjson.loads(observation(3))
-    del without_subject["subject"]
-    return [
-        b'{"resourceType":"Observation","id":"broken-1","status":"fin',  # broken JSON
-        orjson.dumps(without_id),
-        orjson.dumps(without_subject),
-        b'{"resourceType":"Observatoin","id":"broken-4"}',  # unknown type
-        observation(5, effectiveDateTime="0001-01-01T00:00:00Z"),
-        observation(6, effectiveDateTime="3000-01-01T00:00:00Z"),
-        observation(7).replace(b"6.1", b"1e308"),
-        observation(8).replace(b"6.1", b'"NaN"'),
-        observation(9, note=[{"text": "x" * LONG}]),
-    ]
+PAGE = "<!doctype html><title>Bad Gateway</title><p>The proxy could not reach the server."
 
 
 def _is_kick_off(call: Call) -> bool:
     return call.path.endswith("/$export")
 
 
-def _is_status(call: Call) -> bool:
-    return call.path.startswith("/fhir/bulk/status/") and call.request.method == "GET"
+def _is_token(call: Call) -> bool:
+    return call.path.endswith("/auth/token")
 
 
-def _is_file(call: Call) -> bool:
-    return call.path.startswith("/fhir/bulk/file/")
+def _is_delete(call: Call) -> bool:
+    return call.path.startswith("/fhir/bulk/status/") and call.request.method == "DELETE"
+
+
+def _parameters(call: Call) -> list[tuple[str, str]]:
+    """The kick-off's parameters; the request can be read again afterwards."""
+    body = call.request.get_data()
+    call.request.environ["wsgi.input"] = io.BytesIO(body)
+    try:
+        return pairs(call.request)  # type: ignore[arg-type]  # werkzeug's Request has all that is asked of Flask's
+    except FhirError:
+        return []
+
+
+# -- kick-off ------------------------------------------------------------------------------------------------------
 
 
 def _kick_off_429(call: Call, answer: Answer) -> Response:
@@ -60,212 +53,162 @@ def _kick_off_405(call: Call, answer: Answer) -> Response:
     return outcome(405, "not-supported", Allow="POST") if refused else answer()
 
 
-def _status_transient(call: Call, answer: Answer) -> Response:
-    tired = _is_status(call) and call.count("status") <= call.number
-    return outcome(500, "transient", **{"Retry-After": "1"}) if tired else answer()
-
-
-def _status_failed(call: Call, answer: Answer) -> Response:
-    return outcome(500, "exception") if _is_status(call) else answer()
-
-
-def _file_503(call: Call, answer: Answer) -> Response:
-    busy = _is_file(call) and call.count(call.path) <= call.number
-    return outcome(503, "transient", **{"Retry-After": "1"}) if busy else answer()
-
-
-def _file_401_once(call: Call, answer: Answer) -> Response:
-    return outcome(401, "login") if _is_file(call) and call.count(call.path) == 1 else answer()
-
-
-def _file_slow(call: Call, answer: Answer) -> Response:
-    """Each piece of a file is followed by a rest of so many seconds."""
+def _no_location(call: Call, answer: Answer) -> Response:
     response = answer()
-    if _is_file(call) and response.status_code == 200:
-        response.response = _slowly(response.iter_encoded(), call.number)
+    if _is_kick_off(call):
+        response.headers.pop("Content-Location", None)
     return response
 
 
-def _slowly(pieces: Iterable[bytes], seconds: float) -> Iterator[bytes]:
-    import time
-
-    for piece in pieces:
-        yield piece
-        time.sleep(seconds)
-
-
-def _file_cut(call: Call, answer: Answer) -> Response:
-    """The connection breaks within the first so many answers of each file, in the middle of a line."""
+def _relative_location(call: Call, answer: Answer) -> Response:
+    """`bulk/status/...`, to be resolved against the FHIR base, as an origin-relative path also resolves."""
     response = answer()
-    if _is_file(call) and response.status_code == 200 and call.count(call.path) <= call.number:
-        response.response = _cut(response.iter_encoded(), chunked="Content-Length" not in response.headers)
+    if "Content-Location" in response.headers:
+        host = call.request.host_url.rstrip("/")
+        response.headers["Content-Location"] = response.headers["Content-Location"].removeprefix(host)
     return response
 
 
-def _cut(pieces: Iterable[bytes], chunked: bool) -> Iterator[bytes]:
-    first = next(iter(pieces), b"")
-    yield first[: max(len(first) * 2 // 3, 1)]
-    if chunked:  # with a length the early end says it; without one only an error breaks the connection off
-        raise ConnectionAbortedError("fault file-cut")
+def _foreign_location(call: Call, answer: Answer) -> Response:
+    response = answer()
+    if "Content-Location" in response.headers:
+        response.headers["Content-Location"] = response.headers["Content-Location"].replace("127.0.0.1", "localhost")
+    return response
 
 
-def _file_redirect(call: Call, answer: Answer) -> Response:
-    """Each file redirects to another host, as Oracle's do; that one refuses a token, as S3 does."""
-    if not _is_file(call):
-        return answer()
-    parts = urlsplit(call.request.url)
-    if "signed" in call.request.args:
-        return _signed(call, answer)
-    other = {"127.0.0.1": "localhost"}.get(parts.hostname or "", "127.0.0.1")
-    target = urlunsplit((parts.scheme, f"{other}:{parts.port}", parts.path, "signed=1", ""))
-    return Response(status=307, headers={"Location": target})
+def _organize_refused(call: Call, answer: Answer) -> Response:
+    asked = _is_kick_off(call) and any(name == "organizeOutputBy" for name, _ in _parameters(call))
+    return outcome(400, "not-supported") if asked else answer()
 
 
-def _signed(call: Call, answer: Answer) -> Response:
-    """A pre-signed link works without a token, and with none only."""
-    if "Authorization" in call.request.headers:
-        return Response("Only one auth mechanism allowed", 400, content_type="text/plain")
-    call.request.environ["kindred.signed_link"] = True
+def _organize_ignored(call: Call, answer: Answer) -> Response:
+    if _is_kick_off(call):
+        kept = [(name, value) for name, value in _parameters(call) if name != "organizeOutputBy"]
+        environ = call.request.environ
+        if call.request.method == "POST":
+            parts = [{"name": name, "valueString": value} for name, value in kept]
+            body = orjson.dumps({"resourceType": "Parameters", "parameter": parts})
+            environ.update({"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
+        else:
+            environ["QUERY_STRING"] = urlencode(kept)
     return answer()
 
 
-def _file_no_token(call: Call, answer: Answer) -> Response:
-    if _is_file(call):
-        return _signed(call, answer)
-    return _change_manifest(call, answer, lambda manifest: manifest.update(requiresAccessToken=False))
+def _repeated_type_refused(call: Call, answer: Answer) -> Response:
+    repeated = _is_kick_off(call) and sum(name == "_type" for name, _ in _parameters(call)) > 1
+    return outcome(400, "invalid") if repeated else answer()
 
 
-def _file_expired(call: Call, answer: Answer) -> Response:
-    """Links of the first manifest work for so many requests, then 410; those of the next manifest work."""
-    if _is_file(call):
-        first = call.request.args.get("links") == "1"
-        return outcome(410, "expired") if first and call.count("links") > call.number else answer()
-
-    def stamp(manifest: dict[str, Any]) -> None:
-        call.memory["manifests"] = call.memory.get("manifests", 0) + 1
-        for item in manifest["output"]:
-            item["url"] += f"?links={call.memory['manifests']}"
-
-    return _change_manifest(call, answer, stamp)
+def _ballot_kick_off(call: Call, answer: Answer) -> Response:
+    """The 4.0 ballot has neither GET nor comma lists; its manifest is in faults_bulk_manifest.py."""
+    if not _is_kick_off(call):
+        return MANIFEST_FAULTS["manifest-stu4"](call, answer)
+    lists = any("," in value for name, value in _parameters(call) if name in ("_type", "_elements"))
+    return outcome(400, "invalid") if lists and call.request.method == "POST" else _kick_off_405(call, answer)
 
 
-def _file_wrong_count(call: Call, answer: Answer) -> Response:
-    def more(manifest: dict[str, Any]) -> None:
-        for item in manifest["output"]:
-            item["count"] += 7
-
-    return _change_manifest(call, answer, more)
+# -- status --------------------------------------------------------------------------------------------------------
 
 
-def _file_foreign(call: Call, answer: Answer) -> Response:
-    """The manifest sends the token to a host that is not the EHR's."""
-    def elsewhere(manifest: dict[str, Any]) -> None:
-        for item in manifest["output"]:
-            item["url"] = item["url"].replace("127.0.0.1", "localhost")
-
-    return _change_manifest(call, answer, elsewhere)
+def _status_transient(call: Call, answer: Answer) -> Response:
+    tired = is_status(call) and call.count("status") <= call.number
+    return outcome(500, "transient", **{"Retry-After": "1"}) if tired else answer()
 
 
-def _manifest_stu4(call: Call, answer: Answer) -> Response:
-    """The 4.0 ballot: POST only, `outcome` for `error`, no `request`, `extension` a list."""
-    if _is_kick_off(call):
-        return _kick_off_405(call, answer)
-
-    def rename(manifest: dict[str, Any]) -> None:
-        manifest["outcome"] = manifest.pop("error")
-        del manifest["request"]
-        manifest.update(manifestType="bulk-export", outputFormat="application/fhir+ndjson", extension=[])
-
-    return _change_manifest(call, answer, rename)
+def _status_429(call: Call, answer: Answer) -> Response:
+    tired = is_status(call) and call.count("status") <= call.number
+    return outcome(429, "throttled", **{"Retry-After": "1"}) if tired else answer()
 
 
-def _manifest_paged(call: Call, answer: Answer) -> Response:
-    """The manifest comes in pages of two files, asked for or not."""
-    page = int(call.request.args.get("fault-page", 1))
-
-    def cut(manifest: dict[str, Any]) -> None:
-        more = len(manifest["output"]) > page * 2
-        manifest["output"] = manifest["output"][page * 2 - 2: page * 2]
-        if more:
-            manifest["link"] = [{"relation": "next", "url": f"{call.request.base_url}?fault-page={page + 1}"}]
-
-    return _change_manifest(call, answer, cut)
+def _status_html(call: Call, answer: Answer) -> Response:
+    broken = is_status(call) and call.count("status") <= call.number
+    return Response(PAGE, 502, content_type="text/html") if broken else answer()
 
 
-def _manifest_errors(call: Call, answer: Answer) -> Response:
-    """The manifest names one error file: a fatal OperationOutcome, as when a type could not be exported."""
-    if _is_file(call) and call.request.args.get("fault-error"):
-        call.request.environ["kindred.signed_link"] = True
-        return Response(outcome(200, "exception").get_data() + b"\n", 200, content_type="application/fhir+ndjson")
-
-    def add(manifest: dict[str, Any]) -> None:
-        url = manifest["output"][0]["url"] + "?fault-error=1"
-        manifest["error"] = [{"type": "OperationOutcome", "url": url, "count": 1}]
-
-    return _change_manifest(call, answer, add)
+def _status_500(call: Call, answer: Answer) -> Response:
+    broken = is_status(call) and call.count("status") <= call.number
+    return outcome(500, "exception") if broken else answer()
 
 
-def _manifest_deleted(call: Call, answer: Answer) -> Response:
-    """The manifest names a file of deletions with one Bundle: Observation/gone-1 and Observation/gone-2."""
-    if _is_file(call) and call.request.args.get("fault-deleted"):
-        entries = [{"request": {"method": "DELETE", "url": f"Observation/gone-{number}"}} for number in (1, 2)]
-        body = orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}) + b"\n"
-        return Response(body, 200, content_type="application/fhir+ndjson")
-
-    def add(manifest: dict[str, Any]) -> None:
-        url = manifest["output"][0]["url"] + "?fault-deleted=1"
-        manifest["deleted"] = [{"type": "Bundle", "url": url, "count": 1}]
-
-    return _change_manifest(call, answer, add)
+def _status_failed(call: Call, answer: Answer) -> Response:
+    return outcome(500, "exception") if is_status(call) else answer()
 
 
-def _broken_lines(call: Call, answer: Answer) -> Response:
-    """The first Observation file ends with broken lines, which the manifest counts."""
-    if _is_file(call) and call.request.args.get("broken"):
-        call.request.environ["HTTP_ACCEPT_ENCODING"] = "identity"
-        response = answer()
-        extra = b"\n".join(broken_lines()) + b"\n"
-        if "Content-Length" in response.headers:
-            response.headers["Content-Length"] = str(int(response.headers["Content-Length"]) + len(extra))
-        pieces = response.iter_encoded()
-        response.response = (piece for source in (pieces, [extra]) for piece in source)
-        return response
-
-    def announce(manifest: dict[str, Any]) -> None:
-        for item in (item for item in manifest["output"] if item["type"] == BROKEN_TYPE.decode()):
-            item["url"] += "?broken=1"
-            item["count"] += len(broken_lines())
-            return
-
-    return _change_manifest(call, answer, announce)
+def _job_forgotten(call: Call, answer: Answer) -> Response:
+    """The first job is unknown from its Nth request on, as after a restart of the server; later jobs are well."""
+    job = call.path.split("/")[4] if call.path.startswith("/fhir/bulk/") else ""
+    first = call.memory.setdefault("first job", job) if job else None
+    lost = job and job == first and call.count("job") >= call.number
+    return outcome(404, "not-found") if lost else answer()
 
 
-def _change_manifest(call: Call, answer: Answer, change: Callable[[dict[str, Any]], None]) -> Response:
+def _retry_after_hours(call: Call, answer: Answer) -> Response:
     response = answer()
-    if _is_status(call) and response.status_code == 200:
-        manifest = orjson.loads(response.get_data())
-        change(manifest)
-        response.set_data(orjson.dumps(manifest))
+    if "Retry-After" in response.headers:
+        response.headers["Retry-After"] = str(int(call.number * 3600))
     return response
 
 
+def _delete_404(call: Call, answer: Answer) -> Response:
+    return outcome(404, "not-found") if _is_delete(call) else answer()
+
+
+def _delete_500(call: Call, answer: Answer) -> Response:
+    return outcome(500, "exception") if _is_delete(call) else answer()
+
+
+# -- tokens --------------------------------------------------------------------------------------------------------
+
+
+def _token_revoked(call: Call, answer: Answer) -> Response:
+    """At the Nth request of a file its token ends, for this address, long before its time."""
+    revoked: set[str] = call.memory.setdefault("revoked", set())
+    token = call.request.headers.get("Authorization", "")
+    if is_file(call) and token and call.count("file") == call.number:
+        revoked.add(token)
+    return outcome(401, "login") if call.path.startswith("/fhir") and token in revoked else answer()
+
+
+def _token_down(call: Call, answer: Answer) -> Response:
+    down = _is_token(call) and call.count("token") <= call.number
+    return Response(PAGE, 503, content_type="text/html", headers={"Retry-After": "1"}) if down else answer()
+
+
+def _token_down_later(call: Call, answer: Answer) -> Response:
+    down = _is_token(call) and 1 < call.count("token") <= 1 + call.number
+    return Response(PAGE, 503, content_type="text/html", headers={"Retry-After": "1"}) if down else answer()
+
+
+def _read_elsewhere(call: Call, answer: Answer) -> Response:
+    """A setting of the address that bulk.py itself reads."""
+    return answer()
+
+
 BULK_FAULTS: dict[str, Fault] = {
+    **FILE_FAULTS,
+    **MANIFEST_FAULTS,
+    "lines-per-file": _read_elsewhere,
+    "job-slow": _read_elsewhere,
+    "group-since-new-members": _read_elsewhere,
     "kickoff-429": _kick_off_429,
     "kickoff-405": _kick_off_405,
+    "kickoff-no-location": _no_location,
+    "kickoff-relative-location": _relative_location,
+    "kickoff-foreign-location": _foreign_location,
+    "organize-refused": _organize_refused,
+    "organize-ignored": _organize_ignored,
+    "repeated-type-refused": _repeated_type_refused,
+    "manifest-stu4": _ballot_kick_off,
     "status-transient": _status_transient,
+    "status-429": _status_429,
+    "status-html": _status_html,
+    "status-500": _status_500,
     "status-failed": _status_failed,
-    "file-503": _file_503,
-    "file-401-once": _file_401_once,
-    "file-slow": _file_slow,
-    "file-cut": _file_cut,
-    "file-redirect": _file_redirect,
-    "file-no-token-needed": _file_no_token,
-    "file-expired": _file_expired,
-    "file-truncated-count": _file_wrong_count,
-    "file-foreign-host": _file_foreign,
-    "manifest-stu4": _manifest_stu4,
-    "manifest-paged": _manifest_paged,
-    "manifest-errors": _manifest_errors,
-    "manifest-deleted": _manifest_deleted,
-    "broken-lines": _broken_lines,
+    "job-forgotten": _job_forgotten,
+    "retry-after-hours": _retry_after_hours,
+    "delete-404": _delete_404,
+    "delete-500": _delete_500,
+    "token-revoked": _token_revoked,
+    "token-down": _token_down,
+    "token-down-later": _token_down_later,
 }

@@ -7,7 +7,7 @@ import orjson
 
 from fhir_fixtures.ehr import ingest
 from fhir_fixtures.ehr.dates import isoformat
-from fhir_fixtures.ehr.index import Keys, keys
+from fhir_fixtures.ehr.index import Keys, keys, reference_id
 
 _KEPT = [name for name in ingest.COLUMNS if name not in ("updated", "body")]
 BURY = (
@@ -67,6 +67,6 @@ def _drop_members(db: sqlite3.Connection, group: dict[str, Any]) -> None:
     """Those who are no longer named leave; who stays has joined when they joined."""
     listed = group.get("member")
     entities = [one.get("entity") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    named = [patient for entity in entities if (patient := ingest.reference_id(entity, "Patient"))]
+    named = [patient for entity in entities if (patient := reference_id(entity, "Patient"))]
     sql = "DELETE FROM member WHERE group_id = ? AND patient NOT IN (SELECT value FROM json_each(?))"
     db.execute(sql, (group["id"], orjson.dumps(named).decode()))

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 import fhir_fixtures.ehr
 from fhir_fixtures.ehr.faults import Faults, all_faults
-from fhir_fixtures.ehr.faults_bulk import LONG, broken_lines
+from fhir_fixtures.ehr.faults_bulk_files import LONG, broken_lines
 
 
 @Request.application
