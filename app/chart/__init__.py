@@ -11,10 +11,11 @@ from app.chart.mark import HEADER, check_mark, mark_of
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
 from app.chart.view import view_of
-from app.fhir import Chart, ChartServer, read_chart
+from app.fhir import Chart, read_chart
 from app.problems import Problem
 from app.registry import Ehr
 from app.score import as_of, score_chart
+from app.searches import ChartServer
 from app.security import check_form_token, form_token
 from app.serving import Serving
 from app.smart import Smart, cookie
