@@ -37,9 +37,12 @@ class World:
     config: Config
     requests_seen: list[str] = field(default_factory=list)
 
-    def launch_url(self, patient: str, client_id: str = "kindred") -> str:
-        """What the EHR would open: the app's launch address with issuer and a fresh launch handle."""
-        asked = {"patient": patient, "client_id": client_id}
+    def launch_url(self, patient: str | None, client_id: str = "kindred", **context: Any) -> str:
+        """What the EHR would open: the app's launch address with issuer and a fresh launch handle.
+
+        `context` is what `POST /launches` of the sandbox takes beside them: `user`, `intent`, `fhirContext`, ...
+        """
+        asked = {"patient": patient, "client_id": client_id, **context}
         answer = requests.post(f"{self.ehr.base_url}/launches", json=asked, timeout=SECONDS)
         answer.raise_for_status()
         return str(answer.json()["url"])
