@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics import snapshot
@@ -15,19 +16,22 @@ from analytics.definitions import catalogue, events
 from analytics.errors import DataError
 from analytics.lake import Lake
 from analytics.spark import spark_step
+from analytics.touched import TOUCHED_SCHEMA, touched_of, touched_too_long
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+FORMAT = 2  # of an events folder: 2 has touched-*.parquet for increments
 CHUNK_BYTES = 16 * 1024 * 1024  # of NDJSON held by a task at a time
 
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """What a task made of one lake file; parquet is the temporary path, relative to the lake."""
+    """What a task made of one lake file; parquet and touched are temporary paths, relative to the lake."""
 
     source: str
     parquet: str
+    touched: str | None  # for increments alone
     read: int
     events: int
     dropped: list[tuple[int, str]]
@@ -49,7 +53,7 @@ def loaded(lake: Lake, ehr: str, export_id: str) -> bool:
     """Whether the events of an export are there, made with these definitions."""
     target = lake.events(ehr, export_id)
     made = lake.read_json(f"{target}/events.json") if lake.finished(target) else {}
-    return bool(made.get("definitions_hash") == catalogue.definitions_hash())
+    return bool(made.get("definitions_hash") == catalogue.definitions_hash() and made.get("format") == FORMAT)
 
 
 def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_bytes: int) -> None:
@@ -61,7 +65,8 @@ def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_by
         raise DataError(f"The export {export_id} holds no files.", "Check the group or the types that were exported.")
     with spark_step(spark, "Loading events", "load the export"):
         tasks = spark.sparkContext.parallelize(list(enumerate(sources)), max(len(sources), 1))
-        made = tasks.mapPartitions(lambda part: _load_files(lake, target, max_line_bytes, part)).collect()
+        changes = manifest.get("since") is not None
+        made = tasks.mapPartitions(lambda part: _load_files(lake, target, max_line_bytes, changes, part)).collect()
     _commit(lake, target, made)
 
 
@@ -69,6 +74,8 @@ def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> None:
     """Keep what the successful tasks returned, and only that: a retried or speculative task leaves nothing behind."""
     for number, file in enumerate(loaded):
         lake.rename(file.parquet, f"{target}/part-{number:05d}.parquet")
+        if file.touched is not None:
+            lake.rename(file.touched, f"{target}/touched-{number:05d}.parquet")
     lake.delete(f"{target}/_temporary")
     quarantine = [
         {"file": file.source, "line": line, "reason": reason}
@@ -78,7 +85,8 @@ def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> None:
     lake.write_bytes(f"{target}/quarantine.ndjson", "".join(json.dumps(row) + "\n" for row in quarantine).encode())
     dropped = Counter(row["reason"] for row in quarantine)
     read = sum(file.read for file in loaded)
-    made = {"events": sum(file.events for file in loaded), "definitions_hash": catalogue.definitions_hash()}
+    hashed = catalogue.definitions_hash()
+    made = {"events": sum(file.events for file in loaded), "definitions_hash": hashed, "format": FORMAT}
     lake.write_json(f"{target}/events.json", made)
     lake.write_counts(
         target, read, read - dropped.total(), dict(sorted((str(reason), n) for reason, n in dropped.items()))
@@ -86,8 +94,10 @@ def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> None:
     lake.finish(target)
 
 
-def _load_files(lake: Lake, target: str, max_line_bytes: int, part: Iterable[tuple[int, str]]) -> Iterator[LoadedFile]:
-    """The Spark task."""
+def _load_files(
+    lake: Lake, target: str, max_line_bytes: int, changes: bool, part: Iterable[tuple[int, str]]
+) -> Iterator[LoadedFile]:
+    """The Spark task. `changes`: note which resources the files speak of, too."""
     from pyspark import TaskContext
 
     context = TaskContext.get()
@@ -95,13 +105,17 @@ def _load_files(lake: Lake, target: str, max_line_bytes: int, part: Iterable[tup
     connection = events.connect()
     for number, source in part:
         temporary = f"{target}/_temporary/{attempt}/{number:05d}.parquet"
-        yield _load_file(connection, lake, source, temporary, max_line_bytes)
+        touched = f"{target}/_temporary/{attempt}/touched-{number:05d}.parquet" if changes else None
+        yield _load_file(connection, lake, source, temporary, touched, max_line_bytes)
 
 
-def _load_file(connection: Any, lake: Lake, source: str, temporary: str, max_line_bytes: int) -> LoadedFile:
+def _load_file(
+    connection: Any, lake: Lake, source: str, temporary: str, touched: str | None, max_line_bytes: int
+) -> LoadedFile:
     resource_type = source.rsplit("/", 2)[1]
     read = made = 0
     dropped: list[tuple[int, str]] = []
+    spoken_of = [TOUCHED_SCHEMA.empty_table()]
     with (
         lake.reading(source) as file,
         lake.writing(temporary) as sink,
@@ -114,7 +128,12 @@ def _load_file(connection: Any, lake: Lake, source: str, temporary: str, max_lin
             read += batch.read + len(too_bad)
             made += batch.events.num_rows
             dropped += batch.dropped + too_bad
-    return LoadedFile(source, temporary, read, made, dropped)
+            if touched is not None:
+                spoken_of += [touched_of(connection, lines), touched_too_long(chunk, too_bad)]
+    if touched is not None:
+        with lake.writing(touched) as sink:
+            pq.write_table(pa.concat_tables(spoken_of), sink, compression="zstd")
+    return LoadedFile(source, temporary, touched, read, made, dropped)
 
 
 def _chunks(file: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
