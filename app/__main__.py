@@ -10,7 +10,7 @@ from typing import NoReturn
 from waitress.server import create_server
 
 from app import create_app
-from app.config import Config, ConfigError, from_environment
+from app.config import Config, ConfigError, from_environment, read_registry, registry_path, report
 
 EXIT_SETTINGS, EXIT_PORT = 3, 17
 THREADS = 16
@@ -22,9 +22,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m app", description="Kindred's SMART on FHIR application.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=9500, help="port to listen on (default: %(default)s)")
+    parser.add_argument("--check", action="store_true", help="only read the registry of EHRs, say what it holds, end")
     given = parser.parse_args()
     _log_quietly()
     try:
+        if given.check:
+            print("\n".join(report(read_registry(registry_path()))))
+            return
         config = from_environment()
     except ConfigError as error:
         _end(EXIT_SETTINGS, str(error))
@@ -39,6 +43,8 @@ def _serve(config: Config, host: str, port: int) -> None:
     except OSError:
         _end(EXIT_PORT, f"{host}:{port} cannot be listened on: it is taken or not allowed; choose another with --port.")
     LOG.info("settings %s", config.describe())
+    for line in report(config.ehrs):
+        LOG.info("ehr %s", line)
     shown = f"[{host}]" if ":" in host else host
     print(f"app ready: http://{shown}:{server.effective_port}/", flush=True)  # the socket listens already
     workers = [thread for thread in threading.enumerate() if thread.daemon]

@@ -63,8 +63,28 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
         home=home,
         database=environ.get("KINDRED_DATABASE") or f"sqlite:///{home / 'kindred.db'}",
         secret_key=_secret_key(home, environ.get("KINDRED_SECRET_KEY")),
-        ehrs=read_registry(Path(environ.get("KINDRED_EHRS") or home / "ehrs.toml").absolute()),
+        ehrs=read_registry(registry_path(environ)),
     )
+
+
+def registry_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the registry of EHRs lies."""
+    home = Path(environ.get("KINDRED_HOME") or ".kindred")
+    return Path(environ.get("KINDRED_EHRS") or home / "ehrs.toml").absolute()
+
+
+def report(ehrs: Mapping[str, Ehr]) -> list[str]:
+    """What is registered, a line for each EHR and each of its notes, without secrets."""
+    lines = []
+    for ehr in ehrs.values():
+        kids = " ".join(str(key["kid"]) for key in ehr.private_keys)
+        proof = ehr.client_auth + (f", keys {kids}" if kids else "")
+        elsewhere = f", hosts {' '.join(ehr.hosts)}" if ehr.hosts else ""
+        frames = f", framed by {' '.join(ehr.frame_ancestors)}" if ehr.frame_ancestors else ", never framed"
+        lines.append(f"{ehr.name}: {ehr.issuer}, client {ehr.client_id} ({proof}), authorize by {ehr.authorize_method}"
+                     f"{elsewhere}{frames}, back to {ehr.redirect_uri}")  # fmt: skip
+        lines += [f"{ehr.name}: note: {note}" for note in ehr.notes]
+    return lines
 
 
 def read_registry(path: Path) -> dict[str, Ehr]:

@@ -58,6 +58,8 @@ WORDS = {
     "ehr_unreachable": Words(504, "The EHR does not answer", "The chart could not be read just now.",
                              "Reload this page in a moment, or open Kindred again from the chart."),
     "cross_site": Words(403, "This request was refused", "It did not come from one of our own pages."),
+    "misdirected": Words(421, "This is not the address of Kindred", "It was opened under a name that is not its own.",
+                         f"{AGAIN} {ADMIN}"),
     "not_found": Words(404, "There is no such page", "The address leads nowhere."),
     "method": Words(405, "That cannot be done here", "The page does not take this kind of request."),
     "bad_request": Words(400, "This request was refused", "It could not be understood."),

@@ -7,7 +7,9 @@ from flask import Flask, Response, current_app, g, request
 
 from app.config import Config
 from app.problems import Problem
+from app.registry import is_loopback
 
+WATCHED = {"healthz", "readyz", "metrics"}
 _POLICY = (
     "default-src 'none'; {script}style-src 'self'; img-src 'self'; form-action {forms}; base-uri 'none'; "
     "frame-ancestors {ancestors}"
@@ -29,6 +31,7 @@ def protect(app: Flask, config: Config) -> None:
 
     @app.before_request
     def guard() -> None:
+        check_host(config)
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             check_same_origin(config)
 
@@ -44,9 +47,34 @@ def protect(app: Flask, config: Config) -> None:
             response.headers["Cache-Control"] = "max-age=3600" if request.endpoint == "static" else "no-store"
         if ancestors == "'none'":
             response.headers["X-Frame-Options"] = "DENY"
+            # Not on a launch's pages: an EHR that opens us in a window of its own would see that window as closed.
+            response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         if request.is_secure or f"https://{request.host}" in config.own_origins:
             response.headers["Strict-Transport-Security"] = "max-age=31536000"
         return response
+
+
+def check_host(config: Config) -> None:
+    """Only under a registered name of ours, or on this machine; headers of proxies (X-Forwarded-...) count for nothing.
+
+    A proxy in front passes the browser's Host on. What watches a container by its address may ask how it is.
+    """
+    known = {host for origin in config.own_origins for host in _hosts_of(origin)}
+    if request.endpoint not in WATCHED and request.host not in known and not _is_here(request.host):
+        raise Problem("misdirected", "host")
+
+
+def _hosts_of(origin: str) -> tuple[str, str]:
+    """How a Host header names an origin: the default port may stand there or not."""
+    scheme, _, host = origin.partition("://")
+    return host, f"{host}:{443 if scheme == 'https' else 80}"
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return is_loopback(f"//{host}")
+    except ValueError:
+        return False
 
 
 def check_same_origin(config: Config) -> None:
@@ -57,7 +85,7 @@ def check_same_origin(config: Config) -> None:
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None and site != "same-origin":
         raise Problem("cross_site", "sec_fetch_site")
-    known = {*config.own_origins, request.host_url.rstrip("/")}
+    known = {*config.own_origins, request.host_url.rstrip("/")}  # check_host has looked at the latter
     if origin not in known and not (origin in (None, "null") and site == "same-origin"):
         raise Problem("cross_site", "origin")
 

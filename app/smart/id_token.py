@@ -77,10 +77,10 @@ def _check(claims: dict[str, Any], ehr: Ehr, metadata: Metadata, nonce: str) -> 
         raise Problem("id_token_invalid", "nonce")
     now = time.time()
     if not _number(claims.get("exp")) > now - LEEWAY_SECONDS:
-        raise Problem("id_token_invalid", "exp")
+        raise Problem("id_token_invalid", "clock_skew" if metadata.clocks_differ else "exp")
     for name in ("iat", "nbf"):
         if not _number(claims.get(name, 0)) < now + LEEWAY_SECONDS:
-            raise Problem("id_token_invalid", name)
+            raise Problem("id_token_invalid", "clock_skew" if metadata.clocks_differ else name)
 
 
 def _number(value: object) -> float:

@@ -60,6 +60,7 @@ def serve() -> Iterator[Callable[[Answer], Seen]]:
                     self.wfile.write(content)
 
             def drip(self, content: bytes) -> None:
+                self.close_connection = True
                 with contextlib.suppress(OSError):
                     for letter in content:
                         self.wfile.write(bytes([letter]))

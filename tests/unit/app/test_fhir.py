@@ -146,7 +146,8 @@ def test_pages_that_lead_in_a_circle_end(read) -> None:
 
 @pytest.mark.parametrize("reference", [
     "Patient/p2", "https://elsewhere.example/Patient/p2", "Patient/p2/_history/1", "Patient/p11", "Patient/P1",
-    "Patient/", "Patient/p1/../p2", "https://elsewhere.example/fhir/Patient/p1", "Patient/p1?x", "Patient/p2#Patient/p1",
+    "Patient/", "Patient/p1/../p2", "https://elsewhere.example/fhir/Patient/p1", "Patient/p1?x",
+    "Patient/p2#Patient/p1",
 ])  # fmt: skip
 def test_a_type_that_comes_with_somebody_elses_data_is_not_used(read, reference) -> None:
     chart, _ = read({CONDITIONS: bundle(condition(1), condition(2, reference))})

@@ -26,10 +26,12 @@ NONCE = "n" * 43
 def believe(serve, ehr_at):
     """Ask for the fhirUser of a token made from good claims with changes (None removes one)."""
 
-    def ask(key: Any = RSA, alg: str = "RS256", header: dict[str, Any] | None = None, **changes: Any) -> str | None:
+    def ask(
+        key: Any = RSA, alg: str = "RS256", header: dict[str, Any] | None = None, ahead: float = 0.0, **changes: Any
+    ) -> str | None:
         document = {"keys": [one.as_dict(private=False) for one in (RSA, EC)]}
         ehr = ehr_at(serve(lambda _: (200, {}, json.dumps(document).encode())).url)
-        metadata = Metadata("", "", issuer="https://auth.example", jwks_uri=ehr.issuer)
+        metadata = Metadata("", "", issuer="https://auth.example", jwks_uri=ehr.issuer, clock_ahead=ahead)
         good = {"iss": "https://auth.example", "aud": "kindred", "nonce": NONCE, "exp": time.time() + 60,
                 "fhirUser": "Practitioner/1"}  # fmt: skip
         claims = {name: value for name, value in (good | changes).items() if value is not None}
@@ -112,3 +114,16 @@ def test_no_signature_or_one_made_with_the_public_key_is_refused(serve, ehr_at, 
 
 def _b64(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    ("claim", "seconds", "ahead", "cause"),
+    [
+        ("exp", -600, -600.0, "clock_skew"), ("iat", 600, 600.0, "clock_skew"), ("nbf", 600, 600.0, "clock_skew"),
+        ("exp", -600, 5.0, "exp"), ("iat", 600, 5.0, "iat"),
+    ],
+)  # fmt: skip
+def test_clocks_that_are_apart_are_named_as_the_cause(believe, claim, seconds, ahead, cause) -> None:
+    with pytest.raises(Problem) as caught:
+        believe(ahead=ahead, **{claim: time.time() + seconds})
+    assert caught.value.cause == cause

@@ -42,6 +42,23 @@ def test_bad_settings_end_with_3(tmp_path: Path) -> None:
     assert "KINDRED_EHRS: there is no file" in ended.stderr and ended.stderr.count("\n") == 1
 
 
+def test_check_says_what_is_registered_without_starting_anything(tmp_path: Path) -> None:
+    path = registry(tmp_path, client_auth='"client_secret_basic"', client_secret='"s3cret-of-client"')
+    path.write_text(path.read_text().replace("[north.app]", 'notes = ["Changes take a night"]\n[north.app]'))
+    path.chmod(0o600)
+    command = [sys.executable, "-m", "app", "--check"]
+    ended = subprocess.run(
+        command, env=environment(tmp_path, path), capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
+        "north: https://ehr.example.org/fhir, client kindred (client_secret_basic), authorize by GET, never framed, "
+        "back to https://kindred.example.org/callback",
+        "north: note: Changes take a night",
+    ]
+    assert not (tmp_path / "home").exists()
+
+
 def _run(folder: Path, ehrs: Path, port: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "app", "--port", port]
     return subprocess.run(

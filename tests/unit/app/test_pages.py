@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from joserfc.jwk import ECKey
 
 from app import create_app
 from app.config import Config
-from app.problems import WORDS
+from app.problems import WORDS, Problem
 from app.registry import Ehr
 from app.serving import Serving
+from app.smart.context import Context
+from app.smart.tokens import Token
 from tests.flow.published import RELEASE_ID, model, publish
 
 PAGES = ["/", "/healthz", "/readyz", "/metrics", "/launch", "/callback", "/s/x/", "/nope", "/static/style.css",
@@ -54,12 +57,98 @@ def test_only_what_a_clinician_must_see_in_the_frame_may_be_framed(app: Flask, p
     response = app.test_client().get(path)
     assert response.headers["Content-Security-Policy"].endswith(f"frame-ancestors {ancestors}")
     assert ("X-Frame-Options" in response.headers) is (ancestors == "'none'")
+    assert ("Cross-Origin-Opener-Policy" in response.headers) is (ancestors == "'none'")
 
 
 def test_https_is_kept_once_seen(app: Flask) -> None:
     client = app.test_client()
-    assert "Strict-Transport-Security" in client.get("/", base_url="https://kindred.example").headers
+    assert "Strict-Transport-Security" in client.get("/", base_url="https://127.0.0.1:9500").headers
     assert "Strict-Transport-Security" not in client.get("/", base_url="http://127.0.0.1:9500").headers
+
+
+@pytest.fixture
+def public(tmp_path: Path, ehr_at):
+    """The app as https://kindred.example, behind a proxy that ends TLS and speaks plain http to it."""
+    made = make(tmp_path, ehr_at("https://ehr.example", redirect_uri="https://kindred.example/callback"))
+    yield made.test_client()
+    made.extensions["smart"].engine.dispose()
+    made.extensions["readers"].shutdown()
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/", "kindred.example", 200),
+        ("/", "kindred.example:443", 200),
+        ("/", "localhost:9500", 200),
+        ("/", "[::1]:9500", 200),
+        ("/", "evil.example", 421),
+        ("/", "kindred.example.evil.example", 421),
+        ("/", "kindred.example:8080", 421),
+        ("/", "127.0.0.1.evil.example", 421),
+        ("/launch?iss=x", "evil.example", 421),
+        ("/callback?state=x", "evil.example", 421),
+        ("/s/x/", "evil.example", 421),
+        ("/.well-known/jwks.json", "evil.example", 421),
+        ("/nope", "evil.example", 421),
+        ("/healthz", "10.0.0.7:9500", 200),  # what watches a container asks by its address
+        ("/metrics", "10.0.0.7:9500", 200),
+        ("/", "10.0.0.7:9500", 421),
+    ],
+)
+def test_it_answers_under_its_registered_name_alone(public, path: str, host: str, status: int) -> None:
+    forged = {"Host": host, "X-Forwarded-Host": "kindred.example", "Forwarded": "host=kindred.example"}
+    page = public.get(path, headers=forged)
+    assert page.status_code == status
+    assert "evil" not in page.text
+
+
+def test_what_a_proxy_says_of_the_address_changes_nothing(public) -> None:
+    forged = {"Host": "kindred.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http",
+              "X-Forwarded-For": "6.6.6.6", "Forwarded": "host=evil.example;proto=http"}  # fmt: skip
+    page = public.get("/", headers=forged)
+    assert page.status_code == 200 and "evil" not in page.text
+    assert page.headers["Strict-Transport-Security"]  # https is what was registered
+
+
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({"Origin": "https://kindred.example", "Sec-Fetch-Site": "same-origin"}, False),
+        ({"Origin": "https://kindred.example"}, False),  # an old browser
+        ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, False),  # our own form under no-referrer
+        ({"Sec-Fetch-Site": "same-origin"}, False),
+        ({}, True),
+        ({"Origin": "null"}, True),
+        ({"Origin": "https://evil.example"}, True),
+        ({"Origin": "http://kindred.example:8080"}, True),
+        ({"Origin": "https://kindred.example.evil.example"}, True),
+        ({"Origin": "https://kindred.example", "Sec-Fetch-Site": "cross-site"}, True),
+        ({"Origin": "https://kindred.example", "Sec-Fetch-Site": "same-site"}, True),
+        ({"Origin": "https://kindred.example", "Sec-Fetch-Site": "none"}, True),
+        ({"Origin": "https://evil.example", "Sec-Fetch-Site": "same-origin"}, True),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_what_changes_something_comes_from_our_own_pages(public, method: str, headers: dict[str, str], refused) -> None:
+    page = public.open("/s/x/close", method=method, headers={"Host": "kindred.example", **headers})
+    assert ("<code>cross_site</code>" in page.text) is refused
+
+
+def test_every_form_of_a_launch_needs_the_token_of_that_launch(app: Flask) -> None:
+    """Every route that takes an unsafe method: a new one that forgets the token fails here."""
+    unsafe = [rule for rule in app.url_map.iter_rules() if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}]
+    assert unsafe and all("sid" in rule.arguments for rule in unsafe)
+    engine, here = app.extensions["smart"].engine, {"Origin": "http://localhost"}
+    browser = "b" * 43
+    launch = app.extensions["smart"].store.create("here", browser, Token("t"), Context(patient="p1"))
+    client = app.test_client()
+    client.set_cookie("kindred", browser)
+    for rule in unsafe:
+        for form in ({}, {"form_token": ""}, {"form_token": "0" * 64}, {"form_token": "ä"}):
+            path = rule.rule.replace("<sid>", launch.sid)
+            assert "<code>cross_site</code>" in client.post(path, data=form, headers=here).text, (path, form)
+    assert app.extensions["smart"].store.find(launch.sid, browser), engine
 
 
 @pytest.mark.parametrize("value", ["<script>x</script>", "{{ 7*7 }}", "javascript:1"])
@@ -117,11 +206,42 @@ def test_only_the_public_half_of_a_key_is_published(tmp_path: Path, ehr_at) -> N
     (published,) = response.get_json()["keys"]
     assert published["kid"] == "k1" and published["alg"] == "ES384" and "d" not in published
     assert response.headers["Cache-Control"] == "public, max-age=3600"
+    again = app.test_client().get("/.well-known/jwks.json", headers={"If-None-Match": response.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
     app.extensions["smart"].engine.dispose()
 
 
 @pytest.mark.parametrize("code", WORDS)
-def test_every_problem_says_what_happened_and_what_next(code: str) -> None:
+@pytest.mark.parametrize("route", ["/callback", "/s/x/", "/nope"])
+def test_every_problem_has_one_page_that_reflects_nothing(
+    app: Flask, caplog: pytest.LogCaptureFixture, code: str, route: str
+) -> None:
+    """Each code, wherever it comes up: its status and words; nothing of the request, the cause in the log alone."""
+    app.before_request_funcs.setdefault(None, []).append(lambda: _raise(Problem(code, "fixed_word")))
+    sent = {"error_description": "ZZ<b>", "state": "ZZ<b>", "iss": "https://zz.example"}
+    page = app.test_client().get(route, query_string=sent, headers={"Referer": "https://zz.example", "Cookie": "zz=ZZ"})
+    assert page.status_code == WORDS[code].status
+    assert f"<code>{code}</code>" in page.text and WORDS[code].title in page.text and WORDS[code].next in page.text
+    assert not re.search("zz|fixed_word", page.text + str(page.headers), re.IGNORECASE)
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
+    assert f"problem {code} cause=fixed_word" in caplog.text and "ZZ" not in caplog.text
+
+
+def _raise(problem: Problem) -> None:
+    raise problem
+
+
+def test_every_problem_that_is_raised_has_words_and_no_words_are_left_over() -> None:
+    source = "".join(path.read_text() for path in (Path(__file__).parents[3] / "app").rglob("*.py"))
+    raised = set(re.findall(r'Problem\(\s*"(\w+)"', source))
+    raised |= {"ehr_unreachable", "patient_unreadable"}  # one or the other: app/fhir.py
+    raised |= {"not_found", "method", "bad_request"}  # by HTTP status: app/pages.py
+    assert raised == set(WORDS)
+
+
+@pytest.mark.parametrize("code", WORDS)
+def test_every_problem_says_says_what_happened_and_what_next(code: str) -> None:
     words = WORDS[code]
     assert 400 <= words.status < 600
     assert all(text and text[0].isupper() for text in (words.title, words.text, words.next))
