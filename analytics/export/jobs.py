@@ -53,6 +53,10 @@ class Jobs:
         counts: dict[str, int] | None = self._staging.state().get("members")
         return counts
 
+    def seconds(self) -> float:
+        """Since the kick-off, over all runs."""
+        return max(0.0, time.time() - float(self._staging.state().get("started", time.time())))
+
     def delete(self) -> None:
         """All is safe: the EHR may delete the files."""
         state = self._staging.state()

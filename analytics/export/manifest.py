@@ -83,6 +83,12 @@ class Manifest:
         self.files.append(ServerFile(len(self.files), kind, type_name, url, count, needs_token))
 
 
+def counted(files: list[ServerFile]) -> int | None:
+    """How many lines the files have together, None where the EHR does not say so of all."""
+    counts = [file.count for file in files]
+    return None if None in counts else sum(count for count in counts if count is not None)
+
+
 def error_files(page: dict[str, Any]) -> list[Any]:
     """Entries of `error`, which the 4.0 ballot calls `outcome`."""
     return [item for key in ("error", "outcome") if isinstance(page.get(key), list) for item in page[key]]
