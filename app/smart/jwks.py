@@ -16,6 +16,7 @@ from app.registry import Ehr
 MAX_BYTES = 256 * 1024
 CACHE_SECONDS = 3600.0
 AGAIN_SECONDS, AGAIN_TIMES = 60.0, 5  # ahead of time only so often, or bad tokens could hammer the EHR
+RSA_LETTERS = 2048 // 6  # of a modulus in base64url: RFC 7518 3.3 asks for 2,048 bits
 # RFC 7518 3.1: what each algorithm needs of a key. Never none, never HS*: our secret or their public key would sign.
 ALGORITHMS = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", None)),
@@ -93,6 +94,8 @@ def _fetched(ehr: Ehr, url: str) -> list[Any]:
 def _imported(jwk: Any) -> Any | None:
     """One public key; None for what we cannot use, which must not spoil the others."""
     try:
+        if jwk["kty"] not in ("RSA", "EC") or (jwk["kty"] == "RSA" and len(jwk["n"]) < RSA_LETTERS):
+            return None
         key = import_key(jwk)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return None

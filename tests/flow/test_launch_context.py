@@ -156,7 +156,7 @@ class TestTheStyle:
         page = get(browser, world.launch_url(ANA))
         sheet = self.sheet(browser, page)
         assert sheet is not None and sheet.headers["Content-Type"] == "text/css; charset=utf-8"
-        assert "--paper: #f5f7f8;" in sheet.text and "--ink: #1d2b33;" in sheet.text and "--radius: 0.25rem;" in sheet.text
+        assert all(one in sheet.text for one in ("--paper: #f5f7f8;", "--ink: #1d2b33;", "--radius: 0.25rem;"))
         assert sheet.headers["Kindred-Patient"] == page.headers["Kindred-Patient"]
         assert "style=" not in page.text and "<style" not in page.text
 

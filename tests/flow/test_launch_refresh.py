@@ -1,6 +1,5 @@
 """A rotating refresh token is used once, however many threads and processes find the access token refused."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,9 +8,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.database import open_database
-from app.smart import Smart, Store
-from fhir_fixtures.ehr.live import Live
 from tests.flow.people import ANA
 from tests.flow.published import model, publish
 from tests.flow.test_launch_context import faulty
@@ -25,7 +21,7 @@ FAULTS = {
     "over": "refresh-invalid-grant,token-expires=30",
     "down": "refresh-500,token-expires=30",
 }
-# One process of the app as far as tokens go: its own engine over the same file, threads that meet a refused token at once.
+# One process of the app as far as tokens go: its own engine over the same file, threads that start together.
 PROCESS = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
