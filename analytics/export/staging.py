@@ -2,34 +2,53 @@
 
     LAKE/EHR/exports/.EXPORT_ID.partial/     hidden: nobody takes it for an export
         state.json                           request, status URL, manifest; written before anything depends on it
-        parts/00017.c2000.m0.b991.SHA256     a finished server file; the name is its receipt: one rename says "done"
-        Patient/00000.ndjson ... manifest.json, log.ndjson, _SUCCESS     as they will lie in the export
+        Patient/00000.ndjson ...             lake files, whole
+        rolled/Patient-00000.json            a lake file's entry: what is in it, and where the next one begins
+        manifest.json, files.ndjson, log.ndjson, _SUCCESS      as they will lie in the export
+    SPOOL/                                   parts: server files whose lines are not all in the lake yet (spool.py)
+
+The spool lies on this machine: in the same folder (`parts`) where the lake does too, else below KINDRED_HOME.
 """
 
-import re
+import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from analytics.config import Settings
+from analytics.export.spool import Part, Spool
 from analytics.lake import Lake
-
-RECEIPT = re.compile(r"(\d{5,})\.c(\d+)\.m(\d+)\.b(\d+)\.([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
-class Part:
-    """A finished server file in staging."""
+class Rolled:
+    """A lake file that is whole, and how far the parts of its type are in the lake with it."""
 
-    index: int
-    lines: int
-    mismatched: int  # lines that are not of the promised type
+    type: str
+    number: int
+    count: int  # lines that are not empty
     bytes: int
     sha256: str
+    ended: tuple[Part, ...]  # parts whose last line is in it
+    split: Part | None  # the part that follows them, where it begins in this file and does not end here
+    offset: int  # how many of its bytes are in the lake
 
     @property
-    def name(self) -> str:
-        return f"{self.index:05d}.c{self.lines}.m{self.mismatched}.b{self.bytes}.{self.sha256}"
+    def path(self) -> str:
+        return f"{self.type}/{self.number:05d}.ndjson"
+
+    @property
+    def file(self) -> dict[str, Any]:
+        """The file's entry in manifest.json."""
+        return {"path": self.path, "type": self.type, "count": self.count, "bytes": self.bytes, "sha256": self.sha256}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Rolled":
+        split = value["split"]
+        return cls(**{**value, "ended": tuple(Part(**part) for part in value["ended"]),
+                      "split": Part(**split) if split else None})
 
 
 class Staging:
@@ -38,6 +57,8 @@ class Staging:
     def __init__(self, lake: Lake, ehr: str, export_id: str) -> None:
         self.lake, self.ehr, self.export_id = lake, ehr, export_id
         self.folder = f"{lake.exports(ehr)}/.{export_id}.partial"
+        local = lake.local(f"{self.folder}/parts")
+        self.spool = Spool(Path(local) if local else _home() / "spool" / ehr / export_id)
 
     @classmethod
     def new(cls, lake: Lake, ehr: str) -> "Staging":
@@ -68,17 +89,31 @@ class Staging:
     def save(self, state: dict[str, Any]) -> None:
         self.lake.write_json(f"{self.folder}/state.json", state)
 
-    def part_path(self, part: Part) -> str:
-        return f"{self.folder}/parts/{part.name}"
+    def rolled(self) -> list[Rolled]:
+        """Entries of the lake files that are whole, by type and number."""
+        entries = (self.lake.read_json(path) for path in self.lake.files(f"{self.folder}/rolled", ".json"))
+        return sorted(map(Rolled.from_json, entries), key=lambda entry: (entry.type, entry.number))
 
-    def parts(self) -> dict[int, Part]:
-        """Finished server files by index."""
-        found = {}
-        for name in self.lake.names(f"{self.folder}/parts"):
-            if match := RECEIPT.fullmatch(name):
-                index, lines, mismatched, size = map(int, match.groups()[:4])
-                found[index] = Part(index, lines, mismatched, size, match.group(5))
-        return found
+    def save_rolled(self, entry: Rolled) -> None:
+        """From now on the lake file counts, and the parts that ended in it are needed no more."""
+        self.lake.write_json(f"{self.folder}/rolled/{entry.type}-{entry.number:05d}.json", asdict(entry))
+
+    def sweep(self) -> None:
+        """Delete the half-written files of a run that was killed."""
+        for folder in ("", *self.lake.names(self.folder)):
+            for name in self.lake.names(f"{self.folder}/{folder}".rstrip("/"), hidden=True):
+                if name.startswith(".") and name.endswith(".tmp"):
+                    self.lake.delete(f"{self.folder}/{folder}/{name}".replace("//", "/"))
+
+    def tidy(self) -> None:
+        """Forget all that only an unfinished export needs, but for its state: without that it would not be found."""
+        self.spool.clear()
+        self.lake.delete(f"{self.folder}/rolled")
+
+    def files_fetched(self) -> int:
+        """How many server files came whole, by what lies there; nothing is checked or changed."""
+        ended = {part.index for entry in self.rolled() for part in entry.ended}
+        return len(ended | self.spool.indexes())
 
     def finished(self) -> bool:
         """Whole in the lake, but perhaps not yet freed at the EHR or renamed."""
@@ -89,4 +124,10 @@ class Staging:
         log = f"{self.folder}/log.ndjson"
         if self.lake.exists(log):
             self.lake.rename(log, f"{self.lake.exports(self.ehr)}/.{self.export_id}.failed/log.ndjson")
+        self.spool.clear()
         self.lake.delete(self.folder)
+
+
+def _home() -> Path:
+    """KINDRED_HOME, where what must be on this machine lies when the lake does not."""
+    return Settings.from_environment(os.environ).home

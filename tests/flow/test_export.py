@@ -2,11 +2,7 @@
 
 import hashlib
 import socket
-import subprocess
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -20,32 +16,6 @@ from tests.conformance.bulk.live import SOME_TYPES, Live, live_sandbox
 OPTIONS = ExportOptions(types=SOME_TYPES, file_target_bytes=100_000)
 COUNTS = {"Condition": 40, "Medication": 3, "Observation": 200, "Patient": 20}
 
-
-COMMAND = """
-import sys
-from pathlib import Path
-from analytics.config import BulkClient
-from analytics.export import ExportOptions, export
-from analytics.lake import Lake
-registry, lake, types = sys.argv[1:]
-options = ExportOptions(types=tuple(types.split(",")), file_target_bytes=100_000, parallel=1)
-print(export(BulkClient.from_registry(Path(registry), "sandbox"), Lake(lake), options).files_fetched)
-"""
-
-# The process ends, as by kill -9, right before or after one operation on the lake whose path holds a word.
-CRASH = """
-import os, sys
-from analytics.lake import Lake
-when, operation, word = (sys.argv.pop(1) for _ in range(3))
-real = getattr(Lake, operation)
-def crashing(self, *paths):
-    if when == "after":
-        real(self, *paths)
-    if word in "".join(paths):
-        os._exit(9)
-    return real(self, *paths) if when == "before" else None
-setattr(Lake, operation, crashing)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +65,7 @@ def test_the_manifest_describes_the_files_and_success_comes_last(sandbox: Live, 
     assert lake.newest_export("sandbox") == result.export_id
     root = Path(lake.local(result.path) or "")
     assert sorted(path.name for path in root.iterdir()) == \
-        sorted(["_SUCCESS", "log.ndjson", "manifest.json", *SOME_TYPES])
+        sorted(["_SUCCESS", "files.ndjson", "log.ndjson", "manifest.json", *SOME_TYPES])
 
 
 def test_the_log_is_the_de_facto_one_and_holds_no_secret(sandbox: Live, lake: Lake) -> None:
@@ -235,61 +205,6 @@ def test_since_auto_asks_for_what_changed_since_the_newest_export(sandbox: Live,
     assert later.counts == {}
 
 
-def test_killed_in_mid_download_the_same_command_again_fetches_only_what_is_missing(
-    sandbox: Live, lake: Lake, tmp_path: Path, undisturbed: dict[str, str]
-) -> None:
-    registry = sandbox.register(tmp_path, "case=kill,file-slow=0.15")
-    command = [sys.executable, "-c", COMMAND, str(registry), lake.location, ",".join(SOME_TYPES)]
-    sandbox.seen.clear()
-    first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    wait_until(lambda: len(receipts(lake)) >= 3)
-    first.kill()
-    first.wait()
-    finished = receipts(lake)
-    assert 3 <= len(finished) < 8
-    assert lake.newest_export("sandbox") is None
-
-    second = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(second.stdout) == 8 - len(finished)
-    fetched = Counter(int(path.rpartition("/")[2]) for path in sandbox.paths("/file/"))
-    assert {number: fetched[number] for number in finished} == dict.fromkeys(finished, 1)
-    assert len(sandbox.paths("$export")) == 1
-    export_id = lake.newest_export("sandbox")
-    assert data_files(lake, f"sandbox/exports/{export_id}") == undisturbed
-
-
-@pytest.mark.parametrize(("when", "operation", "word"), [
-    ("after", "_replace", "state.json"), ("before", "_replace", "parts/00003"), ("after", "_replace", "parts/00003"),
-    ("before", "_replace", ".rolling-Observation/00001"), ("before", "rename", ".rolling-Observation"),
-    ("after", "rename", ".rolling-Observation"), ("after", "_replace", "manifest.json"),
-    ("after", "_replace", "_SUCCESS"), ("before", "delete", "exports/2")])
-def test_ended_at_any_step_the_same_command_again_completes_one_export(
-    when: str, operation: str, word: str, sandbox: Live, lake: Lake, tmp_path: Path, undisturbed: dict[str, str]
-) -> None:
-    command = [str(sandbox.register(tmp_path)), lake.location, ",".join(SOME_TYPES)]
-    crashing = [sys.executable, "-c", CRASH + COMMAND, when, operation, word]
-    sandbox.seen.clear()
-    assert subprocess.run([*crashing, *command], stderr=subprocess.DEVNULL, check=False).returncode == 9
-    if lake.newest_export("sandbox") is None:  # else it had ended with the export in its place
-        subprocess.run([sys.executable, "-c", COMMAND, *command], capture_output=True, check=True)
-    assert len(lake.names("sandbox/exports")) == 1
-    assert data_files(lake, f"sandbox/exports/{lake.newest_export('sandbox')}") == undisturbed
-    assert len(sandbox.paths("$export")) == 1
-    assert len(sandbox.paths("/file/")) == 8 + (when == "before" and "parts" in word)
-
-
-def test_a_job_that_the_ehr_forgot_while_we_were_away_is_started_anew(
-    sandbox: Live, lake: Lake, tmp_path: Path, undisturbed: dict[str, str]
-) -> None:
-    command = [str(sandbox.register(tmp_path)), lake.location, ",".join(SOME_TYPES)]
-    crash = [sys.executable, "-c", CRASH + COMMAND, "after", "_replace", "parts/00003", *command]
-    assert subprocess.run(crash, stderr=subprocess.DEVNULL, check=False).returncode == 9
-    sandbox.app.extensions["bulk_jobs"].clear()
-    result = export(sandbox.client(), lake, OPTIONS)
-    assert data_files(lake, result.path) == undisturbed
-    assert lake.names("sandbox/exports") == [result.export_id]
-
-
 def test_an_ehr_that_is_down_is_named_and_nothing_is_left(sandbox: Live, lake: Lake) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -304,16 +219,3 @@ def test_what_a_run_left_before_the_ehr_answered_is_cleared_away(sandbox: Live, 
     lake.append("sandbox/exports/.20200101T000000Z-dead.partial/log.ndjson", b"{}\n")
     export(sandbox.client(), lake, OPTIONS)
     assert not [name for name in lake.names("sandbox/exports", hidden=True) if name.endswith(".partial")]
-
-
-def receipts(lake: Lake) -> set[int]:
-    """Numbers of the server files that are finished in the staging folder."""
-    root = Path(lake.local("sandbox/exports") or "")
-    return {int(path.name.partition(".")[0]) for path in root.glob(".*.partial/parts/[0-9]*.c*")}
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)

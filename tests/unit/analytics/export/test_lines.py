@@ -1,18 +1,11 @@
-"""Counting, gunzipping and rolling bytes, wherever a chunk happens to end."""
-
-import gzip
-import hashlib
-from pathlib import Path
+"""Counting lines and those of another type, wherever a block happens to end."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.export.download import CutShort, gunzipped
 from analytics.export.lines import LONG_LINE, LineCounter
-from analytics.export.roll import roll_type
-from analytics.export.staging import Part, Staging
-from analytics.lake import Lake
+from analytics.export.manifest import MIXED
 
 GOOD = '{"resourceType":"Patient","name":"Núñez 漢字 🎈"}'.encode()
 SPACED = b'{"id":"1", "resourceType" : "Patient"}'
@@ -56,33 +49,7 @@ def test_the_type_is_found_where_it_lies_across_the_chunks_of_a_long_line() -> N
     assert (counter.lines, counter.mismatched) == (1, 0)
 
 
-@given(st.lists(st.binary(max_size=200), min_size=1, max_size=3), st.integers(1, 50))
-def test_gzip_members_come_out_whole(members: list[bytes], size: int) -> None:
-    packed = b"".join(map(gzip.compress, members))
-    chunks = [packed[start: start + size] for start in range(0, len(packed), size)]
-    assert b"".join(gunzipped(chunks)) == b"".join(members)
-
-
-@given(st.binary(min_size=1, max_size=500), st.data())
-def test_a_cut_gzip_stream_is_noticed(data: bytes, draw: st.DataObject) -> None:
-    packed = gzip.compress(data)
-    cut = draw.draw(st.integers(1, len(packed) - 1))
-    with pytest.raises(CutShort):
-        list(gunzipped([packed[:cut]]))
-
-
-def test_parts_are_rolled_in_order_and_cut_between_lines(tmp_path: Path) -> None:
-    staging = Staging(Lake(f"file://{tmp_path}"), "ehr", "X")
-    contents = [b"".join(b"%d-%d\n" % (part, line) for line in range(30)) for part in range(3)] + [b""]
-    parts = []
-    for index, content in enumerate(contents):
-        parts.append(Part(index, content.count(b"\n"), 0, len(content), hashlib.sha256(content).hexdigest()))
-        staging.lake.write_bytes(staging.part_path(parts[-1]), content)
-    entries = roll_type(staging, "Patient", parts, 100)
-    files = [staging.lake.read_bytes(f"{staging.folder}/{entry['path']}") for entry in entries]
-    assert b"".join(files) == b"".join(contents)
-    assert all(100 <= len(file) <= 105 for file in files[:-1])
-    assert [entry["sha256"] for entry in entries] == [hashlib.sha256(file).hexdigest() for file in files]
-    assert sum(entry["count"] for entry in entries) == 90
-    assert roll_type(staging, "Patient", [], 100) == entries, "a second time nothing is rolled"
-    assert staging.parts() == {}
+def test_files_of_several_types_are_asked_for_any_type() -> None:
+    counter = LineCounter(MIXED)
+    counter.feed(GOOD + b"\n" + WRONG + b'\n{"id":"1"}\n')
+    assert (counter.lines, counter.mismatched) == (3, 1)
