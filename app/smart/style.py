@@ -21,8 +21,8 @@ FAILED_SECONDS = 60.0
 COLOURS = {"color_background", "color_text", "color_highlight", "color_error", "color_success", "color_modal_backdrop"}
 SIZES = {"dim_border_radius": (0.0, 24.0), "dim_font_size": (12.0, 24.0), "dim_spacing_size": (4.0, 32.0)}  # CSS px
 _HEX = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
-_RGB = re.compile(r"rgb\( *(\d{1,3}) *, *(\d{1,3}) *, *(\d{1,3}) *\)")
-_LENGTH = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)(px|rem|em|pt)")
+_RGB = re.compile(r"rgb\( *(\d{1,3}) *, *(\d{1,3}) *, *(\d{1,3}) *\)", re.ASCII)
+_LENGTH = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)(px|rem|em|pt)", re.ASCII)
 _PIXELS = {"px": 1.0, "rem": 16.0, "em": 16.0, "pt": 4 / 3}
 
 Colour = tuple[int, int, int]
