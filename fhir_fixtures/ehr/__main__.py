@@ -4,6 +4,7 @@ import hashlib
 import signal
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from flask import Flask
 from waitress.server import create_server
 
 from fhir_fixtures.ehr.clients import default_clients, write_registry
 from fhir_fixtures.ehr.ingest import VERSION
 from fhir_fixtures.ehr.keys import load_or_make
+from fhir_fixtures.ehr.recorder import Recorder
 from fhir_fixtures.ehr.server import create_app
 from fhir_fixtures.ehr.sources import Folder, Generated, Source
 from fhir_fixtures.ehr.store import Store
@@ -35,7 +38,9 @@ THREADS = 12
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=9400, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
-@click.option("--base-url", help="Public address, when it is not http://HOST:PORT.")
+@click.option("--base-url", help="Public address, when it is not http://HOST:PORT (behind a TLS proxy, say).")
+@click.option("--foreign-port", type=click.IntRange(0, 65535), help="Listen here too, as a host that is not the EHR's.")
+@click.option("--record", is_flag=True, help="Give what was received at /recorder, secrets as digests (for tests).")
 @click.option("--app-url", default="http://127.0.0.1:9500", help="Where the app runs.")
 @click.option(
     "--registry", type=click.Path(dir_okay=False, path_type=Path), help="Write the app's registry and key here."
@@ -43,8 +48,8 @@ THREADS = 12
 @click.option(
     "--home", type=click.Path(file_okay=False, path_type=Path), default=Path(".kindred"), help="State folder."
 )
-def main(patients: int, seed: int, data: Path | None, port: int, host: str, base_url: str | None, app_url: str,
-         registry: Path | None, home: Path) -> None:  # fmt: skip
+def main(patients: int, seed: int, data: Path | None, port: int, host: str, base_url: str | None,
+         foreign_port: int | None, record: bool, app_url: str, registry: Path | None, home: Path) -> None:  # fmt: skip
     """Serve an EHR of synthetic patients: SMART App Launch 2.2, FHIR R4, Bulk Data."""
     _check_url("--app-url", app_url)
     _check_url("--base-url", base_url or app_url)
@@ -53,6 +58,7 @@ def main(patients: int, seed: int, data: Path | None, port: int, host: str, base
     try:
         source = Folder(data) if data else Generated(patients, seed)
         server = _listen(host, port)
+        foreign = None if foreign_port is None else _listen(host, foreign_port)
         store = open_store(home / "sandbox", source)
         base = (base_url or f"http://{_name(host)}:{server.effective_port}").rstrip("/")
         today = source.today(store.meta())
@@ -63,11 +69,26 @@ def main(patients: int, seed: int, data: Path | None, port: int, host: str, base
         )
         clients = default_clients(app_url.rstrip("/"), bulk_keys=keys)
         signing = load_or_make(home / "sandbox" / "signing.jwk.json", "RS256")
-        server.application = create_app(store, clients=clients, today=today, base_url=base, signing_key=signing)
+        recorder = Recorder() if record else None
+        app = create_app(store, clients=clients, today=today, base_url=base, signing_key=signing,
+                         recorder=recorder)  # fmt: skip
+        if recorder:
+            app.wsgi_app = recorder.telling(app.wsgi_app)  # type: ignore[method-assign]
+        server.application = app
     except (OSError, ValueError, sqlite3.Error) as error:
         raise click.UsageError(f"The sandbox cannot start: {error}.") from error
     print(f"sandbox ready: {base}/", flush=True)
+    if foreign:
+        _serve_foreign(foreign, app, f"http://{_name(host)}:{foreign.effective_port}")
     server.run()
+
+
+def _serve_foreign(server: Any, app: Flask, address: str) -> None:
+    """The foreign host, in a thread that ends with the process."""
+    app.extensions["sandbox"].foreign_url = address
+    server.application = app
+    threading.Thread(target=server.run, daemon=True, name="foreign").start()
+    print(f"foreign host: {address}", flush=True)
 
 
 def _check_url(option: str, url: str) -> None:

@@ -34,10 +34,13 @@ def authenticate(sandbox: Sandbox, request: Request, audience: str) -> Client:
     InvalidRequestError (more than one method at once).
     """
     form = request.form
+    _check_form(request)
     basic = "Authorization" in request.headers
     assertion = "client_assertion" in form or "client_assertion_type" in form
     if basic and assertion:
         raise InvalidRequestError("More than one way of client authentication.")
+    if (basic or assertion) and "client_id" in form:
+        raise InvalidRequestError("A client that authenticates must not send client_id.")
     if basic:
         return _by_secret(sandbox, request)
     if assertion:
@@ -46,6 +49,18 @@ def authenticate(sandbox: Sandbox, request: Request, audience: str) -> Client:
     if client is None or client.auth != "public":
         raise refused("Unknown client, or one that must authenticate.")
     return client
+
+
+def _check_form(request: Request) -> None:
+    """RFC 6749 2.3.1 and 3.2: parameters once, in the body and not in the address; no secret beside Basic."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        raise InvalidRequestError("The body must be a form.")
+    if request.args:
+        raise InvalidRequestError("Parameters belong in the body.")
+    if any(len(request.form.getlist(name)) > 1 for name in request.form):
+        raise InvalidRequestError("A parameter is given twice.")
+    if "client_secret" in request.form:
+        raise InvalidRequestError("A secret is sent by HTTP Basic only.")
 
 
 def refused(reason: str) -> InvalidClientError:
@@ -71,6 +86,8 @@ def _by_assertion(sandbox: Sandbox, form: Mapping[str, str], audience: str) -> C
     client = sandbox.clients.get(str(claims.get("sub")))
     if client is None or client.auth != "private_key_jwt":
         raise refused("This client does not authenticate by assertion.")
+    if header.get("typ") != "JWT":
+        raise refused("typ must be JWT.")
     if header.get("jku") not in (None, client.jwks_uri):
         raise refused("jku is not the registered one.")
     try:

@@ -22,6 +22,7 @@ CAPABILITIES = [
     "context-ehr-patient",
     "context-ehr-encounter",
     "context-standalone-patient",
+    "context-standalone-encounter",
     "permission-offline",
     "permission-online",
     "permission-patient",
@@ -30,17 +31,35 @@ CAPABILITIES = [
     "permission-v2",
 ]
 ISS_PARAMETER = "authorization_response_iss_parameter_supported"  # RFC 9207
+_OBSERVATION = "http://terminology.hl7.org/CodeSystem/observation-category"
+_CONDITION = "http://terminology.hl7.org/CodeSystem/condition-category"
+_US_CORE = "http://hl7.org/fhir/us/core/CodeSystem"
+GRANULAR = {  # US Core 9, "SMART on FHIR: scopes": what a certified server must offer
+    "Condition": (f"{_CONDITION}|encounter-diagnosis", f"{_CONDITION}|problem-list-item",
+                  f"{_US_CORE}/condition-category|health-concern"),
+    "Observation": (*(f"{_OBSERVATION}|{code}" for code in ("laboratory", "social-history", "survey", "vital-signs")),
+                    f"{_US_CORE}/us-core-category|sdoh"),
+}  # fmt: skip
 SCOPES = [
     "openid",
     "fhirUser",
     "profile",
     "launch",
     "launch/patient",
+    "launch/encounter",
     "offline_access",
     "online_access",
     "patient/*.cruds",
     "user/*.cruds",
     "system/*.cruds",
+    "patient/*.read",
+    "user/*.read",
+    *(
+        f"{level}/{kind}.rs?category={category}"
+        for level in ("patient", "user")
+        for kind, categories in GRANULAR.items()
+        for category in categories
+    ),
 ]
 
 

@@ -34,6 +34,7 @@ class Live:
     keys: dict[str, tuple[Key, ...]]
     recorder: Recorder
     foreign_url: str
+    local_url: str  # where it listens, which is base_url unless a proxy stands before it
     secret: str = SYMMETRIC_SECRET
 
     @property
@@ -78,7 +79,7 @@ def serve_in_thread(
         with _listening(app, threads, port) as here, _listening(app, 2) as foreign:
             app.extensions["sandbox"].foreign_url = foreign
             keys = {"kindred-asymmetric": both, "kindred-bulk": bulk}
-            yield Live(base_url or here, app, registered, keys, recorder, foreign)
+            yield Live(base_url or here, app, registered, keys, recorder, foreign, here)
     finally:
         store.close()
 

@@ -23,6 +23,8 @@ SECRETS = frozenset((
     "launch", "nonce", "refresh_token", "state", "token",
 ))  # fmt: skip
 
+App = Callable[..., Iterable[bytes]]
+
 
 def digest(secret: str) -> str:
     """What stands for a secret in a record."""
@@ -57,17 +59,24 @@ class Recorder:
         self._kept: deque[Received] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
 
-    def wrap(self, app: Callable[..., Iterable[bytes]], *, told: bool = False) -> Callable[..., Iterable[bytes]]:
-        """The application with a record of each request. `told`: `/recorder` gives and clears it."""
+    def wrap(self, app: App) -> App:
+        """The application with a record of each request."""
         def recorded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            if told and environ.get("PATH_INFO") == "/recorder":
-                return self._tell(environ["REQUEST_METHOD"])(environ, start_response)
             received = _read(environ)
             with self._lock:
                 self._kept.append(received)
             return app(environ, start_response)
 
         return recorded
+
+    def telling(self, app: App) -> App:
+        """The application whose `/recorder` gives and clears the record; that itself is not recorded."""
+        def told(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            if environ.get("PATH_INFO") == "/recorder":
+                return self._tell(environ["REQUEST_METHOD"])(environ, start_response)
+            return app(environ, start_response)
+
+        return told
 
     def all(self, part: str = "", *, host: str = "") -> list[Received]:
         """Requests whose path holds `part`, oldest first; `host` (an address or its host:port) limits them to one."""

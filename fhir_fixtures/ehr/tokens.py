@@ -8,7 +8,6 @@ from typing import Any
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import (
     InvalidGrantError,
-    InvalidRequestError,
     InvalidScopeError,
     UnauthorizedClientError,
     UnsupportedGrantTypeError,
@@ -40,8 +39,6 @@ def refuse(error: OAuth2Error) -> Response:
 @blueprint.post("/token")
 def token() -> Response:
     """Exchange a code, a refresh token or a client's own authority for an access token."""
-    if request.mimetype != "application/x-www-form-urlencoded":
-        raise InvalidRequestError("The body must be a form.")
     client = _client()
     grant_type = request.form.get("grant_type", "")
     exchange = {"authorization_code": _by_code, "refresh_token": _by_refresh, "client_credentials": _by_client}

@@ -199,6 +199,20 @@ def client(live: Live) -> Iterator[Client]:
 
 
 @pytest.fixture
+def client_of() -> Iterator[Callable[[Live], Client]]:
+    """Makes clients of other sandboxes than `live`."""
+    made: list[Client] = []
+
+    def make(live: Live) -> Client:
+        made.append(Client(live))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.http.close()
+
+
+@pytest.fixture
 def under(client: Client, live: Live) -> Callable[[str], Client]:
     """The client that uses the sandbox by an address with this fault."""
 

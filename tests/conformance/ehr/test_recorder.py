@@ -56,7 +56,7 @@ def test_a_secret_is_seen_wherever_it_travels(live: Any, carrier: dict[str, Any]
 
 def test_the_record_is_told_where_that_is_allowed_and_the_body_still_arrives() -> None:
     recorder = Recorder()
-    http = Client(recorder.wrap(echo, told=True))
+    http = Client(recorder.telling(recorder.wrap(echo)))
     assert http.post("/a?code=c1", data={"refresh_token": "r1", "scope": "s"}).text == "refresh_token=r1&scope=s"
     told = http.get("/recorder")
     (seen,) = told.json or []

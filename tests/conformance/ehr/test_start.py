@@ -69,6 +69,23 @@ def test_it_serves_a_folder_writes_the_registry_and_ends_at_a_signal(tmp_path: P
     assert "built" not in log
 
 
+def test_it_serves_a_foreign_host_and_tells_what_it_received(tmp_path: Path, data: Path) -> None:
+    options = ("--data", str(data), "--port", "0", "--home", str(tmp_path), "--foreign-port", "0", "--record",
+               "--base-url", "https://ehr.example")  # fmt: skip
+    with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "sandbox ready: https://ehr.example/\n"
+            foreign = process.stdout.readline().removeprefix("foreign host: ").strip()
+            said = requests.get(f"{foreign}/~discovery-foreign/fhir/.well-known/smart-configuration", timeout=5).json()
+            assert said["issuer"] == "https://ehr.example/~discovery-foreign/fhir"
+            assert said["token_endpoint"] == f"{foreign}/auth/token"
+            (seen,) = requests.get(f"{foreign}/recorder", timeout=5).json()
+            assert (seen["host"], seen["faults"]) == (foreign.removeprefix("http://"), "~discovery-foreign")
+        finally:
+            process.kill()
+
+
 def test_a_taken_port_is_one_sentence(tmp_path: Path, data: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
