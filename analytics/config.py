@@ -1,26 +1,16 @@
-"""Settings from the environment, and the bulk part of the registry of EHRs; both are checked at start.
+"""Settings from the environment, checked at start: every error names the variable that is wrong."""
 
-Every error names the variable, or the file, table and key, that is wrong.
-"""
-
-import json
 import re
-import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from analytics.errors import ConfigError
+from analytics.registry import BulkClient, registered_ehrs
+
+__all__ = ["BulkClient", "HdfsOptions", "Settings", "redact_url", "registered_ehrs"]
 
 MIB = 1024 * 1024
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-EHR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-BULK_KEYS = {"client_id", "private_key", "scopes", "group", "hosts", "patience_days"}
-ALGORITHMS = {"RSA": "RS384", "EC": "ES384"}  # SMART App Launch 2.2, asymmetric clients: both must be supported
 
 
 @dataclass(frozen=True)
@@ -129,141 +119,3 @@ def _database_url(url: str) -> str:
     if prefix.startswith("sqlite") and path and not path.startswith((":memory:", "/", "file:")):
         return f"{prefix}:///{Path(path).expanduser().absolute()}"
     return url
-
-
-@dataclass(frozen=True)
-class BulkClient:
-    """How Kindred's backend service is registered at one EHR (`[NAME.bulk]`)."""
-
-    ehr: str
-    issuer: str  # FHIR base without a slash at the end
-    client_id: str
-    scopes: str
-    private_key: dict[str, Any]  # private JWK with kid
-    algorithm: str  # RS384 or ES384
-    group: str | None = None
-    hosts: tuple[str, ...] = ()  # further origins (scheme://host:port) that may receive the token
-    patience_days: float = 30.0  # how long a job may run at the EHR; some take weeks
-
-    def __repr__(self) -> str:
-        return f"BulkClient(ehr={self.ehr!r}, issuer={self.issuer!r}, client_id={self.client_id!r})"
-
-    @classmethod
-    def from_registry(cls, path: Path, ehr: str) -> "BulkClient":
-        """The bulk client of one EHR. Raises ConfigError that names file, table and key."""
-        table = _ehr_table(path, ehr)
-        bulk = table.get("bulk")
-        if not isinstance(bulk, dict):
-            raise ConfigError(f"{path}: [{ehr}] has no table [{ehr}.bulk].",
-                              f"Add [{ehr}.bulk] with client_id and private_key, as the EHR registered them.")
-        _known_keys(path, f"{ehr}.bulk", bulk)
-        key_name = _text(path, f"{ehr}.bulk", bulk, "private_key")
-        key, algorithm = _private_key(path, f"{ehr}.bulk", path.parent / Path(key_name).expanduser())
-        return cls(
-            ehr=ehr,
-            issuer=_origin_checked(path, ehr, "issuer", _text(path, ehr, table, "issuer")).rstrip("/"),
-            client_id=_text(path, f"{ehr}.bulk", bulk, "client_id"),
-            scopes=_text(path, f"{ehr}.bulk", bulk, "scopes", "system/*.rs"),
-            private_key=key, algorithm=algorithm,
-            group=_text(path, f"{ehr}.bulk", bulk, "group") if "group" in bulk else None,
-            hosts=_hosts(path, f"{ehr}.bulk", bulk), patience_days=_days(path, f"{ehr}.bulk", bulk),
-        )
-
-
-def registered_ehrs(path: Path) -> list[str]:
-    """Names of the EHRs in the registry, in the order of the file. Raises ConfigError."""
-    return [name for name, table in _registry(path).items() if isinstance(table, dict)]
-
-
-def _registry(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"There is no registry of EHRs at {path}.",
-                          "Set KINDRED_EHRS to your registry, or run `kindred sandbox`, which writes one.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The registry {path} cannot be read ({type(error).__name__}).",
-                          "Check that it is a UTF-8 text file that you may read.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}.", "Correct that line.") from None
-
-
-def _ehr_table(path: Path, ehr: str) -> dict[str, Any]:
-    if not EHR_NAME.fullmatch(ehr):
-        raise ConfigError(f"{ehr!r} is not a name for an EHR.", "Use letters, digits, '-' and '_' only.")
-    registry = _registry(path)
-    table = registry.get(ehr)
-    if not isinstance(table, dict):
-        known = ", ".join(name for name in registry) or "none"
-        raise ConfigError(f"{path}: there is no EHR [{ehr}]; registered: {known}.", "Use one of those, or add it.")
-    return table
-
-
-def _text(path: Path, table: str, values: dict[str, Any], key: str, default: str | None = None) -> str:
-    value = values.get(key, default)
-    if not isinstance(value, str) or not value.strip():
-        state = "missing" if value is None else "not a text with something in it"
-        raise ConfigError(f"{path}: [{table}] {key} is {state}.", f'Write {key} = "..." in that table.')
-    return value.strip()
-
-
-def _origin_checked(path: Path, table: str, key: str, url: str) -> str:
-    """Tokens and patient data travel only over TLS, except to this very machine."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.port != 0 and not (parts.query or parts.fragment or parts.username or parts.password)
-    except ValueError:
-        usable = False
-    safe_schemes = ("http", "https") if usable and parts.hostname in LOOPBACK else ("https",)
-    if usable and parts.hostname and parts.scheme in safe_schemes:
-        return url
-    raise ConfigError(f"{path}: [{table}] {key} is not an https:// address without query, fragment and user name.",
-                      "Plain http:// is taken for 127.0.0.1 and localhost only.")
-
-
-def _hosts(path: Path, table: str, bulk: dict[str, Any]) -> tuple[str, ...]:
-    hosts = bulk.get("hosts", [])
-    if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
-        raise ConfigError(f"{path}: [{table}] hosts is not a list of texts.", 'Write hosts = ["https://files.example"].')
-    return tuple(_origin_checked(path, table, "hosts", host) for host in hosts)
-
-
-def _days(path: Path, table: str, bulk: dict[str, Any]) -> float:
-    days = bulk.get("patience_days", 30)
-    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days <= 365:
-        raise ConfigError(f"{path}: [{table}] patience_days is not a number of days from above 0 to 365.",
-                          "Write for example patience_days = 30.")
-    return float(days)
-
-
-def _known_keys(path: Path, table: str, bulk: dict[str, Any]) -> None:
-    """A key that nobody reads is a slip of the pen, and what it was to set would silently not hold."""
-    for key in bulk.keys() - BULK_KEYS:
-        near = get_close_matches(key, BULK_KEYS, 1)
-        raise ConfigError(f"{path}: [{table}] {key} is no key of this table.",
-                          f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(sorted(BULK_KEYS))}.")
-
-
-def _private_key(path: Path, table: str, key_file: Path) -> tuple[dict[str, Any], str]:
-    where = f"{path}: [{table}] private_key {key_file}"
-    try:
-        mode = stat.S_IMODE(key_file.stat().st_mode)
-        key = json.loads(key_file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{where} cannot be read: {error.strerror}.", "Check the path and its owner.") from None
-    except ValueError:
-        raise ConfigError(f"{where} is not JSON.", "It must hold one private JWK.") from None
-    if mode & 0o077:
-        raise ConfigError(f"{where} may be read by others (mode {mode:04o}).", f"Run: chmod 600 {key_file}")
-    return _checked_key(where, key)
-
-
-def _checked_key(where: str, key: Any) -> tuple[dict[str, Any], str]:
-    if not isinstance(key, dict) or "d" not in key or not isinstance(key.get("kid"), str):
-        raise ConfigError(f"{where} is not a private JWK with kid and d.", "Use the registered key's private half.")
-    algorithm = ALGORITHMS.get(str(key.get("kty")))
-    if algorithm is None or key.get("alg", algorithm) != algorithm:
-        raise ConfigError(f"{where} is neither an RS384 nor an ES384 key.", "SMART asks for one of these two.")
-    if algorithm == "ES384" and key.get("crv") != "P-384":
-        raise ConfigError(f"{where} has the curve {key.get('crv')!r}.", "ES384 needs P-384.")
-    return key, algorithm

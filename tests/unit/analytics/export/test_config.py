@@ -64,12 +64,14 @@ def test_the_bulk_client_is_read_with_its_key_beside_the_registry(tmp_path: Path
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"client_id": None}, r"\[a\.bulk\] client_id is missing"),
+    ({"client_id": None}, r"ehrs.toml:3: \[a\.bulk\] client_id is missing"),
     ({"client_id": 7}, r"\[a\.bulk\] client_id is not a text"),
     ({"private_key": "none.json"}, r"\[a\.bulk\] private_key .*none\.json cannot be read"),
     ({"issuer": "http://ehr.example/fhir"}, r"\[a\] issuer is not an https"),
     ({"issuer": "https://ehr.example:port/fhir"}, r"\[a\] issuer is not an https"),
-    ({"hosts": "https://files.example"}, r"\[a\.bulk\] hosts is not a list"),
+    ({"hosts": "https://files.example"}, r"ehrs.toml:7: \[a\.bulk\] hosts is not a list"),
+    ({"hosts": ["https://files.example/x"]}, r"ehrs.toml:7: \[a\.bulk\] hosts holds more than origins"),
+    ({"goup": "all"}, r"ehrs.toml:7: \[a\.bulk\] goup is no key of this table. Did you mean group\?"),
 ])
 def test_a_wrong_registry_is_refused_by_file_table_and_key(
     changes: dict[str, object], message: str, tmp_path: Path
@@ -87,7 +89,7 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("[b]\n", r"no EHR \[a\]; registered: b"), ("[a]\n", r"no table \[a\.bulk\]"), ("[a\n", "not valid TOML.*line 1")])
+    ("[b]\n", r"no EHR \[a\]; registered: b"), ("[a]\n", r"no table \[a\.bulk\]"), ("[a\n", "toml:1: not valid TOML")])
 def test_a_registry_without_the_table_says_so(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "ehrs.toml"
     path.write_text(text)
