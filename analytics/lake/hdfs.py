@@ -10,6 +10,7 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import IO, Any
 
 import hdfs_native
@@ -69,13 +70,13 @@ class HdfsFiles:
                 raise
 
     def append(self, path: str, data: bytes) -> None:
-        """Append, and know after a broken connection whether it arrived; a file that cannot grow is written anew."""
-        before = self.size(path)
-        if before is None:
+        """Append, and know after a broken connection how much arrived; a file that cannot grow is written anew."""
+        if self.size(path) is None:
             with self.writing(path, _hidden(path), lambda: path) as file:
                 file.write(data)
             return
-        self._link.persist("append to", path, lambda failures: self._append(path, data, before, failures))
+        adding = _Append(data)
+        self._link.persist("append to", path, lambda _: self._append(path, adding))
 
     def rename(self, old: str, new: str) -> None:
         """The new name is free: Lake looked, and HDFS does too."""
@@ -156,29 +157,38 @@ class HdfsFiles:
             raise LakeError(f"{self._link.url(new)} exists already.",
                             "Remove it, or run the step with another id.") from None
 
-    def _append(self, path: str, data: bytes, before: int, failures: int) -> None:
+    def _append(self, path: str, adding: "_Append") -> None:
         target = self._link.at(path)
-        try:
-            if failures and self._link.ask("get_file_info", target).length == before + len(data):
-                return
-            if failures > 2:
-                self._write_longer(path, data, before)
-                return
-            writer = self._link.ask("append", target)
-        except FileExistsError:  # a process that was killed had it open
-            if not self._link.ask("recover_lease", target):
-                raise RuntimeError("DataTransferError: the lease is being recovered") from None
-            raise RuntimeError("DataTransferError: the lease was recovered") from None
-        timed(MOVES_WITHIN, writer.write, data)
+        if not self._link.ask("recover_lease", target):  # true at once for a file that no killed process had open
+            raise RuntimeError("DataTransferError: the lease is being recovered")
+        length = self._link.ask("get_file_info", target).length  # only that of a closed file is to be relied on
+        adding.base = length if adding.base is None else adding.base
+        missing = adding.data[length - adding.base:]
+        if not missing:
+            return
+        adding.attempts += 1
+        if adding.attempts > 2:
+            self._write_longer(path, adding)
+            return
+        writer = self._link.ask("append", target)
+        timed(MOVES_WITHIN, writer.write, missing)
         timed(MOVES_WITHIN, writer.close)
 
-    def _write_longer(self, path: str, data: bytes, before: int) -> None:
-        """The first `before` bytes and the data, as a new file: for when no DataNode lets the old one grow."""
-        self._link.ask("recover_lease", self._link.at(path))
+    def _write_longer(self, path: str, adding: "_Append") -> None:
+        """The file as it was and the data, as a new file: for when the DataNodes do not let the old one grow."""
         with self.open(path) as old:
-            content = old.read(before) + data
+            content = old.read(adding.base or 0) + adding.data
         with self.writing(path, _hidden(path), lambda: path) as file:
             file.write(content)
+
+
+@dataclass
+class _Append:
+    """What is to be appended, and the length that the file had before."""
+
+    data: bytes
+    base: int | None = None
+    attempts: int = 0
 
 
 class _Reader(io.RawIOBase):

@@ -47,7 +47,7 @@ def _of_network(text: str, server: str) -> Trouble:
                        "Start the NameNode, or correct the port in KINDRED_LAKE (usually 8020).")
     if "disconnected" in text or "eof" in text.lower() or "reset" in text or "pipe" in text:
         return Trouble("away", f"what listens at {server} hangs up on a NameNode's client",
-                       f"Give the NameNode's RPC port (usually 8020), not its web page's. For Kerberos: {KERBEROS}")
+                       f"Give the NameNode's RPC port (8020?), not its web page's. With Kerberos: {KERBEROS}")
     return Trouble("away", f"the NameNode at {server} cannot be reached ({text[:100]})",
                    "Check the network and KINDRED_LAKE.")
 

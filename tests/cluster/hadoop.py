@@ -1,0 +1,240 @@
+"""A real HDFS on loopback: one NameNode and three DataNodes, each a process of its own with its own storage folder."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+JARS = ROOT / ".hadoop" / "jars"
+NAMENODE = "org.apache.hadoop.hdfs.server.namenode.NameNode"
+DATANODE = "org.apache.hadoop.hdfs.server.datanode.DataNode"
+ADMIN = "org.apache.hadoop.hdfs.tools.DFSAdmin"
+SHELL = "org.apache.hadoop.fs.FsShell"
+FSCK = "org.apache.hadoop.hdfs.tools.DFSck"
+JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true")
+LOG4J = """log4j.rootLogger=INFO,console
+log4j.appender.console=org.apache.log4j.ConsoleAppender
+log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.appender.console.layout.ConversionPattern=%d %p %c{1}: %m%n
+"""
+SUPERUSER, USER = "hdfs", "kindred"
+WITH_US = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []  # they end when pytest is killed
+STARTS_WITHIN = 90  # seconds, on a loaded machine
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def java() -> str:
+    """The Java that Spark would take."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin" / "java") if home else "java"
+
+
+@dataclass
+class Cluster:
+    """Addresses and processes. The user `kindred` owns /kindred; `hdfs` is the superuser."""
+
+    folder: Path
+    rpc_port: int = field(default_factory=free_port)
+    http_port: int = field(default_factory=free_port)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"hdfs://127.0.0.1:{self.rpc_port}"
+
+    @property
+    def conf(self) -> Path:
+        return self.folder / "conf"
+
+    # -- starting and stopping ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Format, start all four, wait until three DataNodes live, make /kindred."""
+        self._configure()
+        self.java("org.apache.hadoop.hdfs.server.namenode.NameNode", "-format", "-nonInteractive")
+        self.start_namenode(wait=False)
+        for number in range(3):
+            self.start_datanode(number)
+        self.wait_until(lambda: self.live() == 3 and not self.safe_mode(), "three live DataNodes")
+        self.shell("-mkdir", "-p", "/kindred", "/tmp")
+        self.shell("-chown", f"{USER}:{USER}", "/kindred")
+
+    def start_namenode(self, wait: bool = True) -> None:
+        """Start it; `wait` until it answers."""
+        self._spawn("namenode", NAMENODE)
+        if wait:
+            self.wait_until(lambda: self.live() >= 0, "an answer of the NameNode")
+
+    def start_datanode(self, number: int) -> None:
+        """Start one of the three, with its storage folder."""
+        storage = self.folder / f"storage-{number}"
+        self._spawn(f"datanode-{number}", DATANODE, f"-Ddfs.datanode.data.dir=file://{storage}")
+
+    def kill(self, name: str) -> None:
+        """kill -9 one of `namenode`, `datanode-0`, ..."""
+        process = self.running.pop(name)
+        process.kill()
+        process.wait()
+
+    def whole(self) -> None:
+        """Start what is not running, and wait until all three DataNodes live."""
+        if "namenode" not in self.running:
+            self.start_namenode()
+        for number in range(3):
+            if f"datanode-{number}" not in self.running:
+                self.start_datanode(number)
+        self.wait_until(lambda: self.live() == 3 and not self.safe_mode(), "three live DataNodes")
+
+    def stop(self) -> None:
+        for process in self.running.values():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def wait_until(self, holds: Callable[[], bool], what: str, seconds: float = STARTS_WITHIN) -> None:
+        """Ask again and again; raises AssertionError with the last words of the daemons."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with suppress(requests.RequestException):
+                if holds():
+                    return
+            ended = [name for name, process in self.running.items() if process.poll() is not None]
+            if ended:
+                what = f"{what}: {', '.join(ended)} ended"
+                break
+            time.sleep(0.2)
+        words = {log.name: log.read_text(errors="replace")[-600:] for log in self.folder.glob("*.log")}
+        raise AssertionError(f"no {what} (waited up to {seconds} s): {words}")
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    def live(self) -> int:
+        """Number of DataNodes that the NameNode counts as live."""
+        return int(self._state()["NumLiveDataNodes"])
+
+    def dead(self) -> int:
+        return int(self._state()["NumDeadDataNodes"])
+
+    def safe_mode(self) -> bool:
+        return bool(self._bean("NameNode", "NameNodeInfo")["Safemode"])
+
+    def status(self, path: str) -> dict[str, Any]:
+        """What the NameNode says of a file or folder: length, blockSize, replication, owner, permission."""
+        answer = self._web(path, "GETFILESTATUS")
+        found: dict[str, Any] = answer.json()["FileStatus"]
+        return found
+
+    def files(self, path: str) -> dict[str, dict[str, Any]]:
+        """Every file below a path as the NameNode lists it, hidden ones too."""
+        found = {}
+        for entry in self._web(path, "LISTSTATUS").json()["FileStatuses"]["FileStatus"]:
+            below = f"{path}/{entry['pathSuffix']}"
+            found |= self.files(below) if entry["type"] == "DIRECTORY" else {below: entry}
+        return found
+
+    def java(self, main: str, *arguments: str, user: str = SUPERUSER) -> str:
+        """Run one of Hadoop's own tools; its output."""
+        done = subprocess.run(self._command(main, *arguments), capture_output=True, text=True, check=False,
+                              env=self._environment(user), timeout=120)  # fmt: skip
+        assert done.returncode == 0, done.stdout[-500:] + done.stderr[-1500:]
+        return done.stdout
+
+    def admin(self, *arguments: str) -> str:
+        """`hdfs dfsadmin ...`"""
+        return self.java(ADMIN, *arguments)
+
+    def shell(self, *arguments: str, user: str = SUPERUSER) -> str:
+        """`hdfs dfs ...`"""
+        return self.java(SHELL, *arguments, user=user)
+
+    def fsck(self, path: str) -> str:
+        """`hdfs fsck PATH -files -blocks`: the blocks of every file and how many copies of each live."""
+        return self.java(FSCK, path, "-files", "-blocks", "-openforwrite")
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _state(self) -> dict[str, Any]:
+        return self._bean("NameNode", "FSNamesystemState")
+
+    def _bean(self, service: str, name: str) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self.http_port}/jmx"
+        answer = requests.get(url, {"qry": f"Hadoop:service={service},name={name}"}, timeout=5)
+        bean: dict[str, Any] = (answer.json()["beans"] or [{"NumLiveDataNodes": -1, "Safemode": "starting"}])[0]
+        return bean
+
+    def _web(self, path: str, operation: str) -> requests.Response:
+        url = f"http://127.0.0.1:{self.http_port}/webhdfs/v1{path}"
+        answer = requests.get(url, {"op": operation, "user.name": SUPERUSER}, timeout=10)
+        answer.raise_for_status()
+        return answer
+
+    def _command(self, main: str, *arguments: str) -> list[str]:
+        log4j = f"-Dlog4j.configuration=file://{self.conf}/log4j.properties"
+        return [java(), *JVM, log4j, "-cp", f"{self.conf}:{JARS}/*", main, *arguments]
+
+    def _environment(self, user: str) -> dict[str, str]:
+        return os.environ | {"HADOOP_USER_NAME": user}
+
+    def _spawn(self, name: str, main: str, *arguments: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                [*WITH_US, *self._command(main, *arguments)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                env=self._environment(SUPERUSER), start_new_session=True,
+            )  # fmt: skip
+
+    def _configure(self) -> None:
+        for pages in ("hdfs", "datanode"):  # Maven's jars carry no web pages, and the daemons insist on the folders
+            (self.conf / "webapps" / pages).mkdir(parents=True)
+        (self.conf / "log4j.properties").write_text(LOG4J)
+        _write(self.conf / "core-site.xml", {
+            "fs.defaultFS": self.url, "hadoop.tmp.dir": str(self.folder / "tmp"), "hadoop.http.staticuser.user": USER,
+        })  # fmt: skip
+        _write(self.conf / "hdfs-site.xml", {
+            "dfs.namenode.name.dir": f"file://{self.folder}/name",
+            "dfs.namenode.http-address": f"127.0.0.1:{self.http_port}",
+            "dfs.namenode.datanode.registration.ip-hostname-check": "false",
+            "dfs.datanode.address": "127.0.0.1:0", "dfs.datanode.http.address": "127.0.0.1:0",
+            "dfs.datanode.ipc.address": "127.0.0.1:0", "dfs.datanode.hostname": "127.0.0.1",
+            # A DataNode is dead for the NameNode 2 rechecks + 10 heartbeats after its last: 11 s, not 10.5 minutes.
+            "dfs.heartbeat.interval": "1", "dfs.namenode.heartbeat.recheck-interval": "500",
+            "dfs.namenode.safemode.extension": "0", "dfs.namenode.redundancy.interval.seconds": "1s",
+            "dfs.namenode.replication.work.multiplier.per.iteration": "10",
+            "dfs.datanode.du.reserved": "0", "dfs.replication": "3",
+        })  # fmt: skip
+
+
+def _write(path: Path, properties: dict[str, str]) -> None:
+    entries = "".join(
+        f"<property><name>{escape(name)}</name><value>{escape(value)}</value></property>\n"
+        for name, value in properties.items()
+    )
+    path.write_text(f"<configuration>\n{entries}</configuration>\n")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Cluster]:
+    """A cluster while the block runs; nothing of it is left behind."""
+    cluster = Cluster(folder)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
