@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from typing import Any
 
+from analytics import unfinished
 from analytics.config import Settings
 from analytics.lake import Lake
 
@@ -27,7 +28,8 @@ def status(settings: Settings) -> dict[str, Any]:
 def _ehr(lake: Lake, ehr: str) -> dict[str, Any]:
     return {
         "exports": [_export(lake, ehr, name) for name in lake.finished_folders(lake.exports(ehr))],
-        "unfinished_exports": lake.unfinished_exports(ehr),
+        "unfinished_exports": unfinished.unfinished(lake, ehr),
+        "failed_exports": unfinished.failed(lake, ehr),
     }
 
 
@@ -39,6 +41,8 @@ def _export(lake: Lake, ehr: str, export_id: str) -> dict[str, Any]:
         "transactionTime": manifest["transactionTime"],
         "resources": sum(manifest["counts"].values()),
         "since": manifest.get("since"),
+        "base": manifest.get("base"),
+        "members": manifest.get("members"),
         "reported_errors": manifest["errors"],
     }
     events = lake.events(ehr, export_id)
@@ -71,11 +75,14 @@ def in_words(found: dict[str, Any]) -> str:
     lines = [f"{name}: {value}" for name, value in found["settings"].items()]
     for ehr, there in found["ehrs"].items():
         for export in there["exports"]:
-            lines += ["", f"{ehr}: export {export['export_id']} {export['status']}, {export['resources']:,} resources"]
+            changes = f" changed since {export['since']}" if export["since"] else ""
+            resources = f"{export['resources']:,} resources{changes}"
+            lines += ["", f"{ehr}: export {export['export_id']} {export['status']}, {resources}"]
             lines += [f"  reported or found wrong: {_error_words(error)}" for error in export["reported_errors"]]
             lines += _load_words(export.get("load"))
             lines += [f"  build {day}: {_counts_words(built)}" for day, built in export["build"].items()]
-        lines += [f"{ehr}: export {name} is not finished" for name in there["unfinished_exports"]]
+        lines += [unfinished.in_words(ehr, one) for one in there["unfinished_exports"]]
+        lines += [unfinished.failed_in_words(ehr, one) for one in there["failed_exports"]]
     lines += [""] + [
         f"release {r['release_id']} of {r['ehr']} as of {r['as_of']}{' (current)' if r['current'] else ''}"
         for r in found["releases"]

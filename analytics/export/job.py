@@ -189,8 +189,9 @@ def job_status(answer: requests.Response) -> int:
 
 
 def _worth_asking_again(answer: requests.Response, status: int) -> bool:
-    """A 200 whose body is no manifest comes from something in between, such as a maintenance page."""
-    return status == 200 or status in BUSY or (status >= 400 and "transient" in issue_codes(answer))
+    """A 200 whose body is no manifest, and a 5xx without an OperationOutcome, come from something in between."""
+    codes = issue_codes(answer)
+    return status == 200 or status in BUSY or "transient" in codes or (status >= 500 and not codes)
 
 
 def _page(answer: requests.Response) -> dict[str, Any] | None:

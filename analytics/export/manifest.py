@@ -33,9 +33,9 @@ class Manifest:
     @classmethod
     def from_pages(cls, pages: list[dict[str, Any]]) -> "Manifest":
         """Raises ExportError for something that is no manifest."""
-        manifest = cls()
+        manifest, seen = cls(), set[tuple[str, str]]()
         for page in pages:
-            manifest._add(page)
+            manifest._add(page, seen)
         return manifest
 
     @classmethod
@@ -46,13 +46,24 @@ class Manifest:
     def to_state(self) -> dict[str, Any]:
         return asdict(self)
 
-    def same_files(self, other: "Manifest") -> bool:
-        """Whether another manifest of the same job differs in its links alone."""
-        def names(manifest: Manifest) -> list[tuple[Any, ...]]:
-            return [(file.kind, file.type, file.count) for file in manifest.files]
-        return names(self) == names(other) and self.transaction_time == other.transaction_time
+    def relinked(self, new: "Manifest") -> "Manifest | None":
+        """This manifest with the links of a newer one of the same job; None where it offers other files.
 
-    def _add(self, page: dict[str, Any]) -> None:
+        A file is known by its address without the query, which is where signatures change; where addresses changed as
+        a whole, by its place in the list.
+        """
+        if self.transaction_time != new.transaction_time or len(self.files) != len(new.files):
+            return None
+        by_address = {(file.kind, _address(file.url)): file for file in new.files}
+        found = [by_address.get((file.kind, _address(file.url))) for file in self.files]
+        named = len(by_address) == len(new.files) and None not in found
+        pairs = [(old, file) for old, file in zip(self.files, found if named else new.files, strict=True) if file]
+        if any((old.kind, old.type, old.count) != (file.kind, file.type, file.count) for old, file in pairs):
+            return None
+        files = [replace(old, url=file.url, needs_token=file.needs_token) for old, file in pairs]
+        return Manifest(self.transaction_time, self.request, files)
+
+    def _add(self, page: dict[str, Any], seen: set[tuple[str, str]]) -> None:
         time = page.get("transactionTime")
         if not isinstance(time, str):
             raise ExportError("The EHR's manifest has no transactionTime.", "Report it to the EHR.")
@@ -65,14 +76,15 @@ class Manifest:
         lists = (("output", page.get("output")), ("deleted", page.get("deleted")), ("error", error_files(page)))
         for kind, items in lists:
             for item in items if isinstance(items, list) else []:
-                self._add_file(kind, item, usual.get(kind), needs_token)
+                self._add_file(kind, item, usual.get(kind), needs_token, seen)
 
     def and_also(self, other: "Manifest") -> "Manifest":
         """Both, as one export: the time and request of this one, the files of the other behind its own."""
         more = [replace(file, index=len(self.files) + file.index) for file in other.files]
         return Manifest(self.transaction_time, self.request, [*self.files, *more])
 
-    def _add_file(self, kind: str, item: Any, usual: str | None, needs_token: bool) -> None:
+    def _add_file(self, kind: str, item: Any, usual: str | None, needs_token: bool,
+                  seen: set[tuple[str, str]]) -> None:
         url, type_name = (item.get("url"), item.get("type")) if isinstance(item, dict) else (None, None)
         type_name = type_name or usual
         if not isinstance(url, str) or not isinstance(type_name, str) or not TYPE_NAME.fullmatch(type_name):
@@ -80,7 +92,14 @@ class Manifest:
                               "Report it to the EHR.")
         count = item.get("count")
         count = count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
+        if (kind, url) in seen:
+            return  # pages of one manifest repeat its `error`, and some servers name a file twice
+        seen.add((kind, url))
         self.files.append(ServerFile(len(self.files), kind, type_name, url, count, needs_token))
+
+
+def _address(url: str) -> str:
+    return url.partition("?")[0].partition("#")[0]
 
 
 def counted(files: list[ServerFile]) -> int | None:

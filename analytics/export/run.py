@@ -132,11 +132,12 @@ class _Run:
         """Ask for the manifest again; its files must be the same. Raises ExportError where they are not."""
         with self._progress("Asking the EHR for new links") as step:
             new = self._jobs.manifest(step)
-        if not new.same_files(old):
+        linked = old.relinked(new)
+        if linked is None:
             raise ExportError("The export's links expired and the EHR now offers other files.",
                               "Run the command again.")
-        self._save_manifest(new)
-        return new
+        self._save_manifest(linked)
+        return linked
 
     def _download(self, manifest: Manifest, rolling: Rolling) -> None:
         have = rolling.have()

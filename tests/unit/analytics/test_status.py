@@ -80,7 +80,7 @@ def test_json_holds_the_same(settings: Settings) -> None:
     written(settings)
     found = json.loads(json.dumps(status(settings)))
     assert [one["export_id"] for one in found["ehrs"]["sandbox"]["exports"]] == [EXPORT, "20260702T000000Z"]
-    assert found["ehrs"]["sandbox"]["unfinished_exports"] == ["20260703T000000Z"]
+    assert [one["export_id"] for one in found["ehrs"]["sandbox"]["unfinished_exports"]] == ["20260703T000000Z"]
     assert found["releases"][0]["release_id"] == "r1" and found["releases"][0]["current"]
 
 

@@ -105,7 +105,8 @@ PAGE: dict[str, Any] = {"transactionTime": "t", "request": "r", "requiresAccessT
 
 
 def test_both_versions_of_the_manifest_are_read() -> None:
-    old = Manifest.from_pages([PAGE, {**PAGE, "error": [{"url": "https://a/2"}], "requiresAccessToken": False}])
+    second = {**PAGE, "output": [{"type": "Patient", "url": "https://a/3", "count": 0}], "requiresAccessToken": False}
+    old = Manifest.from_pages([PAGE, {**second, "error": [{"url": "https://a/2"}]}])
     assert [(f.index, f.kind, f.type, f.count, f.needs_token) for f in old.files] == [
         (0, "output", "Patient", 0, True), (1, "output", "Patient", 0, False),
         (2, "error", "OperationOutcome", None, False)]
