@@ -51,7 +51,10 @@ def test_parts_of_a_manifest_come_while_the_job_runs_and_stay_as_they_were(calle
 
 
 def test_without_allow_partial_manifests_a_running_job_shows_none(caller: Caller) -> None:
-    url = caller.start("/fhir/$export?_type=Observation,Patient,Condition")
+    url = caller.start("/~job-slow=0.5/fhir/$export?_type=Observation,Patient,Condition")
+    job = caller.app.extensions["bulk_jobs"][url.rpartition("/")[2]]
+    while not job.planned:
+        pass
     assert caller.call("GET", url).get_data() == b""
 
 
@@ -167,7 +170,7 @@ def test_the_ballot_takes_post_without_comma_lists_and_has_another_manifest(call
     assert (manifest["outputFormat"], manifest["extension"]) == ("application/fhir+ndjson", [])
 
 
-PROVENANCES = [("old", "2026-01-01", "1"), ("new", "2026-02-01", "1"), ("other", "2025-01-01", "2")]
+PROVENANCES = [("new", "2026-02-01", "1"), ("old", "2026-01-01", "1"), ("other", "2025-01-01", "2")]
 
 
 @pytest.mark.parametrize(("value", "expected"), [
