@@ -87,7 +87,7 @@ def also_words(items: Iterable[ContextItem]) -> tuple[str, ...]:
 
 
 def _type_words(kind: str | None) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).capitalize() if kind else "A record of a kind that was not named"
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).capitalize() if kind else "Record of a kind that was not named"
 
 
 def _dropped(count: int) -> str | None:

@@ -68,9 +68,9 @@ class TestWhoIsSignedIn:
     )
     def test_is_shown_by_name(self, world, browser, user, form, name) -> None:
         user = user.format(clinician=world.ehr.app.extensions["sandbox"].clinicians[0].id)
-        said = opened(get(browser, world.launch_url(ANA, user=user, fhir_user=form)))
-        assert f"Signed in as {name}." in said
-        assert (FOR_PROFESSIONALS in said) is user.startswith(("Patient/", "RelatedPerson/"))
+        page = get(browser, world.launch_url(ANA, user=user, fhir_user=form))
+        assert f"Signed in as {name}." in opened(page)
+        assert (FOR_PROFESSIONALS in page.text) is user.startswith(("Patient/", "RelatedPerson/"))
 
     @pytest.mark.parametrize(
         ("ehr", "words"), [("nobody", NO_USER), ("elsewhere", NO_USER), ("no_name", NO_NAME)]

@@ -79,9 +79,9 @@ def test_intent_and_tenant_are_texts_of_one_line_or_none(key: str, sent: Any, ke
             {}, "Task/7", None, 7, [], {"reference": "https://elsewhere.example/Task/7"}, {"reference": "Task"},
             {"reference": "Task/7/_history/1"}, {"reference": ["Task/7"]}, {"reference": "Task/7", "type": "Patient"},
             {"reference": "Task/7", "role": ""}, {"reference": "Task/7", "role": 7},
-            {"reference": "Task/7", "type": "x y"}, {"reference": "Task/7", "role": None}, {"canonical": "javascript:alert(1)"},
-            {"canonical": "https://x y"},
-            {"identifier": "v"}, {"identifier": {"system": "urn:s"}}, {"type": "Task"},
+            {"reference": "Task/7", "type": "x y"}, {"reference": "Task/7", "role": None},
+            {"canonical": "javascript:alert(1)"}, {"canonical": "https://x y"}, {"identifier": "v"},
+            {"identifier": {"system": "urn:s"}}, {"type": "Task"},
         )],
     ],
 )  # fmt: skip
