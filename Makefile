@@ -9,7 +9,7 @@ LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 TESTS := layout unit spec parity conformance flow browser
 
-.PHONY: help install demo test unit lint types lock image image-check screenshots clean
+.PHONY: help install demo test unit lint types lock image image-check bench screenshots clean
 
 help:  ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ image:  ## Container image, built without a daemon (root on Debian or Ubuntu)
 
 image-check:  ## Runs sandbox and app from that image and asks both over HTTP
 	@scripts/image check
+
+bench: install  ## The export's rate against plain parallel downloads, a ratio in one run (ARGS="--only static")
+	@$(PY) scripts/bench/export.py $(ARGS)
 
 screenshots: install  ## The pictures in docs/images again, from a demo of 2,000 people
 	@scripts/prerequisites java browser
