@@ -93,6 +93,7 @@ class Http:
         self.origins = {origin(url) for url in (self.base, *self.hosts)}
         self.session.auth = _nothing_added  # else requests takes credentials from a .netrc
         self.session.headers["User-Agent"] = "kindred-export/1"
+        self._surroundings: dict[tuple[str, str, int], dict[str, Any]] = {}
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, HTTPAdapter(pool_maxsize=32))
 
@@ -113,13 +114,23 @@ class Http:
                 refused = self.token(refused)
                 headers["Authorization"] = f"Bearer {refused}"
             answer = self.session.request(method, url, headers=headers, timeout=TIMEOUT, allow_redirects=False,
-                                          stream=True, **request)
+                                          stream=True, **self._proxies_and_certificates(url), **request)
             if answer.status_code != 401 or not with_token or self.token is None:
                 break
             answer.close()
         if not stream:
             _read_limited(answer)
         return answer
+
+    def _proxies_and_certificates(self, url: str) -> dict[str, Any]:
+        """What the environment says of them for a host. requests looks twice at each call: a third of a small one."""
+        host = origin(url)
+        if host not in self._surroundings:
+            self.session.trust_env = True
+            found = self.session.merge_environment_settings(url, {}, None, None, None)
+            self._surroundings[host] = {name: found[name] for name in ("proxies", "verify", "cert")}
+            self.session.trust_env = False
+        return self._surroundings[host]
 
     def send_patiently(self, method: str, url: str, *, doing: str, again: set[int] = TRY_AGAIN,
                        attempts: int = ATTEMPTS, fresh: Callable[[], dict[str, Any]] = dict,
