@@ -69,7 +69,8 @@ def test_the_header_of_an_assertion_is_checked(client: Any, live: Any, header: d
 
 
 @pytest.mark.parametrize("alg", ["RS256", "ES256", "PS384", "HS384"])
-def test_only_rs384_and_es384_are_taken(client: Any, live: Any, alg: str) -> None:
+def test_only_rs384_and_es384_are_taken(client: Any, live: Any, alg: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the registered key itself says nothing of its algorithm."""
     rsa, elliptic = (live.keys["kindred-asymmetric"][n] for n in (0, 1))
     key = {"E": elliptic, "H": OctKey.import_key("s" * 48)}.get(alg[0], rsa)
     if alg == "ES256":
@@ -77,6 +78,10 @@ def test_only_rs384_and_es384_are_taken(client: Any, live: Any, alg: str) -> Non
     claims = jwt.decode(client.assertion("kindred-asymmetric", "RS384")["client_assertion"], rsa, algorithms=["RS384"])
     bare = type(key).import_key({k: v for k, v in key.as_dict(private=True).items() if k not in ("alg", "use")})
     text = jwt.encode({"alg": alg, "kid": rsa.kid, "typ": "JWT"}, claims.claims, bare, algorithms=[alg])
+    registered = live.app.extensions["sandbox"].clients
+    silent = {k: v for k, v in public_jwk(key).items() if k not in ("alg", "use")} | {"kid": rsa.kid}
+    changed = replace(registered["kindred-asymmetric"], jwks=(silent,))
+    monkeypatch.setitem(registered, "kindred-asymmetric", changed)
     form = {"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion": text}
     assert outcome(client.token(code="x", **form)) == CLIENT
 

@@ -132,6 +132,16 @@ def test_the_form_launches_with_what_it_says(client: Any, live: Any, pages: Any)
     assert not {"patient", "encounter", "tenant", "smart_style_url"} & set(token)
 
 
+@pytest.mark.parametrize(("chosen", "encounter"), [("newest", "anna-visit"), ("none", None)])
+def test_the_form_opens_a_chart_with_or_without_an_encounter(
+    client: Any, live: Any, pages: Any, chosen: str, encounter: str | None
+) -> None:
+    page = client.http.get(f"{live.base_url}/start", params={"patient": "anna", "encounter": chosen})
+    launch = page.text.partition("launch=")[2].partition('"')[0]
+    token = client.token(code=pages.answer(client.authorize(launch=launch))["code"]).json()
+    assert (token["patient"], token.get("encounter")) == ("anna", encounter)
+
+
 @pytest.mark.parametrize("wrong", [{"patient": "nobody"}, {"fhirContext": "[{"}, {"app": "stranger"}, {"user": "X/1"}])
 def test_a_form_with_something_unknown_is_a_page(client: Any, live: Any, wrong: dict[str, str]) -> None:
     page = client.http.get(f"{live.base_url}/start", params=wrong)

@@ -1,5 +1,6 @@
 """Faults of reads and searches: each does what its line in faults.md says, over real HTTP."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -100,7 +101,9 @@ def test_a_drip_is_byte_by_byte(under: Any, token: str) -> None:
     answer = under("fhir-drip=0.05").fhir("Patient/anna", token, stream=True)
     pieces = answer.raw.stream(1)
     with answer:
-        assert [next(pieces) for _ in range(3)] == [b"{", b'"', b"r"]
+        began = time.monotonic()
+        assert [next(pieces) for _ in range(5)] == [b"{", b'"', b"r", b"e", b"s"]
+        assert time.monotonic() - began > 0.1  # four rests of 0.05 s, but for what was on its way before
 
 
 def test_a_cut_answer_is_shorter_than_promised(under: Any, token: str) -> None:
