@@ -19,6 +19,7 @@ from app.searches import ChartServer
 from app.security import check_form_token, form_token
 from app.serving import Serving
 from app.smart import Smart, cookie
+from app.smart.authorize import standalone_address
 from app.smart.style import Style
 from app.smart.tokens import Launch
 
@@ -57,7 +58,7 @@ def page(sid: str) -> Response:
     common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark}
     if launch.context.patient is None:
         opened = opened_of(launch.context, [])
-        again = url_for("smart.launch", iss=ehr.issuer)
+        again = standalone_address(smart, ehr)
         return make_response(
             render_template("no_patient.html", opened=opened, again=again, styled=_is_styled(style), **common)
         )

@@ -5,8 +5,9 @@ import time
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from flask import Response, g, make_response, redirect, render_template
+from flask import Response, g, make_response, redirect, render_template, url_for
 
+from app.problems import Problem
 from app.registry import Ehr
 from app.smart import Smart
 from app.smart.discovery import Metadata
@@ -27,6 +28,19 @@ def send(smart: Smart, ehr: Ehr, launch_value: str | None, browser: str) -> Resp
     g.form_targets, g.own_script = ehr.allowed_origins, True
     page = render_template("continue.html", action=metadata.authorization_endpoint, fields=parameters)
     return make_response(page)
+
+
+def standalone_address(smart: Smart, ehr: Ehr) -> str | None:
+    """Our own fixed address that starts a launch anew, with the patient chosen at the EHR's sign-in.
+
+    None where the EHR says that it does not offer that, or does not answer.
+    """
+    try:
+        capabilities = smart.discovery.of(ehr).capabilities
+    except Problem:
+        return None
+    offered = not capabilities or "launch-standalone" in capabilities
+    return url_for("smart.launch", iss=ehr.issuer) if offered else None
 
 
 def _parameters(

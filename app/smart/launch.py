@@ -86,8 +86,7 @@ def _pending() -> tuple[Pending, Ehr, str]:
     g.frame_ancestors = ehr.frame_ancestors
     browser = cookie.browser_of(request, ehr)
     if browser is None:
-        # A frame whose browser keeps no cookies: a window of its own does. The address is ours, and fixed.
-        g.relaunch = url_for("smart.launch", iss=ehr.issuer)
+        g.relaunch = authorize.standalone_address(_smart(), ehr)  # a frame may keep no cookies; a window does
     if browser is None or not hmac.compare_digest(hashed(browser), pending.browser_hash):
         raise Problem("other_browser", "no_cookie" if browser is None else "other_cookie")
     return pending, ehr, browser
