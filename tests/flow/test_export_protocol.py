@@ -100,9 +100,9 @@ def test_a_refusal_is_one_sentence_and_what_to_do(
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"group": "nobody"}, r"knows no group nobody: HTTP 404.*--group"),
-    ({"types": ("Patient", "Claim"), "scopes": "system/Patient.rs"}, r"may not export Patient, Claim of everything"),
+    ({"types": ("Patient", "Claim"), "scopes": "system/Patient.rs"}, r"may not export Patient, Claim of every"),
     ({"type_filters": ("Observation?nonsense=1",)}, r"does not take _typeFilter: HTTP 400.*--lenient"),
-    ({"organize_output_by": "Patient", "faults": "organize-refused"}, r"take this request: HTTP 400 .*organizeOutputBy"),
+    ({"organize_output_by": "Patient", "faults": "organize-refused"}, r"this request: HTTP 400 .*organizeOutputBy"),
 ])
 def test_a_kick_off_that_is_refused_says_what_of_it(
     changes: dict[str, Any], message: str, sandbox: Live, lake: Lake
