@@ -100,10 +100,11 @@ class Staging:
 
     def sweep(self) -> None:
         """Delete the half-written files of a run that was killed."""
-        for folder in ("", *self.lake.names(self.folder)):
-            for name in self.lake.names(f"{self.folder}/{folder}".rstrip("/"), hidden=True):
+        below = [f"{self.folder}/{name}" for name in self.lake.names(self.folder) if "." not in name]
+        for folder in (self.folder, *below):
+            for name in self.lake.names(folder, hidden=True):
                 if name.startswith(".") and name.endswith(".tmp"):
-                    self.lake.delete(f"{self.folder}/{folder}/{name}".replace("//", "/"))
+                    self.lake.delete(f"{folder}/{name}")
 
     def tidy(self) -> None:
         """Forget all that only an unfinished export needs, but for its state: without that it would not be found."""

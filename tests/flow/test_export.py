@@ -11,6 +11,7 @@ import pytest
 from analytics.errors import EhrError, ExportError
 from analytics.export import ExportOptions, export
 from analytics.lake import Lake
+from fhir_fixtures.ehr.faults_bulk_files import multibyte_line
 from tests.conformance.bulk.live import SOME_TYPES, Live, live_sandbox
 
 OPTIONS = ExportOptions(types=SOME_TYPES, file_target_bytes=100_000)
@@ -100,6 +101,10 @@ SURVIVED = {
     "links that expire": "file-expired=3",
     "a manifest of the 4.0 ballot": "manifest-stu4",
     "a manifest in pages": "manifest-paged",
+    "files gzipped unasked": "file-gzip-unasked",
+    "files shorter than their length": "file-length-long=1",
+    "files shorter than their count": "file-length-short=1",
+    "files without a count": "file-no-count",
 }
 
 
@@ -116,6 +121,14 @@ def test_files_cut_in_a_gzip_stream_are_fetched_again(sandbox: Live, lake: Lake,
     options = ExportOptions(types=SOME_TYPES, file_target_bytes=100_000, gzip=True)
     result = export(sandbox.client("case=gzip,file-cut=1"), lake, options)
     assert data_files(lake, result.path) == undisturbed
+
+
+def test_letters_of_several_bytes_survive_wherever_a_block_ends(sandbox: Live, lake: Lake) -> None:
+    result = export(sandbox.client("multibyte-borders"), lake, OPTIONS)
+    lines = [line for path in lake.files(f"{result.path}/Observation", ".ndjson")
+             for line in lake.read_bytes(path).splitlines()]
+    assert lines[0] == multibyte_line()
+    assert len(lines) == COUNTS["Observation"] + 1
 
 
 def test_no_token_goes_where_none_is_needed_nor_to_another_host(
