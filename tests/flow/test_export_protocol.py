@@ -1,7 +1,12 @@
 """What the export says to an EHR and understands of it, over HTTP: kick-off, tokens, status, log, cancellation."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -263,3 +268,26 @@ def test_the_log_of_changes_has_one_kick_off_though_there_are_more_jobs(sandbox:
     result = export(sandbox.client(), lake, replace(options, since="auto"))
     names = [event["eventId"] for event in events(lake, result.path)]
     assert (names.count("kickoff"), names.count("members_kickoff"), names.count("export_complete")) == (1, 1, 1)
+
+
+def test_ctrl_c_leaves_the_job_so_that_the_same_command_resumes(
+    sandbox: Live, lake: Lake, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    sandbox.register(home, "case=ctrl-c,job-slow=3")
+    command = [sys.executable, "-m", "analytics.cli", "export", "sandbox", "--types", ",".join(SOME_TYPES)]
+    environment = {**os.environ, "KINDRED_HOME": str(home)}
+    sandbox.seen.clear()
+    first = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while not sandbox.paths("/status/"):
+        assert first.poll() is None
+        time.sleep(0.05)
+    first.send_signal(signal.SIGINT)
+    out, said = first.communicate(timeout=30)
+    assert (first.returncode, out) == (130, "")
+    assert "The same command again resumes; to end it: kindred export sandbox --cancel" in said
+    assert not [method for method, _, _, _ in sandbox.seen if method == "DELETE"]
+    second = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert len(sandbox.paths("$export")) == 1
+    assert lake.finished_folders("sandbox/exports") == [second.stdout.strip()]

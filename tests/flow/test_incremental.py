@@ -2,6 +2,7 @@
 that a full export of that moment gives, feature by feature."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ import requests
 from analytics.build import build, index_date
 from analytics.errors import ConfigError, DataError, ExportError
 from analytics.export import ExportOptions, ExportResult, export
+from analytics.export.staging import Staging
 from analytics.lake import Lake
 from analytics.load import load
 from fhir_fixtures.population import generate, shared_resources
@@ -232,3 +234,42 @@ def test_changes_of_a_group_without_its_patients_are_refused(quiet: Ehr, lake: L
     export(quiet.live.client(), lake, options)
     with pytest.raises(ConfigError, match="without its Patients"):
         export(quiet.live.client(), lake, replace(options, since="auto"))
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_ended_between_its_jobs_an_increment_goes_on_with_them(
+    at: int, tmp_path: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended right after the state was saved for the `at`-th time: every job is started once all the same."""
+    saved = 0
+    save = Staging.save
+
+    def ending(self: Staging, state: dict[str, Any]) -> None:
+        nonlocal saved
+        save(self, state)
+        saved += 1
+        if saved == at:
+            raise KeyboardInterrupt
+
+    with ehr(tmp_path / "ehr") as one:
+        export(one.live.client(), lake, GROUP)
+        first_changes(one)
+        one.live.seen.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(Staging, "save", ending)
+            with pytest.raises(KeyboardInterrupt):
+                increment(one, lake, GROUP)
+        result, described = increment(one, lake, GROUP)
+        assert described["members"] == {"count": 14, "joined": 3, "left": 5}
+        assert [method for method, path, _, _ in one.live.seen if path.endswith("$export")] == ["GET", "GET", "POST"]
+        assert len([path for method, path, _, _ in one.live.seen if method == "DELETE"]) == 3
+        assert lake.unfinished_exports("sandbox") == []
+        other, _ = increment(one, Lake(f"file://{copied(lake, tmp_path, result.export_id)}"), GROUP)
+        assert other.counts == result.counts
+
+
+def copied(lake: Lake, folder: Path, without: str) -> Path:
+    """The lake as it was before an export."""
+    shutil.copytree(str(lake.local()), folder / "before")
+    shutil.rmtree(folder / "before" / "sandbox" / "exports" / without)
+    return folder / "before"
