@@ -16,8 +16,8 @@ def line_of(text: str, *path: str) -> int | None:
         except tomllib.TOMLDecodeError:
             continue  # in the middle of a list or a text of several lines
         if _holds(tables, path):
-            return next(at for at in range(begun, number) if _says_something(lines[at])) + 1
-        begun = number
+            return begun + 1
+        begun = number  # empty lines and comments end where they begin, too
     return None
 
 
@@ -27,7 +27,3 @@ def _holds(tables: Any, path: tuple[str, ...]) -> bool:
             return False
         tables = tables[name]
     return True
-
-
-def _says_something(line: str) -> bool:
-    return bool(line.strip()) and not line.strip().startswith("#")

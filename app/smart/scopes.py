@@ -66,7 +66,7 @@ class Granted:
 
     def is_narrowed(self, resource_type: str) -> bool:
         """Is the type granted in part only, such as `?category=laboratory`? Then what is not there may still exist."""
-        return not self._whole(resource_type) and bool(self.narrowings(resource_type))
+        return bool(self.narrowings(resource_type))
 
     def narrowings(self, resource_type: str) -> tuple[str, ...]:
         """The queries of the granted parts (`category=laboratory`) as granted; empty where the whole is."""
