@@ -171,8 +171,10 @@ class TestTheLease:
         smart, launch, here = bearer(FRESH)
         monkeypatch.setattr(bearer_module, "WAIT_SECONDS", 0.1)
         assert smart.store.lease(launch)
+        begun = time.monotonic()
         with pytest.raises(Problem, match="ehr_unreachable"):
             smart.bearer(launch).refresh("old")
+        assert time.monotonic() - begun < 5
         assert not [one for one in here.requests if one[0] == "POST"]
 
 

@@ -99,6 +99,11 @@ class TestTheKey:
     def test_is_found_beside_keys_that_nobody_can_use(self, believe, odd) -> None:
         assert believe(published=[odd, RSA]) == "Practitioner/1"
 
+    @pytest.mark.parametrize("change", [{"use": "enc"}, {"alg": "RS512"}, {"kty": "oct", "k": "AAAA"}])
+    def test_without_kid_is_the_only_one_that_is_there_for_this(self, believe, change) -> None:
+        other = OTHER.as_dict(private=False) | change
+        assert believe(header={"typ": "JWT"}, published=[other, RSA]) == "Practitioner/1"
+
     @pytest.mark.parametrize("change", [{"use": "enc"}, {"alg": "RS512"}])
     def test_is_not_one_that_is_there_for_something_else(self, believe, change) -> None:
         with pytest.raises(Problem, match="id_token_invalid"):

@@ -116,6 +116,7 @@ def test_a_file_of_an_earlier_version_keeps_its_audit_and_begins_with_new_launch
     engine = open_database(tmp_path)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE launch_record DROP COLUMN lease"))
+        connection.execute(text("ALTER TABLE audit ADD COLUMN of_another_version TEXT"))
         connection.execute(text("INSERT INTO audit (time, action, ehr, launch) VALUES (1, 'view', 'north', 'x')"))
     engine.dispose()
     again = open_database(tmp_path)

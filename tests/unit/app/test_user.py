@@ -60,7 +60,7 @@ def test_a_person_is_read_by_the_reference(ask, kind: str) -> None:
 class TestARole:
     def role(self, reference: Any) -> dict[str, Any]:
         return {"PractitionerRole/1": person("PractitionerRole", name=None, practitioner=reference),
-                "Practitioner/1": person("Practitioner")}  # fmt: skip
+                "Practitioner/1": person("Practitioner"), "Patient/1": person("Patient")}  # fmt: skip
 
     def test_leads_to_its_practitioner(self, ask) -> None:
         assert ask("PractitionerRole/1", self.role({"reference": "Practitioner/1"})) == "Dr. Ife Ada Okafor"
