@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from joserfc import jws
@@ -49,13 +49,17 @@ def in_turn(*changes: Change | None) -> Change:
 
 def id_token(key: Key = SIGNING, alg: str = "RS256", drop: Iterable[str] = (), header: dict[str, Any] | None = None,
              **claims: Any) -> Change:
-    """The token reply with its id_token signed anew: other claims, header, key. `drop` names claims or kid."""
+    """The token reply with its id_token signed anew: other claims, header, key. `drop` names claims or kid.
+
+    A claim that is a function is asked when the answer is given.
+    """
 
     def change(_: Request, answer: Answer) -> Response:
         response = answer()
         body = json.loads(response.get_data())
         if "id_token" in body:
-            told = {k: v for k, v in (payload(body["id_token"]) | claims).items() if k not in drop}
+            fresh = {k: v() if callable(v) else v for k, v in claims.items()}
+            told = {k: v for k, v in (payload(body["id_token"]) | fresh).items() if k not in drop}
             head = {"alg": alg, "typ": "JWT", "kid": SIGNING.kid} | (header or {})
             head = {k: v for k, v in head.items() if k not in drop}
             body["id_token"] = jws.serialize_compact(head, json.dumps(told), key, algorithms=[alg])
@@ -83,6 +87,6 @@ def unsigned(token: str) -> str:
     return f"{head}.{token.split('.')[1]}."
 
 
-def now(offset: float = 0) -> int:
-    """Unix seconds, moved by `offset`."""
-    return int(time.time() + offset)
+def now(offset: float = 0) -> Callable[[], int]:
+    """Unix seconds when it is asked, moved by `offset`."""
+    return lambda: int(time.time() + offset)

@@ -8,15 +8,17 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import requests
 
 SECONDS = 30
+CHART = "chart"
 
 
 class Form(HTMLParser):
-    """The first form of a page that posts, and its fields in order."""
+    """The first form of a page that posts: what it sends by itself, and what its buttons offer, in order."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.action: str | None = None
         self.fields: list[tuple[str, str]] = []
+        self.choices: list[tuple[str, str]] = []
         self._open = False
         self.feed(page)
 
@@ -24,8 +26,9 @@ class Form(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "form" and self.action is None and given.get("method", "").lower() == "post":
             self.action, self._open = given.get("action", ""), True
-        if self._open and tag in ("input", "button", "select") and given.get("name"):
-            self.fields.append((given["name"], given.get("value", "")))
+        if self._open and tag in ("input", "button") and given.get("name"):
+            is_choice = tag == "button" or given.get("type") in ("radio", "submit")
+            (self.choices if is_choice else self.fields).append((given["name"], given.get("value", "")))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
@@ -62,12 +65,20 @@ class Browser:
         page = self.open(launch_url, until="/callback")
         return urljoin(page.url, page.headers["Location"])
 
+    def launch(self, launch_url: str) -> str:
+        """A launch up to the chart's address, which costs less than the chart: "chart", or the problem's code."""
+        page = self.open(launch_url, until="/callback")
+        page = self.get(urljoin(page.url, page.headers["Location"])) if page.is_redirect else page
+        if page.is_redirect and re.fullmatch(r"/s/[A-Za-z0-9_-]{20,}/", urlsplit(page.headers["Location"]).path):
+            return CHART
+        return problem_of(page) or f"HTTP {page.status_code}"
+
     def post(self, page: requests.Response, **values: str | None) -> requests.Response:
         """Send the form of a page; `values` set fields, None takes the first one of that name."""
         form = Form(page.text)
         assert form.action is not None, "the page has no form"
-        first = dict(reversed(form.fields))
-        data = [(name, value) for name, value in form.fields if name not in values and not _is_choice(name, page)]
+        first = dict(reversed(form.fields + form.choices))
+        data = [(name, value) for name, value in form.fields if name not in values]
         data += [(name, first.get(name, "") if value is None else value) for name, value in values.items()]
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
         headers = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
@@ -95,14 +106,6 @@ class Browser:
         target = urljoin(page.url, unescape(action)) if action else ""
         return target if urlsplit(target).path.endswith("/auth/authorize") else None
 
-    def everything(self) -> str:
-        """All that this browser holds or has seen in addresses, headers, pages and cookies, the EHR's side left out."""
-        return "\n".join(f"{page.url}\n{page.headers}\n{page.text}" for page in self.pages)
-
-
-def _is_choice(name: str, page: requests.Response) -> bool:
-    return name in ("clinician", "patient", "answer", "name")
-
 
 def parameter(url: str, name: str) -> str:
     """One query parameter of an address."""
@@ -118,4 +121,4 @@ def patient_of(page: requests.Response) -> str | None:
 def problem_of(page: requests.Response) -> str | None:
     """The code on an error page of the app; None where it is no such page."""
     found = re.search(r"<code>([a-z_]+)</code>", page.text)
-    return found[1] if found and page.status_code >= 400 and "What next:" in page.text else None
+    return found[1] if found and "What next:" in page.text and "data-patient" not in page.text else None

@@ -38,7 +38,7 @@ def requirements() -> list[Requirement]:
     return [Requirement(**row) for row in rows]
 
 
-def tests() -> list[Named]:
+def named_tests() -> list[Named]:
     """Every test here that is named by ids, in the order of files and lines."""
     return [
         Named(path.name, found[1], tuple(map(int, found[2].strip("_").split("_"))))
@@ -49,7 +49,7 @@ def tests() -> list[Named]:
 
 def table() -> str:
     """docs/smart-requirements.md."""
-    rows, named = requirements(), tests()
+    rows, named = requirements(), named_tests()
     ours = [row for row in rows if row.actor == "client"]
     theirs = [row for row in rows if row.actor == "server"]
     return "\n".join([*_head(ours, named), *_rows(ours, named), *_second(theirs), *_rows(theirs, named), ""])
@@ -70,8 +70,8 @@ def _head(ours: list[Requirement], named: list[Named]) -> list[str]:
         "Inferno's list (hl7.fhir.uv.smart-app-launch_2.2.0), words are ours. The tests speak HTTP to the app and to",
         "the embedded EHR: `.venv/bin/python -m pytest tests/conformance/smart`, one of them with `-k 035`.",
         "",
-        f"Of {len(ours)} on the client's side **{covered}** are shown by tests and **{len(ours) - covered}** have a",
-        f"reason instead, {gone} of those because the list withdrew them.",
+        f"Of {len(ours)} on the client's side **{covered}** are shown by tests and **{len(ours) - covered}** have",
+        f"a reason instead, {gone} of those because the list withdrew them.",
         "",
         *_titles(),
     ]

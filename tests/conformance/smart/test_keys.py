@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from app import create_app
+from app.config import from_environment
 from tests.conformance.smart.answers import header
 from tests.conformance.smart.browser import Browser, patient_of
-from tests.conformance.smart.world import SECONDS, Ehr, World
+from tests.conformance.smart.registrations import Registration
+from tests.conformance.smart.world import SECONDS, Ehr, World, listening, serving
 from tests.flow.people import ANA
 
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
@@ -60,13 +63,28 @@ def test_req_295_no_private_part_is_published(published: requests.Response) -> N
     assert not any(PRIVATE & set(key) for key in published.json()["keys"])
 
 
-def test_req_022_291_293_294_299_an_ehr_that_knows_the_address_alone_accepts_the_key(
+def test_req_022_291_293_294_299_301_an_ehr_that_knows_the_address_alone_accepts_the_key(
     ehr_for: EhrFor, browser: Browser, published: requests.Response
 ) -> None:
     ehr = ehr_for("jwks")
     assert patient_of(browser.open(ehr.launch_url(ANA))) == ANA
     used = header(ehr.token_request.parameters["client_assertion"])["kid"]
     assert used in {key["kid"] for key in published.json()["keys"]}
+
+
+def test_req_294_313_322_while_keys_change_the_first_signs_and_all_are_published(
+    world: World, tmp_path: Path, browser: Browser
+) -> None:
+    names = ["ES384.jwk.json", "RS384.jwk.json"]
+    with listening() as (sock, url):
+        ehr, home = world.registered(tmp_path, url, "es384", private_key=None, private_keys=names)
+        Registration.of("rs384").written(home)
+        with serving(create_app(from_environment({"KINDRED_HOME": str(home)})), sock):
+            assert patient_of(browser.open(ehr.launch_url(ANA))) == ANA
+            keys = browser.get(f"{url}/.well-known/jwks.json").json()["keys"]
+    kids = [Registration.of(kind).key.kid for kind in ("es384", "rs384")]
+    assert {key["kid"] for key in keys} == set(kids) and len(keys) == 2
+    assert header(ehr.token_request.parameters["client_assertion"])["kid"] == kids[0]
 
 
 def test_req_290_295_a_private_key_that_others_can_read_or_that_is_none_ends_the_start(

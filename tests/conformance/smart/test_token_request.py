@@ -8,7 +8,7 @@ from joserfc import jwt
 
 from fhir_fixtures.ehr.clients import SYMMETRIC_SECRET
 from tests.conformance.smart.answers import header, payload
-from tests.conformance.smart.browser import Browser, parameter, patient_of
+from tests.conformance.smart.browser import CHART, Browser, parameter, patient_of
 from tests.conformance.smart.registrations import Registration
 from tests.conformance.smart.world import Ehr
 from tests.flow.people import ANA, BEN
@@ -20,7 +20,7 @@ KEYS = ["rs384", "es384"]
 
 def launched(ehr: Ehr, browser: Browser) -> dict[str, str]:
     """A whole launch; gives the form that the token endpoint received."""
-    assert patient_of(browser.open(ehr.launch_url(ANA))) == ANA
+    assert browser.launch(ehr.launch_url(ANA)) == CHART
     return dict(ehr.token_request.form)
 
 

@@ -6,6 +6,7 @@ metadata, its counters and its record are fresh while both servers stay up. What
 
 import contextlib
 import itertools
+import json
 import socket
 import threading
 from base64 import b64decode
@@ -15,7 +16,7 @@ from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
 from waitress import wasyncore
@@ -27,14 +28,16 @@ from app.config import from_environment
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.live import Live, serve_in_thread
 from fhir_fixtures.ehr.store import Store
+from tests.conformance.smart.faults import FAULTS
 from tests.conformance.smart.registrations import Registration, registry
-from tests.flow.people import lines
+from tests.flow.people import BEN, lines
 
 TODAY = date(2026, 6, 30)
 SECONDS = 30
 CLINICIAN = b'{"resourceType": "Practitioner", "id": "dr-1", "name": [{"family": "Okafor", "given": ["Ife"]}]}'
-POOL = {"public": 150, "symmetric": 8, "rs384": 8, "es384": 8, "jwks": 3}  # registrations of each kind, one per test
+POOL = {"public": 420, "symmetric": 8, "rs384": 8, "es384": 8, "jwks": 3}  # registrations of each kind, one per test
 
+TOKEN = "/auth/token"
 Answer = Callable[[], Response]
 Change = Callable[[Request, Answer], Response]
 
@@ -76,6 +79,7 @@ class OnTheWay:
         self._app = app
         self.seen: dict[str, list[Seen]] = {}
         self.changes: dict[tuple[str, str], Change] = {}
+        self.given: dict[str, list[dict[str, Any]]] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -83,10 +87,16 @@ class OnTheWay:
         name, path = named(environ["PATH_INFO"])
         self.seen.setdefault(name, []).append(seen_of(environ, path, body))
         change = self.changes.get((name, path))
-        if change is None:
+        if change is None and path != TOKEN:
             return self._app(environ, start_response)
-        request = Request(dict(environ))
-        return change(request, lambda: Response.from_app(self._app, environ))(environ, start_response)
+        response = _changed(change, Request(dict(environ)), lambda: Response.from_app(self._app, environ))
+        if path == TOKEN:
+            self.given.setdefault(name, []).append(response.get_json(silent=True) or {})
+        return response(environ, start_response)
+
+
+def _changed(change: Change | None, request: Request, answer: Answer) -> Response:
+    return change(request, answer) if change else answer()
 
 
 def named(path: str) -> tuple[str, str]:
@@ -118,6 +128,7 @@ class Ehr:
     client_id: str
     app_url: str
     way: OnTheWay = field(repr=False)
+    live: Live = field(repr=False)
 
     def launch_url(self, patient: str, **context: str) -> str:
         """What the EHR opens for a chart: the app's launch address with iss and a fresh launch."""
@@ -145,6 +156,19 @@ class Ehr:
         """The newest request for a token."""
         return self.seen("/auth/token")[-1]
 
+    @property
+    def given(self) -> list[dict[str, Any]]:
+        """What the token endpoint answered, in order; {} where that was not JSON."""
+        return self.way.given.get(self.name, [])
+
+    def refreshes(self) -> list[Seen]:
+        """Requests for a new token in place of an old one."""
+        return [seen for seen in self.seen(TOKEN) if seen.parameters["grant_type"] == "refresh_token"]
+
+    def end_token(self, reply: int = -1) -> None:
+        """The access token of this answer is refused from now on."""
+        self.live.app.extensions["sandbox"].vault.access.take(self.given[reply]["access_token"])
+
     def reads(self) -> list[Seen]:
         """Requests for resources."""
         return [seen for seen in self.seen("/fhir/") if "/.well-known/" not in seen.path]
@@ -170,20 +194,37 @@ class World:
         name = f"{kind}-{number:02}"
         return self._ehr(name, Registration.of(kind).client_id, self.app_url)
 
-    def _ehr(self, name: str, client_id: str, app_url: str) -> Ehr:
-        base = self.live.with_fault(f"case={name}")
-        return Ehr(name, base, f"{base}/fhir", client_id, app_url, self.way)
+    def faulty(self, fault: str) -> Ehr:
+        """The EHR that has one of the sandbox's own faults (tests/conformance/smart/faults.py lists those in use)."""
+        name = f"fault-{FAULTS.index(fault):02}"
+        return self._ehr(name, Registration.of("public").client_id, self.app_url, f",{fault}")
+
+    def backend(self, client_id: str, fault: str = "") -> Ehr:
+        """An address of the sandbox for one run of the export."""
+        return self._ehr(f"backend-{next(self._further):02}", client_id, self.app_url, f",{fault}" if fault else "")
+
+    def sent_elsewhere(self) -> list[Seen]:
+        """What reached the sandbox's other address, which its faults point at, and the server that is nobody's."""
+        other = urlsplit(self.live.foreign_url).netloc
+        seen = [one for every in self.way.seen.values() for one in every if one.headers.get("Host") == other]
+        return self.foreign_seen + seen
+
+    def _ehr(self, name: str, client_id: str, app_url: str, faults: str = "") -> Ehr:
+        base = self.live.with_fault(f"case={name}{faults}")
+        return Ehr(name, base, f"{base}/fhir", client_id, app_url, self.way, self.live)
 
     @contextlib.contextmanager
-    def app(self, folder: Path, kind: str = "public", **keys: Any) -> Iterator[Ehr]:
+    def app(self, folder: Path, kind: str = "public", issuer: str | None = None, **keys: Any) -> Iterator[Ehr]:
         """Another app, with one registration; `keys` replace keys of it."""
         with listening() as (sock, url):
-            entry, home = self.registered(folder, url, kind, **keys)
+            entry, home = self.registered(folder, url, kind, issuer, **keys)
             with serving(create_app(from_environment({"KINDRED_HOME": str(home)})), sock):
                 yield entry
 
-    def registered(self, folder: Path, url: str, kind: str = "public", **keys: Any) -> tuple[Ehr, Path]:
-        """A home folder for an app at `url` whose registry holds one EHR."""
+    def registered(
+        self, folder: Path, url: str, kind: str = "public", issuer: str | None = None, **keys: Any
+    ) -> tuple[Ehr, Path]:
+        """A home folder for an app at `url` whose registry holds one EHR: the sandbox's, or the one at `issuer`."""
         name = f"further-{next(self._further):02}"
         given = Registration.of(kind)
         client_id = f"{given.client_id}-{name}"
@@ -193,7 +234,7 @@ class World:
         home = folder / name
         home.mkdir(mode=0o700)
         parts = {"client_id": client_id, "redirect_uri": callback, **keys}
-        (home / "ehrs.toml").write_text(registry({name: (entry.fhir, given.written(home) | parts)}))
+        keep(home, registry({name: (issuer or entry.fhir, given.written(home) | parts)}))
         return entry, home
 
 
@@ -201,19 +242,36 @@ class World:
 def a_world(folder: Path) -> Iterator[World]:
     """Sandbox, app and a foreign server while the block runs."""
     with contextlib.ExitStack() as stack:
+        foreign_url, foreign_seen = stack.enter_context(foreign())
         sock, app_url = stack.enter_context(listening())
         clients = {f"kindred-{kind}": _client(kind, app_url) for kind in POOL}
-        data = itertools.chain(lines(), [("Practitioner", CLINICIAN)])
+        data = itertools.chain(lines(), [("Practitioner", CLINICIAN), ("MedicationRequest", pointing_at(foreign_url))])
         store = Store.build(folder / "ehr", data)
         live = stack.enter_context(serve_in_thread(store, app_url=app_url, clients=clients, today=TODAY))
         way = OnTheWay(live.app.wsgi_app)
         live.app.wsgi_app = way  # type: ignore[method-assign]
         home = folder / "home"
         home.mkdir(mode=0o700)
-        (home / "ehrs.toml").write_text(_registry(live, app_url, home))
+        keep(home, _registry(live, app_url, home))
         stack.enter_context(serving(create_app(from_environment({"KINDRED_HOME": str(home)})), sock))
-        foreign_url, foreign_seen = stack.enter_context(foreign())
         yield World(live, app_url, home, way, foreign_url, foreign_seen)
+
+
+def pointing_at(url: str) -> bytes:
+    """A resource of Ben's that refers to another server in every way."""
+    return json.dumps({
+        "resourceType": "MedicationRequest", "id": "elsewhere", "status": "stopped", "intent": "order",
+        "subject": {"reference": f"Patient/{BEN}"}, "authoredOn": "2024-01-01",
+        "medicationReference": {"reference": f"{url}/fhir/Medication/1"},
+        "supportingInformation": [{"reference": f"{url}/fhir/Binary/1"}],
+        "extension": [{"url": f"{url}/x", "valueAttachment": {"url": f"{url}/fhir/Binary/2"}}],
+    }).encode()  # fmt: skip
+
+
+def keep(home: Path, text: str) -> None:
+    """Write the registry of a home; it may hold a secret."""
+    (home / "ehrs.toml").touch(mode=0o600)
+    (home / "ehrs.toml").write_text(text)
 
 
 def _client(kind: str, app_url: str) -> Client:
@@ -228,6 +286,10 @@ def _registry(live: Live, app_url: str, home: Path) -> str:
         for number in range(size):
             name = f"{kind}-{number:02}"
             entries[name] = (f"{live.with_fault(f'case={name}')}/fhir", keys)
+    public = Registration.of("public").written(home) | {"redirect_uri": f"{app_url}/callback"}
+    for number, fault in enumerate(FAULTS):
+        name = f"fault-{number:02}"
+        entries[name] = (f"{live.with_fault(f'case={name},{fault}')}/fhir", public)
     return registry(entries)
 
 
