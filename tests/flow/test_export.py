@@ -69,6 +69,18 @@ def test_the_manifest_describes_the_files_and_success_comes_last(sandbox: Live, 
         sorted(["_SUCCESS", "files.ndjson", "log.ndjson", "manifest.json", *SOME_TYPES])
 
 
+def test_every_server_file_is_listed_with_count_length_digest_and_where_it_went(sandbox: Live, lake: Lake) -> None:
+    result = export(sandbox.client(), lake, OPTIONS)
+    listed = [orjson.loads(line) for line in lake.read_bytes(f"{result.path}/files.ndjson").splitlines()]
+    assert [(file["type"], file["count"], file["lines"]) for file in listed] == [
+        ("Patient", 20, 20), ("Condition", 40, 40), *[("Observation", 40, 40)] * 5, ("Medication", 3, 3)]
+    rows = [body + b"\n" for chunk in sandbox.store.chunks("Observation") for _, body in chunk]
+    sent = [b"".join(rows[first:first + 40]) for first in range(0, 200, 40)]
+    assert [(file["bytes"], file["sha256"]) for file in listed[2:7]] == \
+        [(len(body), hashlib.sha256(body).hexdigest()) for body in sent]
+    assert listed[4]["in"] == ["Observation/00000.ndjson", "Observation/00001.ndjson"]
+
+
 def test_the_log_is_the_de_facto_one_and_holds_no_secret(sandbox: Live, lake: Lake) -> None:
     result = export(sandbox.client(), lake, OPTIONS)
     events = [orjson.loads(line) for line in lake.read_bytes(f"{result.path}/log.ndjson").splitlines()]

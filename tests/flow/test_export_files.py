@@ -1,6 +1,7 @@
 """Downloads over HTTP from a server that answers as each case tells it to."""
 
 import gzip
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -12,15 +13,18 @@ import orjson
 import pytest
 
 from analytics.errors import EhrError
+from analytics.export import ExportOptions, export
 from analytics.export.download import Downloads
 from analytics.export.http import ATTEMPTS, Http, LinkExpired
 from analytics.export.log import ExportLog
 from analytics.export.manifest import ServerFile
 from analytics.export.roll import Rolling
+from analytics.export.run import NEW_LINKS
 from analytics.export.spool import Part
 from analytics.export.staging import Staging
 from analytics.lake import Lake
 from analytics.progress import Step
+from tests.conformance.bulk.live import SOME_TYPES, live_sandbox
 
 LINES = b"".join(b'{"resourceType":"Patient","id":"%d"}\n' % number for number in range(20))
 Answer = tuple[int, dict[str, str], bytes]
@@ -213,3 +217,29 @@ def test_20000_server_files_of_ten_lines_would_be_a_handful_of_lake_files(server
         body * 200
 
 
+
+
+@pytest.mark.parametrize(("expires", "manifests"), [(3, 4), (1, NEW_LINKS)])
+def test_expired_links_lead_to_a_new_manifest_each_time_as_long_as_files_come(
+    expires: int, manifests: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every third request, or each one, finds its link expired: 8 files take four manifests, or are given up."""
+    asked = itertools.count(1)
+    real = Http.open_file
+
+    def expiring(http: Http, url: str, **how: Any) -> Any:
+        if next(asked) % expires == 0:
+            raise LinkExpired
+        return real(http, url, **how)
+
+    monkeypatch.setattr(Http, "open_file", expiring)
+    options = ExportOptions(types=SOME_TYPES, parallel=1)
+    with live_sandbox(tmp_path / "sandbox") as sandbox:
+        lake = Lake(f"file://{tmp_path}/lake")
+        if expires == 1:
+            with pytest.raises(EhrError, match="links expire before their files are fetched"):
+                export(sandbox.client(), lake, options)
+        else:
+            assert export(sandbox.client(), lake, options).status == "complete"
+        log = next(Path(lake.local("sandbox/exports") or "").rglob("log.ndjson")).read_bytes()
+        assert log.count(b'"eventId":"status_complete"') == manifests

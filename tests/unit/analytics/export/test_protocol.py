@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
@@ -15,6 +16,8 @@ from analytics.export.manifest import Manifest, next_page
 from analytics.export.options import ExportOptions
 from fhir_fixtures.ehr.keys import new_key
 
+DONE = requests.Response()
+DONE.status_code = 200
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
 
@@ -50,6 +53,17 @@ def test_a_file_without_tls_is_not_fetched_though_it_needs_no_token(monkeypatch:
     with pytest.raises(EhrError, match="without TLS"):
         http.open_file("http://files.example/patients.ndjson", with_token=False, headers={})
     assert sent == []
+
+
+def test_proxies_of_the_environment_hold_for_each_host_and_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "ehr.example")
+    http, given = Http("https://ehr.example/fhir"), list[Any]()
+    monkeypatch.setattr(http.session, "send", lambda request, **how: given.append(how["proxies"].get("https")) or DONE)
+    for url in ("https://ehr.example/1", "https://files.example/2", "https://files.example/3"):
+        http.send("GET", url, with_token=False, stream=True)
+        monkeypatch.setenv("https_proxy", "http://another.example:3128")
+    assert given == [None, "http://another.example:3128", "http://another.example:3128"]
 
 
 @pytest.mark.parametrize("url", ["ftp://ehr.example/x", "file:///etc/passwd", "https:///x", "https://a:b/x", "x"])

@@ -13,7 +13,7 @@ from analytics.errors import ExportError, LakeError
 from analytics.export.manifest import ServerFile
 from analytics.export.roll import Rolling
 from analytics.export.schedule import Schedule
-from analytics.export.spool import Part
+from analytics.export.spool import BLOCK, Part
 from analytics.export.staging import Staging
 from analytics.lake import Lake
 
@@ -77,6 +77,11 @@ def test_one_long_file_becomes_several_and_a_line_is_never_cut(staging: Staging)
     assert [[len(line) for line in file.split(b"\n")[:-1]] for file in files] == [[10, 300], [98, 1], [250], [99]]
 
 
+def test_a_line_longer_than_a_block_is_not_cut_where_the_target_lies(staging: Staging) -> None:
+    long = b"x" * (2 * BLOCK) + b"\n"
+    assert rolled(staging, [long + b"y\n"], [0]) == [long, b"y\n"]
+
+
 def test_a_line_feed_that_falls_on_the_target_ends_the_file(staging: Staging) -> None:
     assert [len(file) for file in rolled(staging, [b"x" * 99 + b"\n", b"y\n"], [0, 1])] == [100, 2]
 
@@ -111,6 +116,26 @@ def test_another_run_goes_on_where_the_staging_folder_says(staging: Staging) -> 
         b"".join(contents)
     assert [entry.number for entry in entries] == list(range(len(entries)))
     assert Rolling(staging, files, TARGET).places() == second.places()
+
+
+def test_parts_that_were_not_deleted_any_more_when_their_lines_were_in_the_lake_go_at_the_next_start(
+    staging: Staging,
+) -> None:
+    files = server_files(2)
+    first = Rolling(staging, files, TARGET)
+    first.add(files[0], receive(staging, 0, lines_of(0, 30)))
+    first.add(files[1], receive(staging, 1, lines_of(1, 30)))
+    receive(staging, 0, lines_of(0, 30))
+    second = Rolling(staging, files, TARGET)
+    assert second.waiting("Patient") == 0
+    assert list(staging.spool.folder.iterdir()) == []
+
+
+def test_it_is_known_in_which_lake_files_each_server_file_lies(staging: Staging) -> None:
+    contents = [lines_of(0, 15), b"", lines_of(2, 45)]  # 65, 0 and 215 bytes
+    rolled(staging, contents, [0, 1, 2])
+    names = [f"Patient/{number:05d}.ndjson" for number in range(3)]
+    assert Rolling(staging, server_files(3), TARGET).places() == {0: names[:1], 2: names}
 
 
 def test_a_file_that_changed_at_the_ehr_while_a_piece_of_it_is_in_the_lake_ends_the_export(staging: Staging) -> None:
