@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Frame, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Frame, Page, Playwright
 
 from app import create_app
 from app.config import Config
@@ -56,18 +56,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[BrowserContext]:
+def browser(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
     """A profile in which third-party cookies are blocked, as browsers do by default or on the way to it."""
     (tmp_path / "Default").mkdir()
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(NO_THIRD_PARTY_COOKIES))
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            str(tmp_path), executable_path=CHROMIUM, args=FLAGS, ignore_https_errors=True,
-            viewport={"width": 1280, "height": 900},
-        )  # fmt: skip
-        context.add_init_script(WATCH)
-        yield context
-        context.close()
+    context = playwright.chromium.launch_persistent_context(
+        str(tmp_path), executable_path=CHROMIUM, args=FLAGS, ignore_https_errors=True,
+        viewport={"width": 1280, "height": 900},
+    )  # fmt: skip
+    context.add_init_script(WATCH)
+    yield context
+    context.close()
 
 
 def opened(browser: BrowserContext, world: World, patient: str) -> tuple[Page, Frame]:
