@@ -78,11 +78,13 @@ class Spool:
         path = self.folder / f".{index:05d}"
         with self._explained():
             file = path.open("wb", buffering=0)
+        receiver = Receiver(self, path, file)
         try:
             with file:
-                yield Receiver(self, path, file)
+                yield receiver
         finally:
-            path.unlink(missing_ok=True)
+            if not receiver.kept:
+                path.unlink(missing_ok=True)
 
     @contextmanager
     def reading(self, part: Part) -> Iterator[IO[bytes]]:
@@ -125,7 +127,7 @@ class Receiver:
     """A part that is on its way."""
 
     def __init__(self, spool: Spool, path: Path, file: IO[bytes]) -> None:
-        self._spool, self._path, self._file = spool, path, file
+        self._spool, self._path, self._file, self.kept = spool, path, file, False
 
     def write(self, block: bytes) -> None:
         """Write all of it; the disk's errors are told from the connection's here."""
@@ -138,3 +140,4 @@ class Receiver:
         """The part is whole: give it its name."""
         with self._spool._explained():
             os.replace(self._path, self._spool._path(part))  # noqa: PTH105 - one call per server file
+        self.kept = True
