@@ -7,9 +7,9 @@ STAMP := .venv/.installed
 UV ?= uv
 LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
-TESTS := layout unit spec parity conformance flow browser
+TESTS := layout unit spec parity conformance flow cluster browser
 
-.PHONY: help install demo test unit lint types lock image image-check bench screenshots clean
+.PHONY: help install demo test hadoop unit lint types lock image image-check bench screenshots clean
 
 help:  ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +24,13 @@ demo: install  ## Embedded EHR, pipeline and app; prints one address to open (AR
 	@.venv/bin/kindred demo $(ARGS)
 
 test: lint types  ## Everything: lint, types, and every test; with CI=true nothing may be skipped
-	@scripts/prerequisites java browser
+	@scripts/prerequisites java browser maven
 	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(TESTS))) $(ARGS)
+
+hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven to .hadoop (180 jars, 98 MB)
+	@scripts/prerequisites java
+	@CI=true scripts/prerequisites maven
+	@scripts/hadoop
 
 unit: install  ## The fast tests, within 20 seconds (no Java, no browser)
 	@$(PY) -m pytest tests/unit $(ARGS)
@@ -56,5 +61,5 @@ screenshots: install  ## The pictures in docs/images again, from a demo of 2,000
 	@$(PY) scripts/screenshots docs/images
 
 clean:  ## Removes the environment, the demo's state and every cache
-	@rm -rf .venv .kindred build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .kindred .hadoop build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
