@@ -33,7 +33,7 @@ hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven 
 	@scripts/hadoop
 
 unit: install  ## The fast tests, within 20 seconds (no Java, no browser)
-	@$(PY) -m pytest tests/unit $(ARGS)
+	@$(PY) -m pytest tests/unit -n 2 $(ARGS)
 
 lint: install  ## Style (ruff) and who may import whom (import-linter)
 	@$(PY) -m ruff check -q .
