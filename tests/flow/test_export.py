@@ -11,7 +11,7 @@ import pytest
 from analytics.errors import EhrError, ExportError
 from analytics.export import ExportOptions, export
 from analytics.lake import Lake
-from fhir_fixtures.ehr.faults_bulk_files import multibyte_line
+from fhir_fixtures.ehr.faults.bulk_files import multibyte_line
 from tests.conformance.bulk.live import SOME_TYPES, Live, live_sandbox
 
 OPTIONS = ExportOptions(types=SOME_TYPES, file_target_bytes=100_000)
