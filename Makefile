@@ -7,7 +7,8 @@ STAMP := .venv/.installed
 UV ?= uv
 LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
-TESTS := layout unit spec parity conformance flow cluster browser
+LIGHT := layout unit conformance# two processes at a time
+WHOLE := spec parity flow cluster browser# one at a time: they start Spark, Hadoop or a browser
 
 .PHONY: help install demo test hadoop unit lint types lock image image-check bench screenshots clean
 
@@ -25,7 +26,8 @@ demo: install  ## Embedded EHR, pipeline and app; prints one address to open (AR
 
 test: lint types  ## Everything: lint, types, and every test; with CI=true nothing may be skipped
 	@scripts/prerequisites java browser maven
-	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(TESTS))) $(ARGS)
+	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(LIGHT))) -n 2 $(ARGS)
+	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(WHOLE))) $(ARGS)
 
 hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven to .hadoop (180 jars, 98 MB)
 	@scripts/prerequisites java
