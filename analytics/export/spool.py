@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,6 @@ from analytics.errors import LakeError
 
 RECEIPT = re.compile(r"(\d{5,})\.c(\d+)\.m(\d+)\.b(\d+)\.([0-9a-f]{64})")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-BLOCK = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,10 @@ class Spool:
                 path.unlink(missing_ok=True)
 
     @contextmanager
-    def reading(self, part: Part) -> Iterator[IO[bytes]]:
+    def reading(self, part: Part) -> Iterator[FileIO]:
+        """A part's bytes, unbuffered: whoever reads brings a buffer."""
         with self._explained():
-            file = self._path(part).open("rb")
+            file = self._path(part).open("rb", buffering=0)
         with file:
             yield file
 

@@ -30,7 +30,6 @@ class Rolled:
     number: int
     count: int  # lines that are not empty
     bytes: int
-    sha256: str
     ended: tuple[Part, ...]  # parts whose last line is in it
     split: Part | None  # the part that follows them, where it begins in this file and does not end here
     offset: int  # how many of its bytes are in the lake
@@ -42,7 +41,7 @@ class Rolled:
     @property
     def file(self) -> dict[str, Any]:
         """The file's entry in manifest.json."""
-        return {"path": self.path, "type": self.type, "count": self.count, "bytes": self.bytes, "sha256": self.sha256}
+        return {"path": self.path, "type": self.type, "count": self.count, "bytes": self.bytes}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Rolled":
