@@ -29,7 +29,7 @@ test: lint types  ## Everything: lint, types, and every test; with CI=true nothi
 	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(LIGHT))) -n 2 $(ARGS)
 	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(WHOLE))) $(ARGS)
 
-hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven to .hadoop (180 jars, 98 MB)
+hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven to .hadoop (100 MB)
 	@scripts/prerequisites java
 	@CI=true scripts/prerequisites maven
 	@scripts/hadoop
