@@ -9,11 +9,14 @@ Three processes take turns in each round, so that they meet the same machine; a 
     curl        curl --parallel, likewise
     end to end  from the kick-off's preparation (discovery, token) to `_SUCCESS`, in seconds; beside it the ratio to
                 curl with the wait for a job of its own before it
+    CPU         milliseconds of the processor for each MB, the server's not among them: export/python/curl. They change
+                less with the machine's other work than rates do
 The machine's other work costs the export more than the plain downloads: it has the checks to pay for.
 """
 
 import argparse
 import json
+import resource
 import shutil
 import statistics
 import subprocess  # runs our own scripts and curl
@@ -54,7 +57,7 @@ def main() -> None:
     people = population(given.folder)
     print(f"MB/s and ratios: median (least - most) of {given.rounds} rounds, {given.parallel} connections\n{'':<27}"
           f"{'export':>7}{'python':>7}{'curl':>7}  {'of python':<20}{'of curl':<20}{'end to end':>10}  "
-          f"{'of curl':<20}{'peak':>6}  lake files")
+          f"{'of curl':<20}{'CPU ms/MB':<14}{'peak':>6}  lake files")
     for name in [given.only] if given.only else ["static", "embedded", "tiny"]:
         work = given.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
@@ -162,7 +165,7 @@ def measured_export(registry: Path, ehr: str, work: Path, parallel: int) -> dict
 
 
 def plain_downloads(registry: Path, ehr: str, work: Path, parallel: int, *, curl_first: bool) -> dict[str, float]:
-    """Seconds up to the manifest of a job of its own, and seconds that each plain client takes for its files."""
+    """Seconds up to the manifest of a job of its own, and what each plain client takes for its files."""
     began = time.monotonic()
     client = BulkClient.from_registry(registry, ehr)
     http = Http(client.issuer, client.hosts)
@@ -175,26 +178,35 @@ def plain_downloads(registry: Path, ehr: str, work: Path, parallel: int, *, curl
         folder = work / "plain"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        found[name] = PLAIN[name](urls, http.token(None), folder, parallel)
+        found[name], found[f"{name}_cpu"] = PLAIN[name](urls, http.token(None), folder, parallel)
     job.delete(status)
     return found
 
 
-def with_curl(urls: list[str], token: str, folder: Path, parallel: int) -> float:
+def with_curl(urls: list[str], token: str, folder: Path, parallel: int) -> tuple[float, float]:
+    """Seconds by the clock and of the processor."""
     config = folder.with_suffix(".cfg")
     config.touch(mode=0o600)
     config.write_text(f'header = "Authorization: Bearer {token}"\n' + "".join(
         f'url = "{url}"\noutput = "{folder}/{number}"\n' for number, url in enumerate(urls)))
-    began = time.monotonic()
+    began, cpu = time.monotonic(), of_children()
     subprocess.run(["curl", "--silent", "--fail", "--parallel", "--parallel-max", str(parallel), "--config",  # noqa: S607
                     str(config)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.monotonic() - began
+    return time.monotonic() - began, of_children() - cpu
 
 
-def with_python(urls: list[str], token: str, folder: Path, parallel: int) -> float:
+def of_children() -> float:
+    """Seconds of the processor that our ended processes took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def with_python(urls: list[str], token: str, folder: Path, parallel: int) -> tuple[float, float]:
+    """Seconds by the clock and of the processor, without the interpreter's start."""
     command = [sys.executable, str(HERE / "plain.py"), str(folder), str(parallel)]
     given = json.dumps({"token": token, "urls": urls})
-    return float(subprocess.run(command, check=True, input=given, text=True, stdout=subprocess.PIPE).stdout)
+    found = json.loads(subprocess.run(command, check=True, input=given, text=True, stdout=subprocess.PIPE).stdout)
+    return found["seconds"], found["cpu"]
 
 
 PLAIN = {"curl": with_curl, "python": with_python}
@@ -206,9 +218,11 @@ def report(name: str, rounds: list[dict[str, float]]) -> None:
     source = f"{name}: {megabytes:.0f} MB, {rounds[0]['files']:.0f} files"
     rates = "".join(f"{statistics.median(megabytes / one[side] for one in rounds):>7.0f}"
                     for side in ("export", "python", "curl"))
+    cpu = "/".join(f"{statistics.median(one[side] for one in rounds) * 1e3 / megabytes:.1f}"
+                   for side in ("cpu", "python_cpu", "curl_cpu"))
     print(f"{source:<27}{rates}  {spread(rounds, 'of_python'):<20}{spread(rounds, 'of_curl'):<20}"
           f"{statistics.median(one['seconds'] for one in rounds):>8.2f} s  {spread(rounds, 'whole_of_curl'):<20}"
-          f"{max(one['peak_mb'] for one in rounds):>3.0f} MB{rounds[0]['lake_files']:>12.0f}", flush=True)
+          f"{cpu:<14}{max(one['peak_mb'] for one in rounds):>3.0f} MB{rounds[0]['lake_files']:>12.0f}", flush=True)
 
 
 def spread(rounds: list[dict[str, float]], key: str) -> str:

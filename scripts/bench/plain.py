@@ -3,7 +3,7 @@
 
     python scripts/bench/plain.py FOLDER PARALLEL < urls.json
 
-Takes {"token", "urls"} and prints the seconds. One session and as many connections as the export has; nothing is
+Takes {"token", "urls"} and prints {"seconds", "cpu"}. One session and as many connections as the export has; nothing is
 checked, hashed, counted, logged, tried again or synced.
 """
 
@@ -31,10 +31,10 @@ def main(folder: str, parallel: str) -> None:
             while block := answer.raw.read(BLOCK, decode_content=False):
                 out.write(block)
 
-    began = time.monotonic()
+    began, cpu = time.monotonic(), time.process_time()
     with ThreadPoolExecutor(int(parallel)) as pool:
         list(pool.map(fetch, range(len(given["urls"])), given["urls"]))
-    print(time.monotonic() - began)
+    print(json.dumps({"seconds": time.monotonic() - began, "cpu": time.process_time() - cpu}))
 
 
 if __name__ == "__main__":
