@@ -25,6 +25,7 @@ UNREAD = {
     "busy": "the EHR was too busy to answer",
     "too_slow": "the EHR took too long",
     "too_many_pages": "there was more than can be read at once",
+    "cut": "the EHR sent fewer of them than it said there are",
     "other_patient": "the EHR answered with another patient’s data, which was not used",
     "malformed": "the answer could not be understood",
     "refused": "the answer led elsewhere or was too large",
