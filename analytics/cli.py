@@ -159,6 +159,17 @@ def export(settings: Any, ehr: str, cancel: bool, **asked: Any) -> None:
     _say_counts(pipeline)
 
 
+@commands.command(epilog="Example: kindred verify sandbox")
+@click.argument("ehr", required=False)
+@with_settings
+def verify(settings: Any, ehr: str | None) -> None:
+    """Compare the newest export in the lake with the SHA-256 of what the EHR sent."""
+    from analytics.export.verify import verify as whole
+
+    pipeline = _pipeline(settings, ehr)
+    click.echo(whole(pipeline.lake, pipeline.ehr, pipeline.newest_export()))
+
+
 @commands.command(epilog="Example: kindred load sandbox")
 @click.argument("ehr", required=False)
 @with_settings

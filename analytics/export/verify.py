@@ -9,9 +9,19 @@ from typing import Any
 
 import orjson
 
+from analytics.errors import LakeError
 from analytics.lake import Lake
 
 BLOCK = 1024 * 1024
+
+
+def verify(lake: Lake, ehr: str, export_id: str) -> str:
+    """One sentence that says so when an export is as it was received; raises LakeError naming the files where not."""
+    found = damaged(lake, lake.export(ehr, export_id))
+    if found:
+        raise LakeError(f"The export {export_id} is damaged: {', '.join(found[:5])}{' ...' if len(found) > 5 else ''}.",
+                        f"Delete {lake.url(lake.export(ehr, export_id))} and export again.")
+    return f"{export_id} is as it was received."
 
 
 def damaged(lake: Lake, export: str) -> list[str]:

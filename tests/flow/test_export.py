@@ -8,9 +8,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from analytics.errors import EhrError, ExportError
+from analytics.errors import EhrError, ExportError, LakeError
 from analytics.export import ExportOptions, export
-from analytics.export.verify import damaged
+from analytics.export.verify import damaged, verify
 from analytics.lake import Lake
 from fhir_fixtures.ehr.faults.bulk_files import multibyte_line
 from tests.conformance.bulk.live import SOME_TYPES, Live, live_sandbox
@@ -94,13 +94,16 @@ def test_every_server_file_is_listed_with_count_length_digest_and_where_it_went(
 def test_what_became_of_a_lake_file_since_is_found_by_the_digests_of_the_server_files(
     name: str, change: Callable[[bytes], bytes] | None, sandbox: Live, lake: Lake
 ) -> None:
-    path = export(sandbox.client(), lake, OPTIONS).path
-    assert damaged(lake, path) == []
+    result = export(sandbox.client(), lake, OPTIONS)
+    path, ehr = result.path, result.path.split("/")[0]
+    assert verify(lake, ehr, result.export_id) == f"{result.export_id} is as it was received."
     data = lake.read_bytes(f"{path}/{name}")
     lake.delete(f"{path}/{name}")
     if change:
         lake.write_bytes(f"{path}/{name}", change(data))
     assert damaged(lake, path) == [name]
+    with pytest.raises(LakeError, match=f"is damaged: {name}. Delete .* and export again"):
+        verify(lake, ehr, result.export_id)
 
 
 def test_a_piece_that_no_server_file_accounts_for_is_damage(sandbox: Live, lake: Lake) -> None:
