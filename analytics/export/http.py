@@ -155,17 +155,18 @@ class Http:
 
     def send_patiently(self, method: str, url: str, *, doing: str, again: set[int] = TRY_AGAIN,
                        attempts: int = ATTEMPTS, fresh: Callable[[], dict[str, Any]] = dict,
-                       **request: Any) -> requests.Response:
+                       unanswered_again: bool = True, **request: Any) -> requests.Response:
         """`send`, tried again on a broken connection and on the statuses `again`; the last answer comes back as it is.
 
-        `fresh` makes the parts of the request that must differ between attempts.
+        `fresh` makes the parts of the request that must differ between attempts. `unanswered_again`: also what was
+        sent and not answered in time, and may have been done all the same.
         """
         for attempt in range(attempts):
             last = attempt == attempts - 1
             try:
                 answer = self.send(method, url, **request, **fresh())
             except SENDING_FAILED as error:
-                if last:
+                if last or (isinstance(error, requests.ReadTimeout) and not unanswered_again):
                     raise unreachable(url, doing, error) from None
                 self.sleep(self.pace.pause(attempt))
                 continue

@@ -83,7 +83,7 @@ class Job:
             headers["Content-Type"] = "application/fhir+json"
             asked = {"json": options.parameters(joined)}
         return self._http.send_patiently(method, f"{self._http.base}/{options.path}", doing="the kick-off", again=BUSY,
-                                         attempts=KICKOFF_ATTEMPTS, headers=headers, **asked)
+                                         attempts=KICKOFF_ATTEMPTS, unanswered_again=False, headers=headers, **asked)
 
     def manifest(self, status_url: str, step: Step, started: float | None = None) -> Manifest:
         """Wait for the job to end and read all pages of its manifest. Raises JobGone, EhrError, ExportError.

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from analytics.config import BulkClient
 from analytics.errors import EhrError, ExportError, KindredError
-from analytics.export import ExportOptions, export
+from analytics.export import ExportOptions, export, http, members
+from analytics.export.manifest import Manifest, ServerFile
 from analytics.lake import Lake
 from fhir_fixtures.ehr.keys import new_key
 
@@ -25,6 +27,7 @@ class Ehr:
 
     def __init__(self, port: int) -> None:
         self.seen: list[str] = []
+        self.slow: set[str] = set()
         self.url = f"http://127.0.0.1:{port}"
         self.manifest: dict[str, Any] = {"transactionTime": "2026-01-01T00:00:00Z", "requiresAccessToken": True,
                                          "output": [{"type": "Patient", "url": f"{self.url}/file", "count": 1}]}
@@ -46,6 +49,8 @@ def ehr() -> Iterator[Ehr]:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             path = self.path.partition("?")[0]
             made.seen.append(path)
+            if path in made.slow:
+                time.sleep(0.6)
             status, headers, body = made.answers.get(path, (404, {}, {}))
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
@@ -133,3 +138,20 @@ def test_nobody_builds_on_a_transaction_time_in_the_future(ehr: Ehr, lake: Lake)
     asked(ehr, lake)
     with pytest.raises(ExportError, match="lies in the future"):
         export(ehr.client(), lake, ExportOptions(types=("Patient",), since="auto"))
+
+
+def test_a_kick_off_without_an_answer_is_not_sent_twice(
+    ehr: Ehr, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "TIMEOUT", (5, 0.3))
+    ehr.slow.add("/fhir/$export")
+    with pytest.raises(EhrError, match="kick-off"):
+        asked(ehr, lake)
+    assert ehr.seen.count("/fhir/$export") == 1
+
+
+def test_a_list_of_members_in_one_endless_line_is_given_up(ehr: Ehr) -> None:
+    ehr.answers["/file"] = (200, {}, b"x" * (members.LONGEST_LINE + 2_000_000))
+    listed = Manifest("t", "r", [ServerFile(0, "output", "Patient", f"{ehr.url}/file", None, False)])
+    with pytest.raises(ExportError, match="does not end"):
+        members.fetch(http.Http(f"{ehr.url}/fhir"), listed)
