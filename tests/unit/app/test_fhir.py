@@ -330,6 +330,7 @@ def test_headers_that_the_registry_asks_for_are_sent(read) -> None:
         (500, "patient_unreadable"), (b"", "patient_unreadable"), (b"<html>", "patient_unreadable"),
         (OUTCOME, "patient_unreadable"), ([MINE], "patient_unreadable"), (302, "patient_unreadable"),
         ({"resourceType": "Group", "id": "p1"}, "patient_unreadable"),
+        ({**MINE, "link": [{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}]}, "patient_replaced"),
         (503, "ehr_unreachable"), ((200, {"X-Hang-Up": "1"}, b""), "ehr_unreachable"),
         (401, "session_ended"), ((401, {"Content-Type": "text/plain"}, b"no MRN-1"), "session_ended"),
     ],
