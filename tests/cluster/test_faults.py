@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -39,11 +40,12 @@ def test_a_datanode_that_dies_in_the_middle_of_a_file_costs_nothing(hdfs: Cluste
 
 def test_a_dead_datanode_that_the_namenode_still_offers_is_soon_done_without(hdfs: Cluster, lake: Lake) -> None:
     hdfs.kill("datanode-2")
+    three = Lake(lake.location, replace(OPTIONS, replication=3))  # the dead one is among any three
     for number in range(4):
-        lake.write_bytes(f"files/{number}", DATA[:BLOCK])
+        three.write_bytes(f"files/{number}", DATA[:BLOCK])
     assert hdfs.dead() == 0, "it took as long as the NameNode took to notice"
     hdfs.whole()
-    hdfs.wait_until(lambda: hdfs.fsck(on_hdfs(lake)).count("Live_repl=2") == 4, "two copies of each file")
+    hdfs.wait_until(lambda: hdfs.fsck(on_hdfs(lake)).count("Live_repl=3") == 4, "three copies of each file")
 
 
 def test_a_datanode_that_dies_while_a_file_is_read_costs_nothing(hdfs: Cluster, lake: Lake) -> None:
@@ -54,6 +56,32 @@ def test_a_datanode_that_dies_while_a_file_is_read_costs_nothing(hdfs: Cluster, 
         read.append(file.read(BLOCK))
         read.append(file.read())
     assert b"".join(read) == DATA
+
+
+def test_a_file_is_read_on_when_all_its_blocks_are_at_other_addresses(hdfs: Cluster, lake: Lake) -> None:
+    lake.write_bytes("file", DATA)
+    with lake.reading("file") as file:
+        start = file.read(BLOCK)
+        for number in range(3):
+            hdfs.kill(f"datanode-{number}")
+        hdfs.whole()  # at other ports
+        assert start + file.read() == DATA
+
+
+def test_a_log_has_its_lines_once_when_an_answer_was_lost(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append("log", b"1\n")
+    lost = []
+
+    def moved(action: Callable[..., object], *arguments: object) -> object:
+        result = action(*arguments)
+        if action.__name__ == "close" and not lost:
+            lost.append(action)
+            raise RuntimeError("DataTransferError: the answer did not come")
+        return result
+
+    monkeypatch.setattr("analytics.lake.hdfs.moved", moved)
+    lake.append("log", b"2\n")
+    assert lost and lake.read_bytes("log") == b"1\n2\n"
 
 
 def test_a_log_grows_while_a_datanode_that_has_it_dies(hdfs: Cluster, lake: Lake) -> None:
