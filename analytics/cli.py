@@ -29,7 +29,8 @@ def main() -> None:
         sys.exit(done.exit_code)
     except click.Abort:
         click.echo("Stopped.", err=True)
-        sys.exit(130)
+        sys.stdout.flush()
+        os._exit(130)  # not sys.exit: that would wait for threads that wait for a silent EHR
     except click.ClickException as error:
         click.echo(f"{error.format_message()} See kindred --help.", err=True)
         sys.exit(error.exit_code)

@@ -140,7 +140,7 @@ def _patient(server: ChartServer, patient: str, granted: Granted) -> dict[str, A
         raise Unreadable("malformed")
     if record.get("id") != patient:
         raise Problem("patient_mismatch", "read")
-    links = record.get("link") if isinstance(record.get("link"), list) else []
-    if any(isinstance(link, dict) and link.get("type") == "replaced-by" for link in links):
+    links = record.get("link")
+    if isinstance(links, list) and any(isinstance(one, dict) and one.get("type") == "replaced-by" for one in links):
         raise Problem("patient_replaced")  # the data moved on (FHIR R4, Patient.link): what is left looks like health
     return record

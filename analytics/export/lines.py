@@ -9,6 +9,7 @@ step, and nothing is copied but the first line; one line that starts otherwise s
 import re
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from analytics.export.manifest import MIXED
@@ -31,6 +32,17 @@ class LineCounter:
     @property
     def open_line(self) -> bool:
         return bool(self._rest) or self._long_has_type is not None
+
+    @property
+    def cut_off(self) -> bool:
+        """Is there a last line without line feed that is no whole JSON value?"""
+        if self._long_has_type is not None:  # of a long line only the end is kept
+            return not self._rest.rstrip().endswith(b"}")
+        try:
+            orjson.loads(self._rest or b"{}")
+        except orjson.JSONDecodeError:
+            return True
+        return False
 
     def feed(self, block: bytes) -> None:
         """Take the next bytes of the stream."""

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ class Server:
         self.answers: dict[int, list[Answer]] = {}
         self.asked: list[int] = []
         self.stalls: set[int] = set()  # files of which half comes, and then nothing
+        self.silent: set[int] = set()  # files of which not even the headers come
         self.cuts: list[int] = []  # files of which half comes, and then the end, once for each time they stand here
         self.go_on = threading.Event()
         outer = self
@@ -50,12 +52,16 @@ class Server:
                 left = outer.answers[number]
                 status, headers, body = left.pop(0) if len(left) > 1 else left[0]
                 self.send_response(status)
+                if number in outer.silent:
+                    outer.go_on.wait(20)
+                    return
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, value)
+                    if value:
+                        self.send_header(name, value)
                 self.end_headers()
                 half = number in outer.stalls or number in outer.cuts
                 self.wfile.write(body[: len(body) // 2] if half else body)
-                self.close_connection = half
+                self.close_connection = half or "Content-Length" in headers
                 if number in outer.cuts:
                     outer.cuts.remove(number)
                 elif half:
@@ -243,3 +249,33 @@ def test_expired_links_lead_to_a_new_manifest_each_time_as_long_as_files_come(
             assert export(sandbox.client(), lake, options).status == "complete"
         log = next(Path(lake.local("sandbox/exports") or "").rglob("log.ndjson")).read_bytes()
         assert log.count(b'"eventId":"status_complete"') == manifests
+
+
+UNFRAMED = {"Content-Length": "", "Connection": "close"}  # the end of the connection is the end of the file
+
+
+@pytest.mark.parametrize("cut", [b'{"resourceType":"Patient","na', b'{"resourceType":"Patient","name":[{}', b"\xc3"])
+def test_a_file_whose_end_nothing_tells_is_cut_when_its_last_line_is(
+    client: Client, server: Server, cut: bytes
+) -> None:
+    files = server.files([(200, UNFRAMED, LINES + cut), (200, UNFRAMED, LINES[:-1])])
+    assert client.fetch(files)[0].lines == 20
+    assert server.asked == [0, 0]
+
+
+def test_whoever_stops_a_run_does_not_wait_for_an_ehr_that_says_nothing(client: Client, server: Server) -> None:
+    server.silent = {1}
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, stop)
+    started = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            client.fetch(server.files([whole(LINES)], [whole(LINES)]))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - started < 10
+    assert 0 in client.rolling.have()
