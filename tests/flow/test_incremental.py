@@ -175,7 +175,7 @@ def test_an_increment_of_everyone_is_everyone_of_that_moment(tmp_path: Path, lak
         result, described = increment(one, lake, EVERYONE)
         assert described["members"] is None
         assert {f"Patient/{IDS[6]}", f"Condition/{one.resource(5, 'Condition')['id']}"} <= set(described["deleted"])
-        changed = 2 + sum(each["resourceType"] == "Observation" for each in PEOPLE[2][1])
+        changed = 2 + len({each["id"] for each in PEOPLE[2][1] if each["resourceType"] == "Observation"})
         assert result.counts == {"Condition": 1, "Encounter": 2, "Medication": 1, "Observation": changed}
         assert features(spark, lake, result.export_id) == as_if_full(spark, one, EVERYONE, tmp_path / "full")
 
