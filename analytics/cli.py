@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -29,8 +30,10 @@ def main() -> None:
         sys.exit(done.exit_code)
     except click.Abort:
         click.echo("Stopped.", err=True)
-        sys.stdout.flush()
-        os._exit(130)  # not sys.exit: that would wait for threads that wait for a silent EHR
+        if any(thread.name.startswith("download") for thread in threading.enumerate()):
+            sys.stdout.flush()
+            os._exit(130)  # sys.exit would wait for threads that wait for a silent EHR
+        sys.exit(130)
     except click.ClickException as error:
         click.echo(f"{error.format_message()} See kindred --help.", err=True)
         sys.exit(error.exit_code)

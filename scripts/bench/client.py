@@ -4,7 +4,7 @@
 `waited`: the part of the seconds up to the manifest, which is the EHR's work on the job and our polling. `cpu`: seconds
 of the processor, user and system, for all of it.
 
-    python scripts/bench/client.py REGISTRY EHR LAKE PARALLEL
+    python scripts/bench/client.py REGISTRY EHR LAKE PARALLEL identity|gzip
 """
 
 import json
@@ -33,8 +33,8 @@ def silent(title: str, total: float | None = None, unit: str = "") -> Iterator[S
         WAITED.append(time.monotonic())
 
 
-def main(registry: str, ehr: str, lake: str, parallel: str) -> None:
-    options = ExportOptions(types=(), parallel=int(parallel), gzip=False)
+def main(registry: str, ehr: str, lake: str, parallel: str, coding: str) -> None:
+    options = ExportOptions(types=(), parallel=int(parallel), gzip=coding == "gzip")
     client = BulkClient.from_registry(Path(registry), ehr)
     started, cpu = time.monotonic(), time.process_time()
     result = export(client, Lake(f"file://{lake}"), options, silent)

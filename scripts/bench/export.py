@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Times exports against plain parallel downloads of the same files, in turn, and prints a table of medians.
 
-    python scripts/bench/export.py [--rounds 5] [--parallel 4] [--only static|embedded|tiny] [--folder .kindred/bench]
+    python scripts/bench/export.py [--rounds 5] [--parallel 4] [--only static|embedded|gzip|tiny] [--folder FOLDER]
 
 Three processes take turns in each round, so that they meet the same machine; a ratio is taken within its round.
     export      all checks on, from the manifest until the finished folder has its name in the lake
@@ -9,6 +9,7 @@ Three processes take turns in each round, so that they meet the same machine; a 
     curl        curl --parallel, likewise
     end to end  from the kick-off's preparation (discovery, token) to `_SUCCESS`, in seconds; beside it the ratio to
                 curl with the wait for a job of its own before it
+    gzip        the embedded EHR once more with gzip asked for on all sides, as over a network: the usual setting
     CPU         milliseconds of the processor for each MB, the server's not among them: export/python/curl. They change
                 less with the machine's other work than rates do
 The machine's other work costs the export more than the plain downloads: it has the checks to pay for.
@@ -49,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time exports against plain parallel downloads of the same files.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--parallel", type=int, default=4, help="files at once, on both sides")
-    parser.add_argument("--only", choices=["static", "embedded", "tiny"])
+    parser.add_argument("--only", choices=list(SERVERS))
     parser.add_argument("--folder", type=Path, default=ROOT / ".kindred/bench")
     given = parser.parse_args()
     if not shutil.which("curl"):
@@ -58,12 +59,13 @@ def main() -> None:
     print(f"MB/s and ratios: median (least - most) of {given.rounds} rounds, {given.parallel} connections\n{'':<27}"
           f"{'export':>7}{'python':>7}{'curl':>7}  {'of python':<20}{'of curl':<20}{'end to end':>10}  "
           f"{'of curl':<20}{'CPU ms/MB':<14}{'peak':>6}  lake files")
-    for name in [given.only] if given.only else ["static", "embedded", "tiny"]:
+    for name in [given.only] if given.only else list(SERVERS):
         work = given.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         with SERVERS[name](given.folder, people, work) as (registry, ehr):
-            report(name, [one_round(registry, ehr, work, given.parallel, turn)
+            coding = "gzip" if name == "gzip" else "identity"
+            report(name, [one_round(registry, ehr, work, given.parallel, turn, coding)
                           for turn in range(given.rounds)])
         shutil.rmtree(work)
 
@@ -139,16 +141,17 @@ def embedded(folder: Path, people: Path, work: Path) -> Iterator[tuple[Path, str
 SERVERS = {
     "static": lambda folder, people, work: ready_files(cut(people, folder / f"files-{FILES}", None, FILES), work),
     "embedded": embedded,
+    "gzip": embedded,
     "tiny": lambda folder, people, work: ready_files(
         cut(people, folder / f"files-{TINY_FILES}", TINY_LINES, TINY_FILES), work),
 }
 
 
-def one_round(registry: Path, ehr: str, work: Path, parallel: int, turn: int) -> dict[str, float]:
+def one_round(registry: Path, ehr: str, work: Path, parallel: int, turn: int, coding: str) -> dict[str, float]:
     """An export and two plain downloads from the same server; each round another one begins."""
     found: dict[str, float] = {}
-    sides = [lambda: measured_export(registry, ehr, work, parallel),
-             lambda: plain_downloads(registry, ehr, work, parallel, curl_first=bool(turn % 2))]
+    sides = [lambda: measured_export(registry, ehr, work, parallel, coding),
+             lambda: plain_downloads(registry, ehr, work, parallel, coding, curl_first=bool(turn % 2))]
     for side in sides if turn % 3 else reversed(sides):
         found |= side()
     files = found["seconds"] - found["waited"]
@@ -156,15 +159,17 @@ def one_round(registry: Path, ehr: str, work: Path, parallel: int, turn: int) ->
             "whole_of_curl": (found["plain_waited"] + found["curl"]) / found["seconds"]}
 
 
-def measured_export(registry: Path, ehr: str, work: Path, parallel: int) -> dict[str, float]:
+def measured_export(registry: Path, ehr: str, work: Path, parallel: int, coding: str) -> dict[str, float]:
     lake = work / "lake"
     shutil.rmtree(lake, ignore_errors=True)
-    command = [sys.executable, str(HERE / "client.py"), str(registry), ehr, str(lake), str(parallel)]
+    command = [sys.executable, str(HERE / "client.py"), str(registry), ehr, str(lake), str(parallel), coding]
     found: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return found
 
 
-def plain_downloads(registry: Path, ehr: str, work: Path, parallel: int, *, curl_first: bool) -> dict[str, float]:
+def plain_downloads(
+    registry: Path, ehr: str, work: Path, parallel: int, coding: str, *, curl_first: bool
+) -> dict[str, float]:
     """Seconds up to the manifest of a job of its own, and what each plain client takes for its files."""
     began = time.monotonic()
     client = BulkClient.from_registry(registry, ehr)
@@ -178,16 +183,17 @@ def plain_downloads(registry: Path, ehr: str, work: Path, parallel: int, *, curl
         folder = work / "plain"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        found[name], found[f"{name}_cpu"] = PLAIN[name](urls, http.token(None), folder, parallel)
+        found[name], found[f"{name}_cpu"] = PLAIN[name](urls, http.token(None), folder, parallel, coding)
     job.delete(status)
     return found
 
 
-def with_curl(urls: list[str], token: str, folder: Path, parallel: int) -> tuple[float, float]:
+def with_curl(urls: list[str], token: str, folder: Path, parallel: int, coding: str) -> tuple[float, float]:
     """Seconds by the clock and of the processor."""
     config = folder.with_suffix(".cfg")
     config.touch(mode=0o600)
-    config.write_text(f'header = "Authorization: Bearer {token}"\n' + "".join(
+    packed = "compressed\n" if coding == "gzip" else ""
+    config.write_text(f'{packed}header = "Authorization: Bearer {token}"\n' + "".join(
         f'url = "{url}"\noutput = "{folder}/{number}"\n' for number, url in enumerate(urls)))
     began, cpu = time.monotonic(), of_children()
     subprocess.run(["curl", "--silent", "--fail", "--parallel", "--parallel-max", str(parallel), "--config",  # noqa: S607
@@ -201,9 +207,9 @@ def of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def with_python(urls: list[str], token: str, folder: Path, parallel: int) -> tuple[float, float]:
+def with_python(urls: list[str], token: str, folder: Path, parallel: int, coding: str) -> tuple[float, float]:
     """Seconds by the clock and of the processor, without the interpreter's start."""
-    command = [sys.executable, str(HERE / "plain.py"), str(folder), str(parallel)]
+    command = [sys.executable, str(HERE / "plain.py"), str(folder), str(parallel), coding]
     given = json.dumps({"token": token, "urls": urls})
     found = json.loads(subprocess.run(command, check=True, input=given, text=True, stdout=subprocess.PIPE).stdout)
     return found["seconds"], found["cpu"]
