@@ -78,7 +78,10 @@ class Link:
         while True:
             try:
                 value = attempt(failures)
-            except (KeyboardInterrupt, SystemExit, LakeError, FileNotFoundError, FileExistsError):
+            except (FileNotFoundError, FileExistsError):  # an answer too
+                self._tell_again(told)
+                raise
+            except (KeyboardInterrupt, SystemExit, LakeError):
                 raise
             except BaseException as error:  # a panic in Rust is no Exception
                 if "is not a directory" in str(error):
@@ -92,8 +95,7 @@ class Link:
                 time.sleep(pause)
             else:
                 self._worked = self._worked or changes
-                if told:
-                    print("HDFS works again.", file=sys.stderr, flush=True)
+                self._tell_again(told)
                 return value
 
     def _limit(self, trouble: Trouble) -> float:
@@ -105,6 +107,10 @@ class Link:
         if waited > TOLD_AFTER:
             print(f"Waiting for HDFS: {trouble.what}.", file=sys.stderr, flush=True)
         return waited > TOLD_AFTER
+
+    def _tell_again(self, told: bool) -> None:
+        if told:
+            print("HDFS works again.", file=sys.stderr, flush=True)
 
     def _trouble(self, error: BaseException) -> Trouble:
         """A broken connection may be one to a DataNode: then the NameNode still answers."""
