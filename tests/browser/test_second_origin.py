@@ -22,7 +22,8 @@ from tests.browser.conftest import CHROMIUM, FLAGS, WATCH, findings, keep, polic
 from tests.browser.tls import Front, certificate
 from tests.flow.people import ANA, BEN, lines
 from tests.flow.published import model, publish
-from tests.flow.world import SECONDS, TODAY, World, _served, registered
+from tests.flow.world import SECONDS, TODAY, World, registered
+from tests.serving import serving
 
 NO_THIRD_PARTY_COOKIES = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
 
@@ -50,7 +51,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         registration = registered("sandbox", f"{ehr_url}/fhir", app_url)
         (folder / "home").mkdir()
         config = Config(folder / "home", f"sqlite:///{folder / 'kindred.db'}", b"0" * 32, {"sandbox": registration})
-        stack.enter_context(_served(create_app(config), listening))
+        stack.enter_context(serving(create_app(config), listening))
         stack.enter_context(app_front.before(listening.getsockname()[1]))
         yield World(ehr, app_url, folder / "home", config)
 
