@@ -13,7 +13,7 @@ from analytics.errors import KindredError
 
 COMMANDS = sorted(cli.commands.commands)
 HEAVY = [
-    "pyspark", "duckdb", "pyarrow", "numpy", "pandas", "sklearn", "sqlalchemy", "fsspec", "requests", "flask",
+    "pyspark", "duckdb", "pyarrow", "numpy", "pandas", "sklearn", "sqlalchemy", "requests", "flask",
     "authlib", "joserfc", "tomllib", "rich",
 ]  # fmt: skip
 HELP = f"""
