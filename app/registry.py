@@ -1,11 +1,18 @@
 """One EHR as its administrator registered us: what the `[NAME]` and `[NAME.app]` tables of the registry say."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(
+    r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*))(?::(?P<port>[0-9]{0,5}))?"
+)
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)")  # a browser reads such a name as an IPv4 address
 
 
 @dataclass(frozen=True)
@@ -63,13 +70,25 @@ class Ehr:
 
 
 def origin_of(url: str) -> str:
-    """`scheme://host:port`, lower case, default ports left out. Raises ValueError where there is no host."""
+    """`scheme://host:port` as a browser writes it (RFC 6454, section 6): lower case, default ports left out.
+
+    Every comparison of origins in the app is one of these texts. Raises ValueError for what is no http(s) address, and
+    for what two programs could read as two addresses: of `https://one\\@two` some call `one` and some `two`. So a host
+    has no user name, backslash, control character, percent sign or letter beyond ASCII in it, no dot at its end, and
+    an IP address stands in its usual form.
+    """
     parts = urlsplit(url)
-    if not parts.hostname or parts.username is not None or parts.password is not None:
-        raise ValueError("not a URL of a host")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    default = {"http": 80, "https": 443}.get(parts.scheme)
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")
+    found = _HOST.fullmatch(parts.netloc)
+    if parts.scheme not in DEFAULT_PORTS or not found or not url.isprintable() or url != url.strip():
+        raise ValueError("not an address that can be read in one way alone")
+    host = f"[{ipaddress.IPv6Address(found['six'])}]" if found["six"] else found["name"].lower()
+    if _NUMBER.fullmatch(host):
+        ipaddress.IPv4Address(host)
+    default = DEFAULT_PORTS[parts.scheme]
+    port = int(found["port"] or default)
+    if not 0 < port < 65536:
+        raise ValueError("not a port")
+    return f"{parts.scheme}://{host}" + ("" if port == default else f":{port}")
 
 
 def is_loopback(url: str) -> bool:

@@ -14,7 +14,7 @@ def _name(ehr: Ehr) -> str:
 
 
 def _is_https(ehr: Ehr) -> bool:
-    return ehr.redirect_uri.startswith("https:")
+    return ehr.own_origin.startswith("https:")
 
 
 def browser_of(request: Request, ehr: Ehr) -> str | None:

@@ -119,8 +119,9 @@ def test_a_server_that_does_not_take_our_kind_of_client_is_named_before_a_secret
 
 @pytest.mark.parametrize("key", ["authorization_endpoint", "token_endpoint", "jwks_uri", "revocation_endpoint"])
 @pytest.mark.parametrize(
-    "url", ["https://evil.example/x", "http://127.0.0.1:1/x", "//evil.example", "javascript:1", "http://[x", "a#b"]
-)
+    "url", ["https://evil.example/x", "http://127.0.0.1:1/x", "//evil.example", "javascript:1", "http://[x", "a#b",
+            "http://127.0.0.1\\@evil.example/x", "http://@evil.example/x", "//127.0.0.1.evil.example\t/x"],
+)  # fmt: skip
 def test_an_endpoint_on_an_unregistered_origin_is_refused(serve, ehr_at, key, url) -> None:
     with pytest.raises(Problem, match="discovery_refused"):
         Discovery().of(ehr_at(serve(answering(**{key: url})).url))

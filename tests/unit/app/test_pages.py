@@ -187,9 +187,10 @@ def test_metrics_count_and_name_nobody(app: Flask) -> None:
     assert "evil" not in text and "p1" not in text
 
 
-def test_on_https_the_cookie_survives_in_a_frame_and_nowhere_else(tmp_path: Path, ehr_at, serve) -> None:
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_on_https_the_cookie_survives_in_a_frame_and_nowhere_else(tmp_path: Path, ehr_at, serve, scheme: str) -> None:
     metadata = json.dumps({"authorization_endpoint": "a", "token_endpoint": "t"}).encode()
-    ehr = ehr_at(serve(lambda _: (200, {}, metadata)).url, redirect_uri="https://kindred.example/callback")
+    ehr = ehr_at(serve(lambda _: (200, {}, metadata)).url, redirect_uri=f"{scheme}://kindred.example/callback")
     app = make(tmp_path, ehr)
     cookie = app.test_client().get(f"/launch?iss={ehr.issuer}", base_url="https://kindred.example").headers["Set-Cookie"]
     parts = cookie.split("; ")

@@ -175,12 +175,47 @@ def test_the_parser_itself_says_on_which_line_a_key_stands(
     ("url", "origin"),
     [
         ("https://EHR.example:443/fhir", "https://ehr.example"),
+        ("HTTPS://ehr.example", "https://ehr.example"),
+        ("https://ehr.example:", "https://ehr.example"),
+        ("https://ehr.example:00443/", "https://ehr.example"),
+        ("https://ehr.example:80/", "https://ehr.example:80"),
+        ("http://ehr.example:80?x=https://evil.example", "http://ehr.example"),
+        ("https://ehr.example#@evil.example/", "https://ehr.example"),
+        ("https://ehr.example?@evil.example/", "https://ehr.example"),
+        ("https://ehr.example/\\@evil.example", "https://ehr.example"),
+        ("https://my_ehr.example", "https://my_ehr.example"),
         ("http://127.0.0.1:9400/fhir", "http://127.0.0.1:9400"),
         ("http://[::1]:9400/x", "http://[::1]:9400"),
+        ("http://[0:0:0:0:0:0:0:1]:80/x", "http://[::1]"),
+        ("https://[2001:DB8::A]", "https://[2001:db8::a]"),
     ],
 )
 def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
     assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://ehr.example\\@evil.example/", "https://evil.example\\.ehr.example/", "https:\\\\ehr.example/",
+        "https://me@ehr.example/", "https://@ehr.example/", "https://:@ehr.example/", "https://ehr.example@/",
+        "https://ehr.exa\tmple/", "https://ehr.example\n/", "\x00https://ehr.example/", "https://ehr.example/\r\nX: 1",
+        " https://ehr.example/", "https://ehr.example/ ", "https://ehr.example /", "https://ehr.example\u2028/",
+        "https://ehr.example./", "https://ehr..example/", "https://.ehr.example/", "https://./",
+        "https://ehr%2eexample/", "https://ehr.example%00.evil.example/", "https://ehr.example;.evil.example/",
+        "https://ｅｈｒ.example/", "https://ehr。example/", "https://klinik-süd.example/",
+        "https://ehr.example:0/", "https://ehr.example:65536/", "https://ehr.example:+443/", "https://ehr.example:4_43/",
+        "https://ehr.example:４４３/", "https://ehr.example:443:443/", "https://ehr.example:port/",
+        "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/", "http://127.0.0.1.2/",
+        "http://127.0.0.0x1/", "http://[::1/", "http://::1/", "http://[::1%25lo]/", "http://[::1]evil.example/",
+        "http://[127.0.0.1]/", "http://[v1.x]/", "//ehr.example/", "ehr.example",
+        "https:ehr.example", "https:/ehr.example", "https:///ehr.example", "ftp://ehr.example/",
+        "javascript://ehr.example/%0aalert(1)", "wss://ehr.example/", "",
+    ],
+)  # fmt: skip
+def test_what_two_programs_could_read_as_two_addresses_is_none(url: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        origin_of(url)
 
 
 class TestTheSecretKey:
@@ -239,6 +274,10 @@ def test_nothing_secret_is_printed(tmp_path: Path) -> None:
         ("https://ehr.example.org.evil.example/fhir/Patient", False),
         ("https://ehr.example.org@evil.example/fhir/Patient", False),
         ("https://user:pw@ehr.example.org/fhir/Patient", False),
+        ("https://ehr.example.org\\@evil.example/fhir/Patient", False),
+        ("https://ehr.example.org./fhir/Patient", False),
+        ("https://ehr.exam\tple.org/fhir/Patient", False),
+        ("https://files.example:8443\\@evil.example/", False),
         ("https://files.example/fhir", False),
         ("//ehr.example.org/fhir", False),
         ("javascript:1", False),
