@@ -12,7 +12,7 @@ def create_app(config: Config) -> Flask:
     from app import chart, pages, security
     from app.database import open_database
     from app.serving import Serving
-    from app.smart import Smart, launch
+    from app.smart import Smart, Waiting, launch
     from app.smart.tokens import Store
 
     app = Flask(__name__)
@@ -23,7 +23,8 @@ def create_app(config: Config) -> Flask:
     engine = open_database(config.home)
     app.extensions["config"] = config
     app.extensions["secret_key"] = config.secret_key
-    app.extensions["smart"] = Smart(engine, Store(engine, config.secret_key), config.ehrs, config.by_issuer)
+    store, waiting = Store(engine, config.secret_key), Waiting(engine, config.secret_key)
+    app.extensions["smart"] = Smart(engine, store, waiting, config.ehrs, config.by_issuer)
     app.extensions["serving"] = Serving(config.database)
     app.extensions["readers"] = ThreadPoolExecutor(max_workers=32, thread_name_prefix="fhir")
     security.protect(app, config)

@@ -9,10 +9,11 @@ from app.registry import Ehr
 from app.smart.bearer import Bearer
 from app.smart.discovery import Discovery
 from app.smart.jwks import Keys
+from app.smart.pending import Waiting
 from app.smart.style import Styles
 from app.smart.tokens import Launch, Store
 
-__all__ = ["Bearer", "Discovery", "Launch", "Smart", "Store"]
+__all__ = ["Bearer", "Discovery", "Launch", "Smart", "Store", "Waiting"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Smart:
 
     engine: Engine
     store: Store
+    waiting: Waiting
     ehrs: Mapping[str, Ehr]
     by_issuer: Mapping[str, Ehr]
     discovery: Discovery = field(default_factory=Discovery)

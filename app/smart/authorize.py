@@ -1,8 +1,5 @@
 """On to the EHR's sign-in: the authorization request as a redirect, or as a form (2.2, 32-52 and 133)."""
 
-import secrets
-import time
-
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from flask import Response, g, make_response, redirect, render_template, url_for
@@ -11,7 +8,6 @@ from app.problems import Problem
 from app.registry import Ehr
 from app.smart import Smart
 from app.smart.discovery import Metadata
-from app.smart.pending import Pending, hashed, remember
 from app.smart.scopes import to_request
 
 LONGEST_URL = 2000  # what browsers, proxies and servers are sure to take
@@ -47,21 +43,25 @@ def _parameters(
     smart: Smart, ehr: Ehr, metadata: Metadata, launch_value: str | None, browser: str
 ) -> dict[str, str]:
     """`launch` is echoed exactly, and left out of a standalone launch (35, 36); PKCE is S256 always (44, 45)."""
-    scope = to_request(ehr.scopes, launch_value is not None, metadata.capabilities, metadata.scopes_supported)
-    verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(32)
-    pending = Pending(hashed(browser), ehr.name, ehr.issuer, ehr.redirect_uri, verifier, nonce, scope, time.time())
+    scope = scope_to_ask(ehr, metadata, launch_value is not None)
+    state, pending = smart.waiting.begin(browser, ehr, launch_value is not None, scope)
     return {
         "response_type": "code",
         "client_id": ehr.client_id,
         "redirect_uri": ehr.redirect_uri,
         "scope": scope,
-        "state": remember(smart.engine, pending),
+        "state": state,
         "aud": ehr.issuer,
-        "code_challenge": create_s256_code_challenge(verifier),
+        "code_challenge": create_s256_code_challenge(pending.verifier),
         "code_challenge_method": "S256",
         **({"launch": launch_value} if launch_value is not None else {}),
-        **({"nonce": nonce} if "openid" in scope.split() else {}),
+        **({"nonce": pending.nonce} if "openid" in scope.split() else {}),
     }
+
+
+def scope_to_ask(ehr: Ehr, metadata: Metadata, from_chart: bool) -> str:
+    """The scopes of a launch at an EHR that says this of itself."""
+    return to_request(ehr.scopes, from_chart, metadata.capabilities, metadata.scopes_supported)
 
 
 def _as_form(ehr: Ehr, metadata: Metadata, url: str) -> bool:

@@ -1,6 +1,5 @@
 """`/launch`, `/callback` and our public keys: the SMART App Launch 2.2 sequence from the app's side."""
 
-import hmac
 from dataclasses import replace
 
 from flask import Blueprint, Response, current_app, g, jsonify, make_response, redirect, request, url_for
@@ -13,7 +12,7 @@ from app.smart.client import ask_token, oauth_session
 from app.smart.discovery import Metadata
 from app.smart.id_token import fhir_user
 from app.smart.keys import published
-from app.smart.pending import Pending, hashed, take
+from app.smart.pending import Pending
 from app.smart.token_reply import context_of, token_of
 from app.smart.tokens import Launch
 from app.smart.user import user_name
@@ -73,21 +72,21 @@ def callback() -> Response:
 
 
 def _pending() -> tuple[Pending, Ehr, str]:
-    """The launch that this callback ends. It is taken out before it is judged, so no state serves twice."""
+    """The launch that this callback ends. It counts as used before it is judged, so no state serves twice."""
     state = _single("state")
     if state is None:
         raise Problem("state_missing")
-    pending = take(_smart().engine, state)
+    pending = _smart().waiting.take(state)
     if pending is None:
         raise Problem("state_unknown")
     ehr = _smart().ehrs.get(pending.ehr)
-    if ehr is None or ehr.issuer != pending.issuer or ehr.redirect_uri != pending.redirect_uri:
+    if ehr is None or not pending.is_of(ehr):
         raise Problem("state_unknown", "registration_changed")
     g.frame_ancestors = ehr.frame_ancestors
     browser = cookie.browser_of(request, ehr)
     if browser is None:
         g.relaunch = authorize.standalone_address(_smart(), ehr)  # a frame may keep no cookies; a window does
-    if browser is None or not hmac.compare_digest(hashed(browser), pending.browser_hash):
+    if browser is None or not pending.is_of_browser(browser):
         raise Problem("other_browser", "no_cookie" if browser is None else "other_cookie")
     return pending, ehr, browser
 
@@ -106,9 +105,12 @@ def _exchange(ehr: Ehr, metadata: Metadata, pending: Pending, code: str, browser
     with oauth_session(ehr) as client:
         reply = ask_token(
             client.fetch_token, metadata.token_endpoint, grant_type="authorization_code", code=code,
-            redirect_uri=pending.redirect_uri, code_verifier=pending.verifier,
+            redirect_uri=ehr.redirect_uri, code_verifier=pending.verifier,
         )  # fmt: skip
-    context, user = context_of(reply, pending.scope, ehr.issuer), None
+    scope = authorize.scope_to_ask(ehr, metadata, pending.from_chart)
+    if not isinstance(reply.get("scope"), str) and not pending.asked(scope):
+        raise Problem("token_invalid", "no_scope")  # it grants what was asked, and discovery has changed since
+    context, user = context_of(reply, scope, ehr.issuer), None
     if context.user_asked and reply.get("id_token") is not None:
         user = fhir_user(reply["id_token"], ehr, metadata, pending.nonce, _smart().keys)
     return _named(ehr, _smart().store.create(ehr.name, browser, token_of(reply), replace(context, fhir_user=user)))

@@ -26,12 +26,13 @@ from pathlib import Path
 from threading import Barrier
 from app.database import open_database
 from app.registry import Ehr
-from app.smart import Smart, Store
+from app.smart import Smart, Store, Waiting
 
 home, issuer, client, redirect, sid, browser, threads = sys.argv[1:]
 ehr = Ehr("sandbox", issuer, client, "public", redirect, ("launch",))
 engine = open_database(Path(home))
-smart = Smart(engine, Store(engine, b"0" * 32), {"sandbox": ehr}, {issuer: ehr})
+key = b"0" * 32
+smart = Smart(engine, Store(engine, key), Waiting(engine, key), {"sandbox": ehr}, {issuer: ehr})
 launch = smart.store.find(sid, browser)
 together = Barrier(int(threads))
 

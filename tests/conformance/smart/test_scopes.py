@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.smart.answers import with_parts
-from tests.conformance.smart.browser import Browser, patient_of
+from tests.conformance.smart.browser import Browser, patient_of, problem_of
 from tests.conformance.smart.world import TOKEN, Ehr, World
 from tests.flow.people import ANA, BEN
 
@@ -105,6 +105,25 @@ def test_req_078_a_reply_without_scope_grants_what_was_asked(ehr: Ehr, browser: 
     ehr.change(TOKEN, with_parts(scope=None))
     assert patient_of(browser.open(ehr.launch_url(BEN))) == BEN
     assert searched(ehr) == set(TYPES)
+
+
+@pytest.mark.parametrize(("scope", "shows"), [(None, "token_invalid"), ("launch openid patient/Patient.read", None)])
+def test_req_078_what_was_asked_is_not_guessed_where_discovery_has_changed_since(
+    ehr: Ehr, browser: Browser, scope: str | None, shows: str | None
+) -> None:
+    def says_now(version: str) -> Any:
+        def change(request: Any, answer: Any) -> Any:
+            response = with_parts(capabilities=["launch-ehr", version])(request, answer)
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return change
+
+    ehr.change(WELL_KNOWN, says_now("permission-v2"))
+    url = browser.callback(ehr.launch_url(ANA))
+    ehr.change(WELL_KNOWN, says_now("permission-v1"))
+    ehr.change(TOKEN, with_parts(scope=scope))
+    assert problem_of(browser.open(url)) == shows
 
 
 @pytest.mark.parametrize("scope", ["launch openid", "", "patient/Condition.rs", "system/*.cruds"])

@@ -12,7 +12,7 @@ import requests
 
 from app.database import open_database
 from app.problems import Problem
-from app.smart import Smart, tokens
+from app.smart import Smart, Waiting, tokens
 from app.smart import bearer as bearer_module
 from app.smart.tokens import Context, Store, Token
 
@@ -33,7 +33,8 @@ def bearer(serve, ehr_at, tmp_path: Path):
 
         here = serve(answer)
         ehr = ehr_at(here.url)
-        smart = Smart(engine, Store(engine, b"k" * 32), {"here": ehr}, {ehr.issuer: ehr})
+        key = b"k" * 32
+        smart = Smart(engine, Store(engine, key), Waiting(engine, key), {"here": ehr}, {ehr.issuer: ehr})
         context = Context(patient="p1", encounter="e1", scopes=("launch", "patient/*.rs"))
         launch = smart.store.create("here", "browser", token or Token("old", "refresh-1", None), context)
         return smart, launch, here

@@ -1,8 +1,7 @@
-"""Launch records and pending launches: encrypted, bound to their browser, used once, gone in time."""
+"""Launch records: encrypted, bound to their browser, gone in time."""
 
 import sqlite3
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ from sqlalchemy import Engine, select, text, update
 
 from app import audit  # noqa: F401 - declares its table
 from app.database import open_database
-from app.smart import pending as waiting
 from app.smart.context import Context, ContextItem
-from app.smart.pending import Pending, hashed, remember, take
+from app.smart.pending import hashed
 from app.smart.tokens import RECORDS, Store, Token
 
 TOKEN = Token("access-secret", "refresh-secret", 9e9)
@@ -125,32 +123,3 @@ def test_a_file_of_an_earlier_version_keeps_its_audit_and_begins_with_new_launch
     with again.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM audit")).scalar_one() == 1
     again.dispose()
-
-
-def a_pending(browser: str = "b", created: float | None = None) -> Pending:
-    return Pending(hashed(browser), "north", "iss", "uri", "verifier", "nonce", "scope", created or time.time())
-
-
-class TestAPendingLaunch:
-    def test_is_taken_once_even_by_many_at_the_same_time(self, engine: Engine) -> None:
-        state = remember(engine, a_pending())
-        with ThreadPoolExecutor(8) as pool:
-            taken = list(pool.map(lambda _: take(engine, state), range(8)))
-        assert sum(one is not None for one in taken) == 1
-
-    def test_has_a_state_of_256_bits_that_is_not_in_the_file(self, engine: Engine, tmp_path: Path) -> None:
-        states = {remember(engine, a_pending()) for _ in range(10)}
-        assert len(states) == 10 and all(len(state) == 43 for state in states)
-        content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-        assert not any(state.encode() in content for state in states)
-
-    def test_ends_after_ten_minutes(self, engine: Engine) -> None:
-        late, in_time = (remember(engine, a_pending(created=time.time() - age)) for age in (601, 590))
-        assert take(engine, late) is None
-        assert take(engine, in_time) is not None
-
-    def test_gives_way_when_one_browser_opens_too_many(self, engine: Engine) -> None:
-        first, other = remember(engine, a_pending()), remember(engine, a_pending("other"))
-        states = [remember(engine, a_pending()) for _ in range(waiting.PER_BROWSER)]
-        assert take(engine, first) is None
-        assert take(engine, states[0]) is not None and take(engine, other) is not None
