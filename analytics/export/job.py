@@ -11,7 +11,7 @@ from analytics.errors import EhrError, ExportError
 from analytics.export import refusals
 from analytics.export.http import SENDING_FAILED, Http, absolute, issue_codes, origin, retry_after, unreachable
 from analytics.export.log import ExportLog, kept_headers
-from analytics.export.manifest import Manifest, error_files, listed, next_page
+from analytics.export.manifest import Manifest, Pages, error_files, listed, next_page
 from analytics.export.options import ExportOptions
 from analytics.export.refusals import BUSY, RUN_AGAIN
 from analytics.progress import Step
@@ -90,7 +90,7 @@ class Job:
 
         `started`: when it was kicked off, in seconds since 1970.
         """
-        pages: list[dict[str, Any]] = []
+        taken = Pages()
         url: str | None = status_url
         seen: set[str] = set()
         started = self._clock() if started is None else started
@@ -98,19 +98,19 @@ class Job:
             if url in seen:
                 raise ExportError("The EHR's manifest pages go round in a circle.", "Report it to the EHR.")
             seen.add(url)
-            page = self._wait(url, step, started)
-            pages.append(page)
+            page, size = self._wait(url, step, started)
+            taken.add(page, size)
             self._event("status_page_complete", transactionTime=page.get("transactionTime"),
                         outputFileCount=len(listed(page, "output")), deletedFileCount=len(listed(page, "deleted")),
                         errorFileCount=len(error_files(page)))
             following = next_page(page)
             url = self._own(absolute(url, following), "next page") if following else None
-        manifest = Manifest.from_pages(pages)
+        manifest = Manifest.from_pages(taken.pages)
         self._event("status_complete", transactionTime=manifest.transaction_time)
         counts = {f"total{kind.title()}FileCount": sum(file.kind == kind for file in manifest.files)
                   for kind in ("output", "deleted", "error")}
         self._event("manifest_complete", transactionTime=manifest.transaction_time, **counts,
-                    totalManifests=len(pages))
+                    totalManifests=len(taken.pages))
         return manifest
 
     def delete(self, status_url: str) -> int | None:
@@ -126,8 +126,9 @@ class Job:
             self._event("job_deleted", message=error.message)
             return None
 
-    def _wait(self, url: str, step: Step, started: float) -> dict[str, Any]:
-        """Poll until the page is there; what is transient or unreadable is asked again, ten times in a row."""
+    def _wait(self, url: str, step: Step, started: float) -> tuple[dict[str, Any], int]:
+        """Poll until a page is there; it and its length. What is transient or unreadable is asked again, ten times.
+        """
         polls = troubles = 0
         while True:
             pause: float | None = None
@@ -140,7 +141,7 @@ class Job:
                 status, pause = job_status(answer), retry_after(answer.headers.get("Retry-After"))
                 page = _page(answer) if status == 200 else None
                 if page is not None:
-                    return page
+                    return page, len(answer.content)
                 troubles = 0 if status == 202 else troubles + 1
                 if status == 202:
                     self._tell_progress(answer, step, started)

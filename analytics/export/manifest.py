@@ -8,6 +8,9 @@ from analytics.errors import ExportError
 
 TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,63}")  # becomes a folder name, so nothing else is let in
 MIXED = "Mixed"  # stands for the type of files with several, which organizeOutputBy asks for
+MAX_PAGES = 10_000  # of one manifest, and the bounds of all of them together: links to a next page may never end
+MAX_FILES = 1_000_000
+MAX_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,25 @@ class ServerFile:
     url: str
     count: int | None
     needs_token: bool
+
+
+class Pages:
+    """The pages of one manifest as they come, which must not be without end."""
+
+    def __init__(self) -> None:
+        self.pages: list[dict[str, Any]] = []
+        self._files = self._bytes = 0
+
+    def add(self, page: dict[str, Any], size: int) -> None:
+        """Take the next page, of `size` bytes. Raises ExportError when it is one too many."""
+        self.pages.append(page)
+        self._files += sum(len(items) for _, items in _listed_files(page))
+        self._bytes += size
+        for what, found, most in (("pages", len(self.pages), MAX_PAGES), ("files", self._files, MAX_FILES),
+                                  ("MiB", self._bytes >> 20, MAX_BYTES >> 20)):
+            if found > most:
+                raise ExportError(f"The EHR's manifest goes on beyond {most:,} {what}.",
+                                  "Ask for less with --types or --group; if it should be less, report it to the EHR.")
 
 
 @dataclass
@@ -73,8 +95,7 @@ class Manifest:
         usual = {"deleted": "Bundle", "error": "OperationOutcome"}
         if page.get("outputOrganizedBy"):
             usual["output"] = MIXED  # then `type` may be missing
-        for kind, items in (("output", listed(page, "output")), ("deleted", listed(page, "deleted")),
-                            ("error", error_files(page))):
+        for kind, items in _listed_files(page):
             for item in items:
                 self._add_file(kind, item, usual.get(kind), needs_token, seen)
 
@@ -96,6 +117,11 @@ class Manifest:
             return  # pages of one manifest repeat its `error`, and some servers name a file twice
         seen.add((kind, url))
         self.files.append(ServerFile(len(self.files), kind, type_name, url, count, needs_token))
+
+
+def _listed_files(page: dict[str, Any]) -> tuple[tuple[str, list[Any]], ...]:
+    """Kind and entries of all that a page lists."""
+    return ("output", listed(page, "output")), ("deleted", listed(page, "deleted")), ("error", error_files(page))
 
 
 def _address(url: str) -> str:

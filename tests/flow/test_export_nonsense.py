@@ -12,7 +12,7 @@ import pytest
 
 from analytics.config import BulkClient
 from analytics.errors import EhrError, ExportError, KindredError
-from analytics.export import ExportOptions, export, http, members
+from analytics.export import ExportOptions, export, http, manifest, members
 from analytics.export.manifest import Manifest, ServerFile
 from analytics.lake import Lake
 from fhir_fixtures.ehr.keys import new_key
@@ -23,7 +23,10 @@ NO_ADDRESS = "http://[bad"
 
 
 class Ehr:
-    """Answers by path: (status, headers, body); a dict becomes JSON. `seen` are the paths asked, in order."""
+    """Answers by path: (status, headers, body); a dict becomes JSON. `seen` are the paths asked, in order.
+
+    A body may also be a function of how often its path was asked for.
+    """
 
     def __init__(self, port: int) -> None:
         self.seen: list[str] = []
@@ -52,6 +55,7 @@ def ehr() -> Iterator[Ehr]:
             if path in made.slow:
                 time.sleep(0.6)
             status, headers, body = made.answers.get(path, (404, {}, {}))
+            body = body(made.seen.count(path)) if callable(body) else body
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             for name, value in {"Content-Length": str(len(content)), **headers}.items():
@@ -98,6 +102,23 @@ def test_nonsense_is_told_in_one_sentence(
     ehr.answers[path] = answer
     with pytest.raises(error):
         asked(ehr, lake)
+
+
+@pytest.mark.parametrize(("bound", "most", "said"), [
+    ("MAX_PAGES", 5, "beyond 5 pages"), ("MAX_FILES", 7, "beyond 7 files"), ("MAX_BYTES", 2 << 20, "beyond 2 MiB")])
+def test_pages_of_a_manifest_that_never_end_are_given_up(
+    bound: str, most: int, said: str, ehr: Ehr, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def page(number: int) -> dict[str, Any]:
+        following = [{"relation": "next", "url": f"{ehr.url}/status?page={number}"}]
+        return {**ehr.manifest, "link": following, "padding": "x" * 600_000}
+
+    monkeypatch.setattr(manifest, bound, most)
+    ehr.answers["/status"] = (200, {}, page)
+    with pytest.raises(ExportError, match=said):
+        asked(ehr, lake)
+    assert ehr.seen.count("/status") <= 10
+    assert lake.unfinished_exports("sandbox") == []
 
 
 def test_a_page_for_people_in_place_of_a_file_makes_the_export_partial(ehr: Ehr, lake: Lake) -> None:
