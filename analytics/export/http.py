@@ -2,7 +2,8 @@
 
 Rules held here, and nowhere else:
 - a token goes only to the scheme, host and port of the FHIR base or of a listed host, and never along a redirect;
-- every call has a time limit; what is worth trying again is tried again with growing pauses;
+- every answer has a time limit, also one that comes byte by byte (patience.py); what is worth trying again is tried
+  again with growing pauses;
 - `Retry-After` may be seconds, a date or nonsense (RFC 9110 §10.2.3; Bulk Data §"status request"), and is capped.
 """
 
@@ -16,10 +17,10 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import LocationParseError
 
 from analytics.errors import EhrError
+from analytics.export import patience
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
@@ -113,7 +114,7 @@ class Http:
         self.session.headers["User-Agent"] = "kindred-export/1"
         self._surroundings: dict[tuple[str, str, int], dict[str, Any]] = {}
         for scheme in ("http://", "https://"):
-            self.session.mount(scheme, HTTPAdapter(pool_maxsize=32))
+            self.session.mount(scheme, patience.Adapter(pool_maxsize=32))
 
     def may_have_token(self, url: str) -> bool:
         return origin(url) in self.origins
@@ -225,11 +226,14 @@ def issue_codes(answer: requests.Response) -> list[str]:
 
 
 def _read_limited(answer: requests.Response) -> None:
-    """Read the body into memory as requests does, but give up on a monstrous one."""
-    chunks, size = [], 0
-    for chunk in answer.iter_content(256 * 1024):
+    """Read the body into memory as requests does, but give up on a monstrous one, and on one that takes too long."""
+    chunks, size, until = [], 0, time.monotonic() + patience.ANSWER_WITHIN
+    for chunk in answer.iter_content(64 * 1024):
         chunks.append(chunk)
         size += len(chunk)
+        if time.monotonic() > until:
+            answer.close()
+            raise requests.ReadTimeout
         if size > MAX_ANSWER:
             answer.close()
             raise EhrError(f"The EHR's answer is larger than {MAX_ANSWER >> 20} MiB.", "Report it to the EHR.")

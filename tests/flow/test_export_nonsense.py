@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from analytics.config import BulkClient
 from analytics.errors import EhrError, ExportError, KindredError
-from analytics.export import ExportOptions, export, http, manifest, members
+from analytics.export import ExportOptions, export, http, manifest, members, patience
 from analytics.export.manifest import Manifest, ServerFile
 from analytics.lake import Lake
 from fhir_fixtures.ehr.keys import new_key
@@ -31,6 +32,7 @@ class Ehr:
     def __init__(self, port: int) -> None:
         self.seen: list[str] = []
         self.slow: set[str] = set()
+        self.drips: dict[str, str] = {}  # path -> headers | body | stream: once, slowly, for ten seconds
         self.url = f"http://127.0.0.1:{port}"
         self.manifest: dict[str, Any] = {"transactionTime": "2026-01-01T00:00:00Z", "requiresAccessToken": True,
                                          "output": [{"type": "Patient", "url": f"{self.url}/file", "count": 1}]}
@@ -54,6 +56,9 @@ def ehr() -> Iterator[Ehr]:
             made.seen.append(path)
             if path in made.slow:
                 time.sleep(0.6)
+            if dripping := made.drips.pop(path, None):
+                self.drip(dripping)
+                return
             status, headers, body = made.answers.get(path, (404, {}, {}))
             body = body(made.seen.count(path)) if callable(body) else body
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -64,6 +69,15 @@ def ehr() -> Iterator[Ehr]:
             self.wfile.write(content)
 
         do_POST = do_DELETE = do_GET
+
+        def drip(self, what: str) -> None:
+            self.close_connection = True
+            begin = b"X: " if what == "headers" else b"Content-Length: 9999999\r\n\r\n"
+            with suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n" + begin)
+                for _ in range(500):
+                    self.wfile.write(b"x" * (5000 if what == "stream" else 1))
+                    time.sleep(0.02)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -169,6 +183,34 @@ def test_a_kick_off_without_an_answer_is_not_sent_twice(
     with pytest.raises(EhrError, match="kick-off"):
         asked(ehr, lake)
     assert ehr.seen.count("/fhir/$export") == 1
+
+
+@pytest.mark.parametrize("what", ["headers", "body"])
+@pytest.mark.parametrize(("path", "times"), [
+    ("/fhir/.well-known/smart-configuration", 2), ("/token", 2), ("/file", 2),
+    ("/status", 3),  # the third is its DELETE
+    ("/fhir/metadata", 1)])  # which the log can do without
+def test_an_answer_that_comes_byte_by_byte_is_cut_and_asked_for_again(
+    path: str, times: int, what: str, ehr: Ehr, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "HEADERS_WITHIN", 0.4)
+    monkeypatch.setattr(patience, "WINDOW", 0.4)
+    ehr.drips[path] = what
+    began = time.monotonic()
+    result = asked(ehr, lake)
+    assert time.monotonic() - began < 5
+    assert (result.status, result.counts) == ("complete", {"Patient": 1})
+    assert ehr.seen.count(path) == times
+
+
+def test_an_answer_for_memory_has_an_end_though_it_comes_fast_enough(
+    ehr: Ehr, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "ANSWER_WITHIN", 0.4)
+    ehr.drips["/status"] = "stream"
+    began = time.monotonic()
+    assert asked(ehr, lake).status == "complete"
+    assert time.monotonic() - began < 5
 
 
 def test_a_list_of_members_in_one_endless_line_is_given_up(ehr: Ehr) -> None:
