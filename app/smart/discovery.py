@@ -1,6 +1,7 @@
 """SMART App Launch 2.2, "Conformance/Metadata": `.well-known/smart-configuration` under the FHIR base."""
 
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -14,6 +15,7 @@ from app.registry import Ehr, origin_of
 
 MAX_BYTES = 256 * 1024
 CACHE_SECONDS = 600.0  # where the server does not say
+FAILED_SECONDS = 5.0  # that a failure stands: an EHR that is down is not waited for by one launch after the other
 LONGEST_SECONDS = 3600.0  # an endpoint that has moved is found again within the hour, whatever the server said
 
 
@@ -38,22 +40,49 @@ class Metadata:
 
 
 class Discovery:
-    """Fetches and keeps the metadata of each EHR as long as its server allows; nothing is kept of a failure."""
+    """Keeps the metadata of each EHR as long as its server allows, and a failure for seconds; asks once at a time.
+
+    Whoever comes while an EHR is being asked waits for that one answer, good or bad.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, Metadata]] = {}
+        self._kept: dict[str, tuple[float, Future[Metadata | Problem]]] = {}  # until when, and what
         self._lock = Lock()
 
     def of(self, ehr: Ehr) -> Metadata:
         """Metadata of a *registered* EHR. Raises Problem `discovery_failed` or `discovery_refused`."""
-        kept = self._kept.get(ehr.name)
-        if kept and kept[0] > time.monotonic():
-            return kept[1]
-        document, reply = _fetched(ehr)
-        metadata = _checked(ehr, document, reply)
         with self._lock:
-            self._kept[ehr.name] = (time.monotonic() + _lifetime(reply), metadata)
-        return metadata
+            until, answer = self._kept.get(ehr.name, (0.0, Future()))
+            is_first = until <= time.monotonic()
+            if is_first:
+                answer = Future()
+                self._kept[ehr.name] = (float("inf"), answer)
+        if is_first:
+            self._ask(ehr, answer)
+        found = answer.result()
+        if isinstance(found, Problem):
+            raise Problem(found.code, found.cause)  # one for each request: what is raised remembers where
+        return found
+
+    def _ask(self, ehr: Ehr, answer: "Future[Metadata | Problem]") -> None:
+        """Ask the server; everybody who waits gets the answer, or the fault of ours that came of it."""
+        lifetime = 0.0
+        try:
+            lifetime, found = _asked(ehr)
+            answer.set_result(found)
+        except BaseException as error:
+            answer.set_exception(error)
+        finally:
+            self._kept[ehr.name] = (time.monotonic() + lifetime, answer)
+
+
+def _asked(ehr: Ehr) -> tuple[float, Metadata | Problem]:
+    """The metadata or why there are none, and for how many seconds that may be kept."""
+    try:
+        document, reply = _fetched(ehr)
+        return _lifetime(reply), _checked(ehr, document, reply)
+    except Problem as problem:
+        return FAILED_SECONDS, problem
 
 
 def _lifetime(reply: requests.Response) -> float:

@@ -1,6 +1,7 @@
 """Discovery and the addresses that it names: what is taken, what is refused before anything secret is sent."""
 
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -45,9 +46,15 @@ def test_req_029_394_a_configuration_that_cannot_be_used_ends_the_launch(
     assert ehr.seen("/auth/") == []
 
 
-def test_req_029_a_failure_is_not_kept(ehr: Ehr, browser: Browser) -> None:
+def test_req_029_a_failure_is_kept_for_seconds_alone(
+    ehr: Ehr, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.smart.discovery.FAILED_SECONDS", 1000.0)  # however slow this machine is
     ehr.change(WELL_KNOWN, in_turn(says("no", 500, "text/plain"), None))
-    assert problem_of(browser.open(ehr.launch_url(ANA))) == "discovery_failed"
+    assert [problem_of(browser.open(ehr.launch_url(ANA))) for _ in range(2)] == ["discovery_failed"] * 2
+    assert len(ehr.seen(WELL_KNOWN)) == 1
+    clock = time.monotonic
+    monkeypatch.setattr("app.smart.discovery.time.monotonic", lambda: clock() + 1000)
     assert patient_of(browser.open(ehr.launch_url(ANA))) == ANA
 
 

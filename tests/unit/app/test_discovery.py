@@ -1,6 +1,9 @@
 """`.well-known/smart-configuration`: found under the FHIR base, and believed only as far as the registry goes."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ import requests
 import responses
 
 from app.problems import Problem
-from app.smart.discovery import Discovery, _lifetime
+from app.smart.discovery import FAILED_SECONDS, Discovery, _lifetime
 
 GOOD = {"authorization_endpoint": "auth/authorize", "token_endpoint": "/auth/token"}
 
@@ -65,11 +68,55 @@ def test_it_is_asked_again_when_it_has_grown_old(serve, ehr_at) -> None:
     assert len(here.requests) == 2
 
 
-def test_a_failure_is_not_kept(serve, ehr_at) -> None:
-    here = serve(lambda path: (404, {}, b"") if len(here.requests) == 1 else answering()(path))
-    discovery = Discovery()
-    with pytest.raises(Problem, match="discovery_failed"):
-        discovery.of(ehr_at(here.url))
+@pytest.mark.parametrize(
+    ("reply", "code"), [((404, {}, b""), "discovery_failed"), ((302, {}, b""), "discovery_refused")]
+)
+def test_a_failure_stands_for_seconds_and_is_then_asked_about_again(serve, ehr_at, monkeypatch, reply, code) -> None:
+    here, discovery = serve(lambda path: reply if len(here.requests) == 1 else answering()(path)), Discovery()
+    causes = []
+    for _ in range(3):
+        with pytest.raises(Problem, match=code) as caught:
+            discovery.of(ehr_at(here.url))
+        causes.append(caught.value.cause)
+    assert len(here.requests) == 1 and len(set(causes)) == 1
+    clock = time.monotonic
+    monkeypatch.setattr("app.smart.discovery.time.monotonic", lambda: clock() + FAILED_SECONDS)
+    assert discovery.of(ehr_at(here.url)).token_endpoint and FAILED_SECONDS <= 10
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_whoever_comes_while_it_is_asked_waits_for_that_one_answer(serve, ehr_at, status: int) -> None:
+    is_there, discovery = Event(), Discovery()
+
+    def answer(_: str) -> Any:
+        is_there.wait(5)
+        return status, {"Cache-Control": "no-store"}, json.dumps(GOOD).encode()
+
+    here = serve(answer)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(discovery.of, ehr_at(here.url)) for _ in range(8)]
+        wait(asked, timeout=0.3)
+        is_there.set()
+    outcomes = {str(one.exception() or one.result().token_endpoint) for one in asked}
+    assert len(here.requests) == 1
+    assert outcomes == {f"{here.url}/auth/token" if status == 200 else "discovery_failed"}
+
+
+def test_one_ehr_that_does_not_answer_holds_up_no_other(serve, ehr_at) -> None:
+    is_there, discovery = Event(), Discovery()
+    silent, here = serve(lambda _: (is_there.wait(5), (500, {}, b""))[1]), serve(answering())
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(discovery.of, ehr_at(silent.url, name="silent"))
+        assert discovery.of(ehr_at(here.url)).token_endpoint and not waits.done()
+        is_there.set()
+
+
+def test_a_fault_of_ours_is_told_to_all_and_not_kept(serve, ehr_at, monkeypatch) -> None:
+    here, discovery = serve(answering()), Discovery()
+    with monkeypatch.context() as broken:
+        broken.setattr("app.smart.discovery._checked", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            discovery.of(ehr_at(here.url))
     assert discovery.of(ehr_at(here.url)).token_endpoint
 
 
