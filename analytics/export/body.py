@@ -1,9 +1,9 @@
 """The bytes of a file's answer, block by block, gunzipped where they came gzipped."""
 
-import zlib
 from collections.abc import Iterable, Iterator
 
 import requests
+from isal import isal_zlib  # gunzips three times as fast as zlib, which was half of an export over a network
 from urllib3.exceptions import HTTPError
 
 from analytics.errors import EhrError
@@ -34,7 +34,7 @@ def blocks(answer: requests.Response) -> Iterator[bytes]:
             yield from _received(answer, BLOCK)
         else:
             yield from gunzipped(_received(answer, PACKED_BLOCK))
-    except (HTTPError, zlib.error) as error:
+    except (HTTPError, isal_zlib.error) as error:
         raise CutShort(type(error).__name__) from None
     except Bomb:
         raise EhrError("The EHR sent a file that grows without end when it is gunzipped.",
@@ -57,13 +57,13 @@ def gunzipped(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
     Raises CutShort when the stream ends within a member, which its length alone does not tell, and Bomb.
     """
-    decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    decoder = isal_zlib.decompressobj(isal_zlib.MAX_WBITS | 16)
     started, packed, grown = False, 0, 0
     for data in blocks:
         packed += len(data)
         while data:
             if decoder.eof:
-                decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                decoder = isal_zlib.decompressobj(isal_zlib.MAX_WBITS | 16)
             started = True
             if piece := decoder.decompress(data, BLOCK):
                 grown += len(piece)
