@@ -1,7 +1,5 @@
 """The SMART application: `create_app` wires the rooms together and does nothing else."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from flask import Flask
 
 from app.config import Config
@@ -9,7 +7,7 @@ from app.config import Config
 
 def create_app(config: Config) -> Flask:
     """A Flask app for this configuration. Opens the app's own database; reaches no EHR before a launch."""
-    from app import chart, pages, security
+    from app import chart, pages, security, turns
     from app.database import open_database
     from app.serving import Serving
     from app.smart import Smart, Waiting, launch
@@ -26,7 +24,7 @@ def create_app(config: Config) -> Flask:
     store, waiting = Store(engine, config.secret_key), Waiting(engine, config.secret_key)
     app.extensions["smart"] = Smart(engine, store, waiting, config.ehrs, config.by_issuer)
     app.extensions["serving"] = Serving(config.database)
-    app.extensions["readers"] = ThreadPoolExecutor(max_workers=32, thread_name_prefix="fhir")
+    turns.install(app, config.ehrs)
     security.protect(app, config)
     pages.install(app, config)
     app.register_blueprint(launch.BLUEPRINT)

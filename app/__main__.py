@@ -11,9 +11,9 @@ from waitress.server import create_server
 
 from app import create_app
 from app.config import Config, ConfigError, from_environment, read_registry, registry_path, report
+from app.turns import SERVER_THREADS
 
 EXIT_SETTINGS, EXIT_PORT = 3, 17
-THREADS = 16
 LOG = logging.getLogger("app")
 
 
@@ -39,7 +39,7 @@ def main() -> None:
 def _serve(config: Config, host: str, port: int) -> None:
     app = create_app(config)
     try:
-        server = create_server(app, host=host, port=port, threads=THREADS, ident=None)
+        server = create_server(app, host=host, port=port, threads=SERVER_THREADS, ident=None)
     except OSError:
         _end(EXIT_PORT, f"{host}:{port} cannot be listened on: it is taken or not allowed; choose another with --port.")
     LOG.info("settings %s", config.describe())
@@ -49,7 +49,7 @@ def _serve(config: Config, host: str, port: int) -> None:
     print(f"app ready: http://{shown}:{server.effective_port}/", flush=True)  # the socket listens already
     workers = [thread for thread in threading.enumerate() if thread.daemon]
     server.run()  # until SIGTERM or Ctrl-C
-    app.extensions["readers"].shutdown(cancel_futures=True)
+    app.extensions["turns"].shutdown(cancel_futures=True)
     for worker in workers:  # each closes its DuckDB as it ends; an interpreter gone by then would abort the process
         worker.join(timeout=5)
 

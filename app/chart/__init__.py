@@ -1,5 +1,6 @@
 """The chart page under `/s/<sid>/`: each path names its launch, so two charts in one browser never mix."""
 
+import logging
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
@@ -22,7 +23,9 @@ from app.smart import Smart, cookie
 from app.smart.authorize import standalone_address
 from app.smart.style import Style
 from app.smart.tokens import Launch
+from app.turns import turns
 
+LOG = logging.getLogger(__name__)
 BLUEPRINT = Blueprint("chart", __name__, url_prefix="/s/<sid>")
 STYLE_SECONDS = 0.5  # that a page which is ready otherwise waits for the EHR's style
 
@@ -53,8 +56,8 @@ def repeat_patient(response: Response) -> Response:
 def page(sid: str) -> Response:
     """The risk group of the launch's patient, read and scored now."""
     smart, ehr, launch = _launch(sid)
-    pool = current_app.extensions["readers"]
-    style = pool.submit(smart.styles.of, ehr, launch.context.style_url)
+    turns().take(ehr)
+    style = turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
     common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark}
     if launch.context.patient is None:
         opened = opened_of(launch.context, [])
@@ -84,7 +87,7 @@ def _read(smart: Smart, ehr: Ehr, launch: Launch) -> tuple[Chart, Launch]:
     bearer.renew_if_ending()
     for _ in range(2):
         context = bearer.context
-        chart = read_chart(ChartServer(ehr, bearer), context, current_app.extensions["readers"])
+        chart = read_chart(ChartServer(ehr, bearer), context, turns().readers(ehr))
         if bearer.context.scopes == context.scopes:
             return chart, replace(launch, context=context)
     raise Problem("ehr_unreachable", "scopes_keep_changing")
@@ -109,6 +112,7 @@ def style(sid: str) -> Response:
     """The EHR's colours and sizes for this launch's page; empty where they cannot be had any more."""
     smart, ehr, launch = _launch(sid)
     check_mark(launch)
+    turns().take(ehr)
     found = smart.styles.of(ehr, launch.context.style_url)
     response = Response(stylesheet(found) if found else "", content_type="text/css; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-store"
@@ -118,11 +122,15 @@ def style(sid: str) -> Response:
 @BLUEPRINT.post("/close")
 def close(sid: str) -> Response:
     """End the launch: revoke its tokens at the EHR, delete them here."""
-    smart, _, launch = _launch(sid)
+    smart, ehr, launch = _launch(sid)
     check_form_token(sid)
     check_mark(launch)
     bearer = smart.bearer(launch)
     smart.store.forget(sid)
-    bearer.revoke()
+    try:
+        turns().take(ehr)
+        bearer.revoke()
+    except Problem as problem:  # the page closes all the same; the tokens are gone here, and end by themselves there
+        LOG.warning("not revoked cause=%s", problem.cause)
     audit.record(smart.engine, "end", launch)
     return make_response(redirect(url_for("closed"), 303))

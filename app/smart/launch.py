@@ -16,6 +16,7 @@ from app.smart.pending import Pending
 from app.smart.token_reply import context_of, token_of
 from app.smart.tokens import Launch
 from app.smart.user import user_name
+from app.turns import turns
 
 BLUEPRINT = Blueprint("smart", __name__)
 INTENTS = {"risk-reasons": "reasons-title", "risk-evidence": "who-title"}  # part of the page; else its top (2.2, 193)
@@ -45,6 +46,7 @@ def launch() -> Response:
     if ehr is None:
         raise Problem("iss_unknown")
     g.frame_ancestors = ehr.frame_ancestors
+    turns().take(ehr)
     browser = cookie.browser_of(request, ehr) or cookie.new_browser()
     response = authorize.send(_smart(), ehr, _single("launch"), browser)
     cookie.set_browser(response, ehr, browser)
@@ -83,6 +85,7 @@ def _pending() -> tuple[Pending, Ehr, str]:
     if ehr is None or not pending.is_of(ehr):
         raise Problem("state_unknown", "registration_changed")
     g.frame_ancestors = ehr.frame_ancestors
+    turns().take(ehr)
     browser = cookie.browser_of(request, ehr)
     if browser is None:
         g.relaunch = authorize.standalone_address(_smart(), ehr)  # a frame may keep no cookies; a window does

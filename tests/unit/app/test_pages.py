@@ -32,7 +32,7 @@ def app(tmp_path: Path, ehr_at):
     made = make(tmp_path, ehr_at("https://ehr.example", frame_ancestors=("https://ehr.example",)))
     yield made
     made.extensions["smart"].engine.dispose()
-    made.extensions["readers"].shutdown()
+    made.extensions["turns"].shutdown()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -72,7 +72,7 @@ def public(tmp_path: Path, ehr_at):
     made = make(tmp_path, ehr_at("https://ehr.example", redirect_uri="https://kindred.example/callback"))
     yield made.test_client()
     made.extensions["smart"].engine.dispose()
-    made.extensions["readers"].shutdown()
+    made.extensions["turns"].shutdown()
 
 
 @pytest.mark.parametrize(
