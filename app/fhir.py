@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 
-from app import metrics
+from app import medicines, metrics
 from app.problems import Problem
 from app.searches import ChartServer, Unreadable, ask, search
 from app.smart.scopes import Granted
 from app.smart.tokens import Context
 
 PAGE_SIZE = 200
+MOST_SEARCHES = 20  # for one type: an EHR may grant it in any number of parts
 CHART_SECONDS = 25.0  # for everything; what has not come by then is named as unread
 SEARCHED = (
     "Condition", "Observation", "Encounter", "MedicationRequest", "Procedure", "Immunization", "AllergyIntolerance",
@@ -30,11 +31,15 @@ Found = tuple[list[dict[str, Any]], bool]
 
 @dataclass(frozen=True)
 class Unread:
-    """A resource type that is not, or not wholly, in the score. `parts`: categories that are, where that is known."""
+    """A resource type that is not, or not wholly, in the score.
+
+    `parts`: categories that are, where that is known. `count`: of what is missing, where `why` counts it.
+    """
 
     resource_type: str
     why: str
     parts: tuple[str, ...] = ()
+    count: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,15 +62,21 @@ def read_chart(server: ChartServer, context: Context, pool: ThreadPoolExecutor) 
     server.bearer.renew_if_ending()
     deadline, granted, who = time.monotonic() + CHART_SECONDS, context.granted, context.patient
     patient = pool.submit(_patient, server, who, granted)
+    asked = {name: queries(name, who, granted) for name in SEARCHED}
     searches = {
-        name: [pool.submit(search, server, query, who, deadline) for query in queries(name, who, granted)]
-        for name in SEARCHED
+        name: [pool.submit(search, server, query, who, deadline) for query in parts[:MOST_SEARCHES]]
+        for name, parts in asked.items()
     }
+    left_out = {name: len(parts) - len(searches[name]) for name, parts in asked.items()}
     try:
-        return _gathered(_patient_in_time(patient, deadline), searches, deadline, granted)
+        record = _patient_in_time(patient, deadline)
+        found, unread = _gathered(searches, deadline, granted, left_out)
     finally:
         for one in (one for several in searches.values() for one in several):
             one.cancel()  # where there is nothing to show, nothing more is asked of the EHR
+    unread += _name_orders(found.get("MedicationRequest", []), server, granted, pool, deadline)
+    resources = (record, *(one for several in found.values() for one in several))
+    return Chart(record, [orjson.dumps(one) for one in resources], unread)
 
 
 def queries(resource_type: str, patient: str, granted: Granted) -> list[str]:
@@ -79,9 +90,10 @@ def queries(resource_type: str, patient: str, granted: Granted) -> list[str]:
 
 
 def _gathered(
-    record: dict[str, Any], searches: dict[str, list["Future[Found]"]], deadline: float, granted: Granted
-) -> Chart:
-    lines, unread = [orjson.dumps(record)], []
+    searches: dict[str, list["Future[Found]"]], deadline: float, granted: Granted, left_out: dict[str, int]
+) -> tuple[dict[str, list[dict[str, Any]]], list[Unread]]:
+    """What was found of each type, and which types are not, or not wholly, there."""
+    gathered, unread = {}, []
     for name, parts in searches.items():
         try:
             if not parts:
@@ -91,24 +103,27 @@ def _gathered(
             unread.append(Unread(name, getattr(error, "why", "too_slow")))
             metrics.count("unread_types", unread[-1].why)
             continue
-        resources = list(_each_once(one for found, _ in answers for one in found))
-        lines += [orjson.dumps(one) for one in resources]
-        if granted.is_narrowed(name):
+        gathered[name] = list(_each_once(one for found, _ in answers for one in found))
+        if left_out[name]:
+            unread.append(Unread(name, "too_many_parts", count=left_out[name]))
+        elif granted.is_narrowed(name):
             unread.append(Unread(name, "narrowed", granted.parts(name)))
         elif any(withheld for _, withheld in answers):
             unread.append(Unread(name, "narrowed"))
-        elif name == "MedicationRequest" and _lacks_medicines(resources):
-            unread.append(Unread(name, "unnamed"))
-    return Chart(record, lines, unread)
+    return gathered, unread
 
 
-def _lacks_medicines(resources: list[dict[str, Any]]) -> bool:
-    """Does an order point to a Medication that did not come with it? Not every EHR sends or grants them."""
-    came = {one.get("id") for one in resources if one.get("resourceType") == "Medication"}
-    about = [one["medicationReference"] for one in resources if isinstance(one.get("medicationReference"), dict)]
-    references = [str(one.get("reference", "")) for one in about]
-    ids = [one.partition("/_history/")[0].rpartition("/")[2] for one in references if not one.startswith("#")]
-    return not came.issuperset(ids)
+def _name_orders(
+    orders: list[dict[str, Any]], server: ChartServer, granted: Granted, pool: ThreadPoolExecutor, deadline: float
+) -> list[Unread]:
+    """Add to the orders the Medications that did not come with them; what is still missing then is said.
+
+    Not every EHR sends them along (`_include` is optional), or grants them.
+    """
+    if granted.may_read("Medication"):
+        orders += medicines.read_missing(orders, server, pool, deadline)
+    missing = len(medicines.unnamed(orders, server.ehr))
+    return [Unread("MedicationRequest", "unnamed", count=missing)] if missing else []
 
 
 def _each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -220,10 +220,18 @@ def is_of_another(resource: dict[str, Any], patient: str, ehr: Ehr) -> bool:
 def _is_ours(base: str, ehr: Ehr) -> bool:
     """Is this the registered FHIR base itself, or on a listed host? Another tenant may live below the base too."""
     try:
+        return origin_of(base) in ehr.hosts or is_fhir_base(base, ehr)
+    except ValueError:
+        return False
+
+
+def is_fhir_base(base: str, ehr: Ehr) -> bool:
+    """Is this the registered FHIR base, however its host is written?"""
+    try:
         origin, path = origin_of(base), urlsplit(base).path
     except ValueError:
         return False
-    return origin in ehr.hosts or (origin, path) == (origin_of(ehr.issuer), urlsplit(ehr.issuer).path.rstrip("/"))
+    return (origin, path) == (origin_of(ehr.issuer), urlsplit(ehr.issuer).path.rstrip("/"))
 
 
 def dicts(resource: dict[str, Any], key: str) -> list[dict[str, Any]]:

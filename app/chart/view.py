@@ -89,7 +89,7 @@ def view_of(
         found=[] if group else found(score["features"]),
         missing=[one["sentence"] for one in score["missing"]],
         unread=[
-            *((TYPES[one.resource_type], unread_words(one.why, one.parts)) for one in chart.unread),
+            *((TYPES[one.resource_type], unread_words(one.why, one.parts, one.count)) for one in chart.unread),
             *_unusable(unusable),
         ],
         rests_on_part=_joined([one.resource_type for one in chart.unread if one.resource_type in MATTERS])
@@ -114,7 +114,7 @@ def _unusable(count: int) -> list[tuple[str, str]]:
 
 def _joined(types: list[str]) -> str | None:
     """`conditions, visits and stays`; None for no type."""
-    return ", ".join(TYPES[name].lower() for name in types) or None
+    return ", ".join(TYPES[name].lower() for name in dict.fromkeys(types)) or None
 
 
 def outcome_sentence(group: dict[str, Any]) -> str:

@@ -25,7 +25,8 @@ UNREAD = {
     "busy": "the EHR was too busy to answer",
     "too_slow": "the EHR took too long",
     "too_many_pages": "there was more than can be read at once",
-    "unnamed": "for some of them the EHR did not give which medicine it is",
+    "too_many_parts": "the EHR granted it in so many parts that {} of them were not asked for",
+    "unnamed": "for {} of them the EHR did not give which medicine it is",
     "cut": "the EHR sent fewer of them than it said there are",
     "other_patient": "the EHR answered with another patient’s data, which was not used",
     "malformed": "the answer could not be understood",
@@ -48,11 +49,11 @@ TYPES = {
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def unread_words(why: str, parts: Sequence[str] = ()) -> str:
-    """Why a type is not, or not wholly, on the page; `parts` are the categories that are."""
+def unread_words(why: str, parts: Sequence[str] = (), count: int = 0) -> str:
+    """Why a type is not, or not wholly, on the page; `parts` are the categories that are, `count` how many miss."""
     if why == "narrowed" and parts and all(part in PARTS for part in parts):
         return f"the EHR granted only {', '.join(PARTS[part] for part in parts)}"
-    return UNREAD[why]
+    return UNREAD[why].format(count)
 
 
 def day(text: str | None) -> str | None:

@@ -300,6 +300,14 @@ def test_a_part_that_fails_takes_the_type_with_it(read) -> None:
     assert whys(chart)["Condition"] == "forbidden" and len(chart.lines) == 1
 
 
+def test_a_type_in_more_parts_than_can_be_asked_for_is_read_in_part_and_said(read) -> None:
+    scopes = ("patient/Patient.r", *(f"patient/Condition.rs?category={number}" for number in range(25)))
+    chart, here = read({f"{CONDITIONS}&category=19": bundle(condition(19))}, scopes=scopes)
+    asked = [path.rpartition("=")[2] for _, path, *_ in here.requests if "/Condition" in path]
+    assert sorted(asked, key=int) == [str(number) for number in range(20)]
+    assert chart.unread[0] == Unread("Condition", "too_many_parts", count=5) and len(chart.lines) == 2
+
+
 @pytest.mark.parametrize(
     ("granted", "asked"),
     [

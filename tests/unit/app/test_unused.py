@@ -8,7 +8,7 @@ import pytest
 
 from analytics.definitions import live
 from app.chart.view import View, view_of
-from app.fhir import Chart, Unread, _lacks_medicines
+from app.fhir import Chart, Unread
 
 TODAY = date(2026, 6, 30)
 ANA: dict[str, Any] = {"resourceType": "Patient", "id": "p1", "birthDate": "1960-01-01", "gender": "female"}
@@ -42,23 +42,23 @@ def test_an_entry_that_cannot_be_used_is_counted_on_the_page(change: dict[str, A
     assert shown.rests_on_part == "entries"
 
 
-def order(reference: dict[str, Any] | None) -> dict[str, Any]:
-    return {"resourceType": "MedicationRequest", "id": "m1"} | ({"medicationReference": reference} if reference else {})
-
-
-@pytest.mark.parametrize(
-    ("reference", "lacks"),
-    [
-        (None, False), ({"reference": "#med"}, False), ({"reference": "Medication/here"}, False),
-        ({"reference": "https://ehr.example/fhir/Medication/here/_history/2"}, False),
-        ({"reference": "Medication/elsewhere"}, True), ({"display": "Metformin"}, True),
-    ],
-)  # fmt: skip
-def test_an_order_whose_medicine_did_not_come_is_noticed(reference: dict[str, Any] | None, lacks: bool) -> None:
-    assert _lacks_medicines([order(reference), {"resourceType": "Medication", "id": "here"}]) is lacks
-
-
 def test_orders_without_their_medicine_are_told_and_do_not_hide_the_group() -> None:
-    shown = page(DIABETES, unread=(Unread("MedicationRequest", "unnamed"),))
-    assert shown.rests_on_part == "medicines" and "which medicine" in shown.unread[0][1]
+    shown = page(DIABETES, unread=(Unread("MedicationRequest", "unnamed", count=2),))
+    assert shown.rests_on_part == "medicines"
+    assert shown.unread == [("Medicines", "for 2 of them the EHR did not give which medicine it is")]
     assert shown.hidden is not None and "No release" in shown.hidden
+
+
+def test_two_things_to_say_of_one_type_name_it_once_at_the_top() -> None:
+    shown = page(unread=(Unread("MedicationRequest", "narrowed"), Unread("MedicationRequest", "unnamed", count=1)))
+    assert shown.rests_on_part == "medicines" and [what for what, _ in shown.unread] == ["Medicines", "Medicines"]
+
+
+@pytest.mark.parametrize(("kind", "hides"), [("Condition", True), ("MedicationRequest", True), ("Observation", False)])
+def test_parts_that_were_not_asked_for_are_told_and_hide_the_group_where_absence_counts(kind: str, hides: bool) -> None:
+    chart = Chart(ANA, [orjson.dumps(ANA)], [Unread(kind, "too_many_parts", count=12)])
+    group = {"rank": 1, "of": 2, "n": 0, "followed": 0, "events": 0, "rate": None, "second": None, "firmness": None}
+    score = live.score(chart.lines, TODAY, None) | {"group_hidden": None, "group": group}
+    shown = view_of(chart, score, TODAY, None, None, show_banner=True, synthetic=False)
+    assert shown.unread[0][1] == "the EHR granted it in so many parts that 12 of them were not asked for"
+    assert shown.rests_on_part and (shown.group is None) is hides
