@@ -45,7 +45,7 @@ def _unfinished(lake: Lake, ehr: str, export_id: str) -> dict[str, Any]:
     except KindredError:
         state = {}
     files = state.get("manifest", {}).get("files")
-    stage = 0 if not state else 3 if staging.finished() else 1 if files is None else 2
+    stage = 0 if "status_url" not in state else 3 if staging.finished() else 1 if files is None else 2
     began = datetime.fromtimestamp(state.get("started", 0), UTC).isoformat(timespec="seconds")
     return {"export_id": export_id, "started": began if "started" in state else None, "stage": STAGES[stage],
             "files": None if files is None else len(files), "files_fetched": staging.files_fetched(),

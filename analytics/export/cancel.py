@@ -6,7 +6,7 @@ from analytics.export.auth import Authorization
 from analytics.export.http import Http
 from analytics.export.job import Job
 from analytics.export.log import ExportLog
-from analytics.export.staging import Staging
+from analytics.export.staging import STARTED, Staging
 from analytics.lake import Lake
 
 ENDED = {200, 202, 204, 404, 405, 410, 501}  # 404, 410: it is gone already; 405, 501: the EHR cannot end jobs
@@ -23,17 +23,19 @@ def cancel_unfinished(settings: Settings, lake: Lake, ehr: str) -> str:
     cancelled = 0
     with lake.alone(lake.exports(ehr), f"An export of {ehr} is running."):
         for export_id in lake.unfinished_exports(ehr):
-            _cancel(http, Staging(lake, ehr, export_id))
+            forget(http, Staging(lake, ehr, export_id))
             cancelled += 1
     if not cancelled:
         return f"There is no unfinished export of {ehr}."
     return f"{cancelled} unfinished export{'s' if cancelled > 1 else ''} of {ehr} cancelled and forgotten."
 
 
-def _cancel(http: Http, staging: Staging) -> None:
+def forget(http: Http, staging: Staging) -> None:
+    """End an export's jobs at the EHR, and forget it. Raises EhrError where the EHR does not take that."""
     log = ExportLog(staging.lake, f"{staging.folder}/log.ndjson", staging.export_id)
     state = staging.state()
-    urls = [state[key] for key in ("status_url", "members_url", "additions_url") if key in state]
+    staging.say_lost()
+    urls = [state[key] for key in STARTED if key in state]
     try:
         answers = [Job(http, log).delete(url) for url in urls]
     finally:

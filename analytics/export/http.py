@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from urllib3.exceptions import LocationParseError
+from urllib3.exceptions import LocationParseError, NewConnectionError
 
 from analytics.errors import EhrError
 from analytics.export import patience
@@ -35,6 +35,10 @@ SENDING_FAILED = (requests.ConnectionError, requests.Timeout, requests.exception
 
 class LinkExpired(Exception):
     """A file's link is not valid (any more): 403, 404 or 410."""
+
+
+class Unanswered(EhrError):
+    """Something was sent, no answer came, and it may have been done all the same."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,10 @@ class Http:
             if answer.status_code != 401 or not with_token or self.token is None:
                 break
             answer.close()
-        if not stream:
+        if answer.status_code == 202:  # accepted: its headers tell all, and nothing is to come before they are kept
+            answer.close()
+            answer._content = b""
+        elif not stream:
             _read_limited(answer)
         return answer
 
@@ -160,14 +167,16 @@ class Http:
         """`send`, tried again on a broken connection and on the statuses `again`; the last answer comes back as it is.
 
         `fresh` makes the parts of the request that must differ between attempts. `unanswered_again`: also what was
-        sent and not answered in time, and may have been done all the same.
+        sent and not answered, and may have been done all the same; else Unanswered is raised for that.
         """
         for attempt in range(attempts):
             last = attempt == attempts - 1
             try:
                 answer = self.send(method, url, **request, **fresh())
             except SENDING_FAILED as error:
-                if last or (isinstance(error, requests.ReadTimeout) and not unanswered_again):
+                if not unanswered_again and _may_have_come(error):
+                    raise _unanswered(url, doing, error) from None
+                if last:
                     raise unreachable(url, doing, error) from None
                 self.sleep(self.pace.pause(attempt))
                 continue
@@ -206,6 +215,19 @@ def unreachable(url: str, doing: str, error: Exception) -> EhrError:
     _, host, port = origin(url)
     return EhrError(f"{host}:{port} cannot be reached for {doing} ({type(error).__name__}).",
                     "Check that the EHR is up and the address right; then run the same command again.")
+
+
+def _may_have_come(error: Exception) -> bool:
+    """May the request have reached the other side? Not where there was no connection."""
+    cause = getattr(error.args[0] if error.args else None, "reason", None)
+    return not isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError
+                          | requests.exceptions.SSLError) and not isinstance(cause, NewConnectionError)
+
+
+def _unanswered(url: str, doing: str, error: Exception) -> Unanswered:
+    _, host, port = origin(url)
+    return Unanswered(f"{host}:{port} did not answer {doing} ({type(error).__name__}), and may have done it.",
+                      "Look there for a job of this client and end it; then run the same command again.")
 
 
 def refused(answer: requests.Response, doing: str, next_step: str) -> EhrError:

@@ -42,24 +42,34 @@ class Job:
         self._http, self._log, self._patience, self._clock = http, log, patience, clock
         self._part = f"{part}_" if part else ""
 
-    def kick_off(self, options: ExportOptions) -> str:
-        """Start the job; its status URL comes back. Raises EhrError.
+    def kick_off(self, options: ExportOptions, sending: Callable[[], None], keep: Callable[[str], None]) -> None:
+        """Start the job: `sending` is called just before, and `keep` with its status URL. Raises EhrError.
 
-        What the log says of the EHR is asked before: once the job is started, nothing may come before its URL is safe.
+        What the log says of the EHR, and a token, are asked before `sending`: between it and `keep` is nothing else.
         """
         software = self._log.software(self._http)
+        if self._http.token:
+            self._http.token(None)
+        sending()
         answer = self._start(options)
         location = answer.headers.get("Content-Location", "")
         good = answer.status_code in (200, 202) and bool(location)  # 200: some answer so to separate-export-status
-        self._event("kickoff", **software, exportUrl=f"{self._http.base}/{options.path}",
-                    errorCode=None if good else answer.status_code,
-                    errorBody=None if good else ", ".join(issue_codes(answer)) or None,  # its text may name patients
-                    requestParameters=_told(options), responseHeaders=kept_headers(answer))
+        try:
+            if good:
+                keep(self._own(absolute(f"{self._http.base}/", location), "status"))
+        finally:
+            self._log_kick_off(answer, options, software, good)
         if answer.status_code not in (200, 202):
             raise refusals.of_kick_off(answer, options)
         if not location:
             raise EhrError("The EHR accepted the export without saying where its status is.", "Report it to the EHR.")
-        return self._own(absolute(f"{self._http.base}/", location), "status")
+
+    def _log_kick_off(self, answer: requests.Response, options: ExportOptions, software: dict[str, Any],
+                      good: bool) -> None:
+        self._event("kickoff", **software, exportUrl=f"{self._http.base}/{options.path}",
+                    errorCode=None if good else answer.status_code,
+                    errorBody=None if good else ", ".join(issue_codes(answer)) or None,  # its text may name patients
+                    requestParameters=_told(options), responseHeaders=kept_headers(answer))
 
     def _start(self, options: ExportOptions) -> requests.Response:
         """GET, POST where GET is refused; lists written the other way where the first way is refused (400)."""

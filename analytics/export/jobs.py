@@ -5,7 +5,8 @@
 3. `additions`: everything of those who were no members at the base.
 
 Their files together are one manifest, so that they are fetched, resumed and rolled as one export. Each status URL is in
-the state before anything depends on it.
+the state before anything depends on it, and before each kick-off when it is sent: with that time and no URL, the run
+ended between the two, and the EHR may have a job that nobody knows of.
 """
 
 import time
@@ -14,16 +15,14 @@ from typing import Any
 from analytics.config import BulkClient
 from analytics.errors import EhrError
 from analytics.export import members
-from analytics.export.http import Http
+from analytics.export.http import Http, Unanswered
 from analytics.export.increment import needs_members, of_additions, of_members
 from analytics.export.job import DAY, Job
 from analytics.export.log import ExportLog
 from analytics.export.manifest import Manifest
 from analytics.export.options import ExportOptions
-from analytics.export.staging import VERSION, Staging
+from analytics.export.staging import STARTED, VERSION, Staging
 from analytics.progress import Step
-
-URLS = ("status_url", "members_url", "additions_url")
 
 
 class Jobs:
@@ -35,9 +34,9 @@ class Jobs:
 
     def kick_off(self, fingerprint: str, base: str | None) -> None:
         """Start the first one; the state begins with it. Raises EhrError."""
-        url = self._job().kick_off(self._options)
-        self._staging.save({"version": VERSION, "fingerprint": fingerprint, "base": base, "since": self._options.since,
-                            "group": self._options.group, "status_url": url, "started": time.time()})
+        state = {"version": VERSION, "fingerprint": fingerprint, "base": base, "since": self._options.since,
+                 "group": self._options.group}
+        self._send("status_url", self._options, state)
 
     def manifest(self, step: Step) -> Manifest:
         """Wait for all of them; what is over already is asked again for its links. Raises as Job.manifest does."""
@@ -60,7 +59,7 @@ class Jobs:
     def delete(self) -> None:
         """All is safe: the EHR may delete the files."""
         state = self._staging.state()
-        for key in URLS:
+        for key in STARTED:
             if key in state:
                 self._job(key).delete(state[key])
 
@@ -85,15 +84,31 @@ class Jobs:
         return self._wait("additions_url", url, step)
 
     def _begun(self, key: str, options: ExportOptions) -> str:
-        url: str | None = self._staging.state().get(key)
-        if url is None:
-            url = self._job(key).kick_off(options)
-            self._note(key, url)
-            self._note(f"{key}_started", time.time())
+        state = self._staging.state()
+        if key not in state:
+            self._staging.say_lost()
+            self._send(key, options, state)
+        url: str = self._staging.state()[key]
         return url
 
+    def _send(self, key: str, options: ExportOptions, state: dict[str, Any]) -> None:
+        """Kick off; the state is saved with the time before, with the URL after, and as it was when it is refused."""
+        begun: dict[str, Any] = {}
+
+        def sending() -> None:
+            begun.update({**state, STARTED[key]: time.time()})
+            self._staging.save(begun)
+
+        try:
+            self._job(key).kick_off(options, sending, lambda url: self._staging.save({**begun, key: url}))
+        except Unanswered:
+            raise
+        except EhrError:
+            self._staging.save(state)
+            raise
+
     def _wait(self, key: str, url: str, step: Step) -> Manifest:
-        return self._job(key).manifest(url, step, self._staging.state().get(f"{key}_started"))
+        return self._job(key).manifest(url, step, self._staging.state().get(STARTED[key]))
 
     def _note(self, key: str, value: Any) -> None:
         state = self._staging.state()

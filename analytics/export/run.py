@@ -15,7 +15,7 @@ from analytics.config import BulkClient
 from analytics.errors import EhrError, ExportError, KindredError
 from analytics.export.auth import Authorization
 from analytics.export.download import Downloads
-from analytics.export.http import LOOPBACK, Http, LinkExpired, origin
+from analytics.export.http import LOOPBACK, Http, LinkExpired, Unanswered, origin
 from analytics.export.increment import with_base
 from analytics.export.job import RUN_AGAIN, JobGone
 from analytics.export.jobs import Jobs
@@ -75,7 +75,7 @@ class _Run:
 
     def go(self, fingerprint: str, base: str | None) -> ExportResult:
         try:
-            if not self._staging.state():
+            if "status_url" not in self._staging.state():
                 self._begin(fingerprint, base)
             if not self._staging.finished():
                 self._fill()
@@ -93,6 +93,8 @@ class _Run:
         """Kick off. The status URL is on disk before anything else happens."""
         try:
             self._jobs.kick_off(fingerprint, base)
+        except Unanswered:
+            raise  # what was sent and when is kept: the next run says it
         except KindredError:
             self._log.flush()
             self._staging.discard()  # nothing has begun, so there is nothing to go on with

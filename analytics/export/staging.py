@@ -12,6 +12,7 @@ The spool lies on this machine: in the same folder (`parts`) where the lake does
 
 import os
 import secrets
+import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +20,13 @@ from typing import Any
 
 from analytics.config import Settings
 from analytics.errors import LakeError
+from analytics.export.log import ExportLog
 from analytics.export.spool import Part, Spool
 from analytics.lake import Lake
 
 VERSION = 2  # of what lies in the folder
+#: Of each job: where the state has its status URL, and since before that URL was known, when its kick-off was sent.
+STARTED = {"status_url": "started", "members_url": "members_url_started", "additions_url": "additions_url_started"}
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,15 @@ class Staging:
     def unfinished(cls, lake: Lake, ehr: str, fingerprint: str) -> "Staging | None":
         """The newest unfinished export of the same request, None where there is none.
 
-        Folders without a state are cleared away: their run ended before the EHR's answer was on disk. Raises LakeError
-        for one that another version of Kindred began.
+        Folders without a status URL are cleared away: their run ended before the EHR's answer was on disk; where a
+        kick-off was sent, that is said. Raises LakeError for one that another version of Kindred began.
         """
         found = None
         for export_id in lake.unfinished_exports(ehr):
             staging = cls(lake, ehr, export_id)
             state = staging.state()
-            if not state:
+            if "status_url" not in state:
+                staging.say_lost()
                 staging.discard()
             elif state.get("fingerprint") == fingerprint:
                 found = staging
@@ -94,6 +99,19 @@ class Staging:
 
     def save(self, state: dict[str, Any]) -> None:
         self.lake.write_json(f"{self.folder}/state.json", state)
+
+    def say_lost(self) -> None:
+        """Tell whoever runs this of kick-offs whose answer was not kept: the EHR may have a job that nobody knows."""
+        state = self.state()
+        for url, started in STARTED.items():
+            if started in state and url not in state:
+                sent = datetime.fromtimestamp(state[started], UTC).isoformat(timespec="seconds")
+                log = ExportLog(self.lake, f"{self.folder}/log.ndjson", self.export_id)
+                log.event("kickoff_unanswered", sent=sent)
+                log.flush()
+                print(f"A kick-off was sent at {sent} ({self.export_id}), and no answer was kept. If the EHR began a "
+                      "job then, nobody here knows its address: ask the EHR's operator to end it.",
+                      file=sys.stderr, flush=True)
 
     def readable(self) -> bool:
         """Whether this version of Kindred can go on with it."""

@@ -1,6 +1,7 @@
 """An EHR that answers nonsense, over HTTP: one sentence each, and nothing called complete that is not."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -13,14 +14,16 @@ import pytest
 
 from analytics.config import BulkClient
 from analytics.errors import EhrError, ExportError, KindredError
-from analytics.export import ExportOptions, export, http, manifest, members, patience
+from analytics.export import ExportOptions, cancel, export, http, manifest, members, patience
 from analytics.export.manifest import Manifest, ServerFile
+from analytics.export.staging import Staging
 from analytics.lake import Lake
 from fhir_fixtures.ehr.keys import new_key
 
 KEY = dict(new_key("ES384").as_dict(private=True))
 PATIENT = b'{"resourceType":"Patient","id":"1"}\n'
 NO_ADDRESS = "http://[bad"
+LOST = re.compile(r"A kick-off was sent at \S+ \(\d{8}T\d{6}Z-\w{4}\), and no answer was kept")
 
 
 class Ehr:
@@ -32,6 +35,7 @@ class Ehr:
     def __init__(self, port: int) -> None:
         self.seen: list[str] = []
         self.slow: set[str] = set()
+        self.cut: set[str] = set()  # the connection ends without an answer
         self.drips: dict[str, str] = {}  # path -> headers | body | stream: once, slowly, for ten seconds
         self.url = f"http://127.0.0.1:{port}"
         self.manifest: dict[str, Any] = {"transactionTime": "2026-01-01T00:00:00Z", "requiresAccessToken": True,
@@ -56,6 +60,9 @@ def ehr() -> Iterator[Ehr]:
             made.seen.append(path)
             if path in made.slow:
                 time.sleep(0.6)
+            if path in made.cut:
+                self.close_connection = True
+                return
             if dripping := made.drips.pop(path, None):
                 self.drip(dripping)
                 return
@@ -67,6 +74,7 @@ def ehr() -> Iterator[Ehr]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
+            self.close_connection = self.close_connection or status == 202
 
         do_POST = do_DELETE = do_GET
 
@@ -175,14 +183,50 @@ def test_nobody_builds_on_a_transaction_time_in_the_future(ehr: Ehr, lake: Lake)
         export(ehr.client(), lake, ExportOptions(types=("Patient",), since="auto"))
 
 
-def test_a_kick_off_without_an_answer_is_not_sent_twice(
-    ehr: Ehr, lake: Lake, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trouble", ["slow", "cut"])
+def test_a_kick_off_without_an_answer_is_sent_once_a_run_and_the_next_run_says_it(
+    trouble: str, ehr: Ehr, lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(http, "TIMEOUT", (5, 0.3))
-    ehr.slow.add("/fhir/$export")
-    with pytest.raises(EhrError, match="kick-off"):
+    getattr(ehr, trouble).add("/fhir/$export")
+    with pytest.raises(EhrError, match=r"did not answer the kick-off .*, and may have done it\. Look there for a job"):
         asked(ehr, lake)
     assert ehr.seen.count("/fhir/$export") == 1
+    getattr(ehr, trouble).clear()
+    capsys.readouterr()
+    assert asked(ehr, lake).status == "complete"
+    assert LOST.search(capsys.readouterr().err)
+    assert lake.unfinished_exports("sandbox") == []
+    asked(ehr, lake)
+    assert not LOST.search(capsys.readouterr().err), "it is said once"
+
+
+def test_who_cancels_is_told_of_a_kick_off_without_an_answer(
+    ehr: Ehr, lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    staging = Staging.new(lake, "sandbox")
+    staging.save({"started": 1_800_000_000.0})
+    cancel.forget(http.Http(f"{ehr.url}/fhir"), staging)
+    assert "sent at 2027-01-15T08:00:00+00:00" in capsys.readouterr().err
+    assert lake.unfinished_exports("sandbox") == []
+
+
+def test_a_kick_off_that_is_refused_was_answered(
+    ehr: Ehr, lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ehr.answers["/fhir/$export"] = (400, {}, {})
+    for _ in range(2):
+        with pytest.raises(EhrError, match="HTTP 400"):
+            asked(ehr, lake)
+    assert not LOST.search(capsys.readouterr().err)
+
+
+def test_nothing_is_waited_for_when_the_kick_off_is_accepted(ehr: Ehr, lake: Lake) -> None:
+    accepted = {"Content-Location": f"{ehr.url}/status", "Content-Length": "99"}
+    ehr.answers["/fhir/$export"] = (202, accepted, b"more")
+    began = time.monotonic()
+    assert asked(ehr, lake).status == "complete"
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("what", ["headers", "body"])
