@@ -60,6 +60,9 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG4J.as_uri()} -Duser.timezone=UTC",
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
     }
+    # Who may read what is written. Hadoop sets the modes of local files too, and knows nothing of this process's umask.
+    stricter = 0 if settings.lake.startswith("hdfs:") else umask()
+    common["spark.hadoop.fs.permissions.umask-mode"] = f"{0o027 | stricter:03o}"
     return common | _hdfs(settings.hdfs) | (
         {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.driver.memory": "2g"}
         if local
@@ -68,13 +71,12 @@ def _configuration(settings: Settings) -> dict[str, str]:
 
 
 def _hdfs(options: HdfsOptions) -> dict[str, str]:
-    """What Spark writes to HDFS is like what analytics/lake/hdfs.py writes: blocks, copies, who may read it."""
+    """What Spark writes to HDFS is like what analytics/lake/hdfs.py writes: blocks and copies."""
     wanted = {
         "spark.hadoop.dfs.blocksize": options.block_bytes,
         "spark.hadoop.dfs.replication": options.replication,
         # Parquet asks for blocks of at least its row group, of 128 MiB where nothing is said.
         "spark.hadoop.parquet.block.size": options.block_bytes and min(options.block_bytes, 128 * MIB),
-        "spark.hadoop.fs.permissions.umask-mode": "027",
         # A NameNode that is away is said within seconds; a DataNode that is away is done without.
         "spark.hadoop.ipc.client.connect.timeout": 10_000,
         "spark.hadoop.ipc.client.connect.max.retries.on.timeouts": 2,
@@ -83,6 +85,13 @@ def _hdfs(options: HdfsOptions) -> dict[str, str]:
         "spark.kerberos.keytab": options.keytab,
     }
     return {key: str(value) for key, value in wanted.items() if value is not None}
+
+
+def umask() -> int:
+    """This process's."""
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
 
 
 def _check_java() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from analytics.errors import LakeError
+from analytics.lake.local import make_folder, open_private
 
 RECEIPT = re.compile(r"(\d{5,})\.c(\d+)\.m(\d+)\.b(\d+)\.([0-9a-f]{64})")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -57,7 +58,7 @@ class Spool:
         """Make the folder, or look what an earlier run left in it: parts by index. What is not whole is deleted."""
         found = {}
         with self._explained():
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self.folder, 0o700)
             for path in self.folder.iterdir():
                 part = Part.named(path.name)
                 if part is not None and self._holds(path, part):
@@ -77,7 +78,7 @@ class Spool:
         """A file to write a part into; it is a part only when `Receiver.keep` was called."""
         path = self.folder / f".{index:05d}"
         with self._explained():
-            file = path.open("wb", buffering=0)
+            file = open_private(path, "wb", 0o600, buffering=0)
         receiver = Receiver(self, path, file)
         try:
             with file:

@@ -1,4 +1,4 @@
-"""Files on this machine: the lake at a `file://` URL."""
+"""Files on this machine: the lake at a `file://` URL, private as on HDFS whatever the umask allows."""
 
 import errno
 import fcntl
@@ -12,7 +12,25 @@ from typing import IO
 from analytics.errors import LakeError
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+FILE_MODE, FOLDER_MODE = 0o640, 0o750  # patient data: not for every user of the machine
 DISK_TROUBLE = NO_ROOM | {errno.EIO, errno.EROFS, errno.EFBIG}
+
+
+def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
+    """Make a folder and what is missing above it, no wider than `mode`; what is there stays as it is."""
+    try:
+        folder.mkdir(mode)
+    except FileNotFoundError:
+        make_folder(folder.parent)
+        make_folder(folder, mode)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+
+
+def open_private(path: Path, how: str, mode: int = FILE_MODE, buffering: int = -1) -> IO[bytes]:
+    """Open a file to write bytes; where it is made, no wider than `mode`."""
+    return open(path, how, buffering, opener=lambda name, flags: os.open(name, flags, mode))
 
 
 class LocalFiles:
@@ -45,8 +63,8 @@ class LocalFiles:
     def writing(self, path: str, temporary: str, final: Callable[[], str]) -> Iterator[IO[bytes]]:
         """A file under a temporary name, synced and renamed to `final()` at the end of the block."""
         with self._explained("write", path):
-            self._at(temporary).parent.mkdir(parents=True, exist_ok=True)
-            file = self._at(temporary).open("wb")
+            make_folder(self._at(temporary).parent)
+            file = open_private(self._at(temporary), "wb")
         try:
             with self._explained("write", path, only=DISK_TROUBLE), file:
                 yield file  # the block may also fail for reasons of its own, such as a broken download
@@ -62,14 +80,14 @@ class LocalFiles:
 
     def append(self, path: str, data: bytes) -> None:
         with self._explained("write", path):
-            self._at(path).parent.mkdir(parents=True, exist_ok=True)
-            with self._at(path).open("ab") as file:
+            make_folder(self._at(path).parent)
+            with open_private(self._at(path), "ab") as file:
                 file.write(data)
 
     def rename(self, old: str, new: str) -> None:
         """The new name is free: Lake looked."""
         with self._explained("rename", old):
-            self._at(new).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._at(new).parent)
             self._at(old).rename(self._at(new))
         self._sync_folder(new)
 
@@ -84,8 +102,8 @@ class LocalFiles:
     def alone(self, path: str, otherwise: str) -> Iterator[None]:
         """Hold a folder for this process. The system lets go of the lock however the process ends."""
         with self._explained("write", path):
-            self._at(path).mkdir(parents=True, exist_ok=True)
-            lock = (self._at(path) / ".lock").open("w")
+            make_folder(self._at(path))
+            lock = open_private(self._at(path) / ".lock", "wb")
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -57,6 +57,14 @@ def test_every_step_accounts_for_what_the_step_before_kept(done: tuple[Way, Any]
     assert counts["fit"]["kept"] == counts["publish"]["read"] == counts["publish"]["kept"]
 
 
+def test_nothing_in_the_lake_is_for_every_user_of_the_machine(done: tuple[Way, Any]) -> None:
+    """Of what we write and what Spark does, which sets modes of its own."""
+    root = Path(done[1].lake.local() or "")
+    modes = {str(path.relative_to(root)): path.stat().st_mode & 0o777 for path in (root, *root.rglob("*"))}
+    assert [path for path in modes if path.endswith(".parquet")]
+    assert {path: oct(mode) for path, mode in modes.items() if mode & 0o027} == {}
+
+
 def test_the_groups_hold_everyone_who_was_there_a_year_before(done: tuple[Way, Any], model: dict[str, Any]) -> None:
     pipeline = done[1]
     then = pipeline.lake.read_counts(pipeline.lake.features("sandbox", model["export_id"], model["index_date"]))

@@ -2,12 +2,15 @@
 
 import errno
 import io
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analytics.errors import LakeError
+from analytics.export.spool import Part
+from analytics.export.staging import Staging
 from analytics.lake import Lake
 from analytics.progress import progress
 
@@ -80,6 +83,33 @@ def test_what_cannot_be_read_is_named(lake: Lake) -> None:
     lake.write_bytes("a/bad.json", b"{")
     with pytest.raises(LakeError, match="is not JSON"):
         lake.read_json("a/bad.json")
+
+
+@pytest.mark.parametrize(("umask", "folder", "file", "part"), [
+    (0o000, 0o750, 0o640, 0o600), (0o022, 0o750, 0o640, 0o600), (0o077, 0o700, 0o600, 0o600)])
+def test_files_and_folders_are_private_whatever_the_umask_allows(
+    umask: int, folder: int, file: int, part: int, tmp_path: Path
+) -> None:
+    lake, before = Lake(f"file://{tmp_path}/home/lake"), os.umask(umask)
+    try:
+        lake.write_json("a/exports/.X.partial/state.json", {})
+        lake.append("a/exports/.X.partial/log.ndjson", b"")
+        lake.rename("a/exports/.X.partial/log.ndjson", "a/exports/.X.failed/log.ndjson")
+        with lake.alone("b/exports", "held"):
+            pass
+        spool = Staging(lake, "a", "X").spool
+        spool.open()
+        with spool.receiving(0) as receiver:
+            receiver.keep(Part(0, 0, 0, 0, "0" * 64))
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert {path.name for path in modes if path.is_dir() and path != spool.folder} == {
+        "home", "lake", "a", "b", "exports", ".X.partial", ".X.failed"}
+    for path, mode in modes.items():
+        private = path == spool.folder or path.parent == spool.folder
+        wanted = (0o700 if private else folder) if path.is_dir() else part if private else file
+        assert mode == wanted, path
 
 
 def test_progress_off_a_terminal_is_a_line_at_start_and_end_and_now_and_then(monkeypatch: Any) -> None:
