@@ -8,7 +8,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 
 import requests
@@ -73,9 +73,10 @@ class Downloads:
         Expired links let the running downloads end (LinkExpired then), any other error breaks them off.
         """
         schedule, self._expired = Schedule(files, rolling, ahead), False
-        pool = ThreadPoolExecutor(self._parallel, thread_name_prefix="download")
+        pool, futures = ThreadPoolExecutor(self._parallel, thread_name_prefix="download"), list[Future[None]]()
+        pauses, self._http.sleep = self._http.sleep, self._rest  # those for a new token end with the run too
         try:
-            futures = [pool.submit(self._work, schedule, rolling, step) for _ in range(self._parallel)]
+            futures += [pool.submit(self._work, schedule, rolling, step) for _ in range(self._parallel)]
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             failed = [error for future in done if (error := future.exception()) is not None]
             if failed:
@@ -87,8 +88,11 @@ class Downloads:
         finally:
             if not self._stop.is_set():
                 self._end(schedule)
+                while wait(futures, timeout=0.5).not_done:  # one may have begun to ask just then
+                    self._break_off()
                 pool.shutdown(wait=True)
                 self._stop.clear()
+                self._http.sleep = pauses
         if self._expired:
             raise LinkExpired
 
@@ -164,6 +168,8 @@ class Downloads:
                 counter.feed(block)
                 size += len(block)
                 step.advance(len(block))
+            if self._stop.is_set():  # broken off by ourselves: that end is not the file's
+                raise Stopped
             if counter.cut_off and not says_its_end(answer):
                 raise CutShort
             if counter.open_line:  # so that the next file's first line starts a line of its own
@@ -188,7 +194,8 @@ class Downloads:
             self._running.discard(answer)
 
     def _break_off(self) -> None:
-        """Wake the threads that wait for a server that sends nothing."""
+        """Wake the threads that wait for a server that sends nothing: for a file, for its headers, for a token."""
+        self._http.break_off()
         for answer in list(self._running):
             with suppress(Exception):
                 answer.raw.shutdown()

@@ -117,11 +117,16 @@ class Http:
         self.session.auth = _nothing_added  # else requests takes credentials from a .netrc
         self.session.headers["User-Agent"] = "kindred-export/1"
         self._surroundings: dict[tuple[str, str, int], dict[str, Any]] = {}
+        self._adapter = patience.Adapter(pool_maxsize=32)
         for scheme in ("http://", "https://"):
-            self.session.mount(scheme, patience.Adapter(pool_maxsize=32))
+            self.session.mount(scheme, self._adapter)
 
     def may_have_token(self, url: str) -> bool:
         return origin(url) in self.origins
+
+    def break_off(self) -> None:
+        """Wake every thread that waits for an answer; it gets one of SENDING_FAILED."""
+        self._adapter.break_off()
 
     def send(self, method: str, url: str, *, with_token: bool = True, stream: bool = False,
              **request: Any) -> requests.Response:

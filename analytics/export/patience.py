@@ -11,6 +11,8 @@ import io
 import math
 import socket
 import time
+import weakref
+from contextlib import suppress
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -80,14 +82,31 @@ class _TlsConnection(HTTPSConnection):
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    """Knows its connections, also those in use."""
+
+    ConnectionCls: Any = _Connection
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._all: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+    def _new_conn(self) -> Any:
+        made = super()._new_conn()
+        self._all[id(made)] = made
+        return made
+
+    def break_off(self) -> None:
+        for known in self._all.valuerefs():  # a list: others may be added meanwhile
+            if (made := known()) is not None:
+                with suppress(Exception):  # it may be closed by now
+                    made.sock.shutdown(socket.SHUT_RDWR)
 
 
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(_Pool, HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-POOLS = {"http": _Pool, "https": _TlsPool}
+POOLS: dict[str, type] = {"http": _Pool, "https": _TlsPool}
 
 
 class Adapter(HTTPAdapter):
@@ -96,6 +115,13 @@ class Adapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
         super().init_poolmanager(*arguments, **named)
         self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def break_off(self) -> None:
+        """End every connection, so that whoever waits for an answer is woken; later calls make new ones."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - no dict: it cannot be iterated over
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.break_off()
 
     def proxy_manager_for(self, *arguments: Any, **named: Any) -> PoolManager:
         manager: PoolManager = super().proxy_manager_for(*arguments, **named)

@@ -263,6 +263,17 @@ def test_a_file_whose_end_nothing_tells_is_cut_when_its_last_line_is(
     assert server.asked == [0, 0]
 
 
+def test_a_file_that_we_break_off_ourselves_is_not_whole_though_its_last_line_is(
+    client: Client, server: Server
+) -> None:
+    """Half of it came, up to the end of a line, and no header says how long it is to be."""
+    server.stalls = {0}
+    lines = b'{"resourceType":"Patient","id":"1"}\n' * 20
+    with pytest.raises(EhrError, match="HTTP 400"):
+        client.fetch(server.files([(200, UNFRAMED, lines)], [BUSY] * 5 + [(400, {}, b"")]))
+    assert set(client.rolling.have()) == set()
+
+
 def test_whoever_stops_a_run_does_not_wait_for_an_ehr_that_says_nothing(client: Client, server: Server) -> None:
     server.silent = {1}
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -255,6 +256,37 @@ def test_an_answer_for_memory_has_an_end_though_it_comes_fast_enough(
     began = time.monotonic()
     assert asked(ehr, lake).status == "complete"
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("end", ["stopped", "failed"])
+def test_an_export_that_ends_does_not_wait_for_a_token_that_is_renewed(end: str, ehr: Ehr, lake: Lake) -> None:
+    go_on = threading.Event()
+
+    def token(times: int) -> dict[str, str]:
+        if times > 1:
+            go_on.wait(30)
+        return {"access_token": f"t{times}", "token_type": "bearer"}
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    ehr.answers |= {"/token": (200, {}, token), "/file": (401, {}, {}), "/other": (400, {}, {})}
+    if end == "failed":
+        ehr.slow.add("/other")
+        ehr.manifest["output"].append({"type": "Patient", "url": f"{ehr.url}/other"})
+    before, began = signal.signal(signal.SIGALRM, stop), time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 2 if end == "stopped" else 0)
+    try:
+        with pytest.raises(KeyboardInterrupt if end == "stopped" else EhrError):
+            asked(ehr, lake)
+        while [thread for thread in threading.enumerate() if thread.name.startswith("download")]:
+            assert time.monotonic() - began < 15
+            time.sleep(0.05)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        go_on.set()
+    assert ehr.seen.count("/token") == 2
+    assert time.monotonic() - began < 15
 
 
 def test_a_list_of_members_in_one_endless_line_is_given_up(ehr: Ehr) -> None:
