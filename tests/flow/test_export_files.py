@@ -15,6 +15,7 @@ import pytest
 
 from analytics.errors import EhrError
 from analytics.export import ExportOptions, export
+from analytics.export.body import BLOCK
 from analytics.export.download import Downloads
 from analytics.export.http import ATTEMPTS, Http, LinkExpired
 from analytics.export.log import ExportLog
@@ -266,9 +267,11 @@ def test_a_file_whose_end_nothing_tells_is_cut_when_its_last_line_is(
 def test_a_file_that_we_break_off_ourselves_is_not_whole_though_its_last_line_is(
     client: Client, server: Server
 ) -> None:
-    """Half of it came, up to the end of a line, and no header says how long it is to be."""
+    """One block of it came, up to the end of a line, and no header says how long it is to be."""
     server.stalls = {0}
-    lines = b'{"resourceType":"Patient","id":"1"}\n' * 20
+    line = b'{"resourceType":"Patient","id":"%s"}\n' % (b"1" * 29)
+    lines = line * (2 * BLOCK // len(line))
+    assert len(lines) == 2 * BLOCK
     with pytest.raises(EhrError, match="HTTP 400"):
         client.fetch(server.files([(200, UNFRAMED, lines)], [BUSY] * 5 + [(400, {}, b"")]))
     assert set(client.rolling.have()) == set()
