@@ -108,3 +108,20 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     started.conf.set("spark.sql.shuffle.partitions", "2")
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The sandbox, live, with twenty people (tests/conformance/bulk/live.py)."""
+    from tests.conformance.bulk.live import live_sandbox
+
+    with live_sandbox(tmp_path_factory.mktemp("sandbox")) as live:
+        yield live
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Any:
+    """An empty lake on this machine."""
+    from analytics.lake import Lake
+
+    return Lake(f"file://{tmp_path}/lake")

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,10 @@ from tests.cluster.commands import EXPORT, Home, home
 from tests.cluster.conftest import BLOCK, COPIES
 from tests.cluster.hadoop import Cluster
 from tests.cluster.test_lake import on_hdfs
-from tests.conformance.bulk.live import SOME_TYPES, Live, live_sandbox
+from tests.conformance.bulk.live import SOME_TYPES, Live
 
 TARGET = 100_000  # bytes of a lake file, so that 300 KB make several
 SLOW = "file-drip=8000"  # bytes of each file a second: a file of 40 observations takes seconds
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_sandbox(tmp_path_factory.mktemp("sandbox")) as live:
-        yield live
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import hashlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -13,22 +13,11 @@ from analytics.export import ExportOptions, export
 from analytics.export.verify import damaged, verify
 from analytics.lake import Lake
 from fhir_fixtures.ehr.faults.bulk_files import multibyte_line
-from tests.conformance.bulk.live import SOME_TYPES, Live, live_sandbox
+from tests.conformance.bulk.live import SOME_TYPES, Live
 
 OPTIONS = ExportOptions(types=SOME_TYPES, file_target_bytes=100_000)
 COUNTS = {"Condition": 40, "Medication": 3, "Observation": 200, "Patient": 20}
 
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_sandbox(tmp_path_factory.mktemp("sandbox")) as live:
-        yield live
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(f"file://{tmp_path}/lake")
 
 
 def data_files(lake: Lake, export_path: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,8 @@ import pytest
 from analytics.config import BulkClient
 from analytics.errors import EhrError, ExportError, KindredError
 from analytics.export import ExportOptions, cancel, export, http, manifest, members, patience
+from analytics.export.jobs import Jobs
+from analytics.export.log import ExportLog
 from analytics.export.manifest import Manifest, ServerFile
 from analytics.export.staging import Staging
 from analytics.lake import Lake
@@ -93,14 +94,10 @@ def ehr() -> Iterator[Ehr]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         made = Ehr(server.server_port)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # whoever asked may have gone
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield made
         server.shutdown()
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(f"file://{tmp_path}/lake")
 
 
 def asked(ehr: Ehr, lake: Lake, *filters: str) -> Any:
@@ -220,6 +217,10 @@ def test_a_kick_off_that_is_refused_was_answered(
         with pytest.raises(EhrError, match="HTTP 400"):
             asked(ehr, lake)
     assert not LOST.search(capsys.readouterr().err)
+    staging, there = Staging.new(lake, "sandbox"), http.Http(f"{ehr.url}/fhir")
+    with pytest.raises(EhrError, match="HTTP 400"):
+        Jobs(ehr.client(), there, ExportLog(lake, "log", "X"), staging, ExportOptions()).kick_off("request", None)
+    assert "started" not in staging.state()
 
 
 def test_nothing_is_waited_for_when_the_kick_off_is_accepted(ehr: Ehr, lake: Lake) -> None:

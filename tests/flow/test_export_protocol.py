@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -23,21 +22,16 @@ from analytics.export import ExportOptions, export, job
 from analytics.export.cancel import cancel_unfinished
 from analytics.lake import Lake
 from analytics.status import status
-from tests.conformance.bulk.live import SOME_TYPES, Live, live_sandbox
+from tests.conformance.bulk.live import SOME_TYPES, Live
 
 OPTIONS = ExportOptions(types=SOME_TYPES, file_target_bytes=100_000)
 COUNTS = {"Condition": 40, "Medication": 3, "Observation": 200, "Patient": 20}
 Event = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_sandbox(tmp_path_factory.mktemp("sandbox")) as live:
-        yield live
-
-
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
+    """That of `home`."""
     return Lake(f"file://{tmp_path}/home/lake")
 
 

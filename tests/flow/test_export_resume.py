@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 
 from analytics.export import ExportOptions, export
 from analytics.lake import Lake
-from tests.conformance.bulk.live import SOME_TYPES, Live, live_sandbox
+from tests.conformance.bulk.live import SOME_TYPES, Live
 from tests.flow.test_export import data_files
 
 TARGET = 100_000  # bytes of a lake file
@@ -48,17 +48,6 @@ def ending(event, args):
             os._exit(9)
 sys.addaudithook(ending)
 """
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_sandbox(tmp_path_factory.mktemp("sandbox")) as live:
-        yield live
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(f"file://{tmp_path}/lake")
 
 
 @pytest.fixture(scope="module")

@@ -91,11 +91,6 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ehr]:
         yield one
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(f"file://{tmp_path}/lake")
-
-
 def features(spark: Any, lake: Lake, export_id: str) -> dict[date, list[Resource]]:
     """All rows of both dates, in the order of the ids."""
     load(spark, lake, "sandbox", export_id, 5_000_000)
