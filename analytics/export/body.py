@@ -34,7 +34,7 @@ def blocks(answer: requests.Response) -> Iterator[bytes]:
             yield from _received(answer, BLOCK)
         else:
             yield from gunzipped(_received(answer, PACKED_BLOCK))
-    except (HTTPError, isal_zlib.error) as error:
+    except (HTTPError, isal_zlib.error) as error:  # type: ignore[misc]  # its stubs call the class a value
         raise CutShort(type(error).__name__) from None
     except Bomb:
         raise EhrError("The EHR sent a file that grows without end when it is gunzipped.",
