@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,10 @@ class Feature:
 
 @dataclass(frozen=True)
 class Concept:
-    """A clinical idea and the codes that express it; measurements also have unit, range and conversions."""
+    """A clinical idea and the codes that express it; measurements also have unit, range and conversions.
+
+    members: concepts whose codes are codes of this one as well (the ingredients of a class of medicines).
+    """
 
     name: str
     family: str
@@ -64,6 +67,7 @@ class Concept:
     conversions: tuple[dict[str, Any], ...] = ()
     unitless: tuple[dict[str, Any], ...] = ()
     answers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    members: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -108,7 +112,10 @@ def _feature(name: str, fields: dict[str, Any]) -> Feature:
 
 @cache
 def concepts() -> dict[str, Concept]:
-    """All concepts by name. Raises DefinitionError for an unknown code system, a missing field or a repeated name."""
+    """All concepts by name, Charlson's groups among them.
+
+    Raises DefinitionError for an unknown code system or member, a missing field or a repeated name.
+    """
     systems = _toml("concepts/systems.toml")
     found: dict[str, Concept] = {}
     for path in sorted((ROOT / "concepts").glob("*.toml")):
@@ -119,7 +126,34 @@ def concepts() -> dict[str, Concept]:
             if name in found:
                 raise DefinitionError(f"concepts/{path.name} [{name}]: this concept exists already")
             found[name] = _concept(path.name, name, family | fields, systems)
-    return found
+    found |= _charlson_groups(systems)
+    return {name: _with_members(concept, found) for name, concept in found.items()}
+
+
+def _with_members(concept: Concept, found: dict[str, Concept]) -> Concept:
+    if unknown := [name for name in concept.members if name not in found]:
+        raise DefinitionError(f"concepts [{concept.name}]: there is no concept {unknown[0]!r}")
+    codes = {*concept.codes, *(code for name in concept.members for code in found[name].codes)}
+    in_order = sorted(codes, key=lambda code: (len(code), code))
+    return replace(concept, codes=tuple(in_order)) if concept.members else concept
+
+
+def _charlson_groups(systems: dict[str, str]) -> dict[str, Concept]:
+    """The groups of the Charlson index as concepts (``charlson_mi``, ...), from the one list of the score."""
+    table = _toml("scores/charlson.toml")
+    return {
+        f"charlson_{name}": Concept(
+            name=f"charlson_{name}",
+            family="charlson",
+            label=group["label"],
+            codes=tuple(
+                [f"{systems['ICD10CM']}|{prefix}*" for prefix in group["icd10cm"]]
+                + [f"{systems['SNOMED']}|{code}" for code in group["snomed"]]
+            ),
+            source=table["source"],
+        )
+        for name, group in table["groups"].items()
+    }
 
 
 def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, str]) -> Concept:
@@ -127,6 +161,8 @@ def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, st
         key: tuple(_full_code(code, systems) for code in codes) for key, codes in fields.pop("answers", {}).items()
     }
     listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    if "members" in listed:
+        listed.setdefault("codes", ())
     try:
         codes = tuple(_full_code(code, systems) for code in listed.pop("codes"))
         return Concept(name=name, codes=codes, answers=tuple(answers.items()), **listed)

@@ -60,7 +60,8 @@ def loaded(lake: Lake, ehr: str = "test") -> tuple[pa.Table, Counter[str]]:
     dropped: Counter[str] = Counter()
     tables = [events.EVENT_SCHEMA.empty_table()]
     for number, entry in enumerate(lake.read_json(f"{home}/manifest.json")["files"]):
-        made = load._load_file(connection, lake, f"{home}/{entry['path']}", f"tmp/{number}.parquet", LARGEST_LINE)
+        source = f"{home}/{entry['path']}"
+        made = load._load_file(connection, lake, source, f"tmp/{number}.parquet", None, LARGEST_LINE)
         dropped.update(reason for _, reason in made.dropped)
         tables.append(pq.read_table(f"{lake.local(made.parquet)}"))
     return pa.concat_tables(tables), dropped

@@ -76,14 +76,25 @@ STAGES = [
         f  | 2026-01-07 | ICD10CM#I1030
         g  | 2026-01-08 | ICD10CM#R73.03
         h  | 2026-01-09 | ICD10CM#R73.01
+        i  | 2026-01-10 | SNOMED#73595000
+        j  | 2026-01-11 | RXNORM#898342
+        k  | 2026-01-12 | ICD10CM#i21.4
         """,
         """
-        resource | concept               | family
-        a        | diabetes              | condition
-        b        | diabetes              | condition
-        b        | diabetes_complication | condition
-        f        | hypertension          | condition
-        g        | prediabetes           | condition
+        resource | concept                 | family
+        a        | diabetes                | condition
+        a        | charlson_diab           | charlson
+        b        | diabetes                | condition
+        b        | diabetes_complication   | condition
+        b        | charlson_diabwc         | charlson
+        c        | charlson_diab           | charlson
+        f        | hypertension            | condition
+        g        | prediabetes             | condition
+        i        | stress                  | social_risk
+        j        | calcium_channel_blocker | medicine
+        j        | renin_angiotensin       | medicine
+        j        | ingredient_amlodipine   | ingredient
+        j        | ingredient_benazepril   | ingredient
         """,
     ),
     Case(
@@ -91,12 +102,12 @@ STAGES = [
         "known",
         """
         id | time                | recorded            | code
-        a  | 2026-06-30 23:59:59 |                     | copd
-        b  | 2026-07-01          |                     | copd
-        c  | 2020-01-01          | 2026-06-30 23:59:59 | copd
-        d  | 2020-01-01          | 2026-07-01          | copd
-        e  |                     |                     | copd
-        f  |                     | 2026-07-01          | copd
+        a  | 2026-06-30 23:59:59 |                     | sleep_apnoea
+        b  | 2026-07-01          |                     | sleep_apnoea
+        c  | 2020-01-01          | 2026-06-30 23:59:59 | sleep_apnoea
+        d  | 2020-01-01          | 2026-07-01          | sleep_apnoea
+        e  |                     |                     | sleep_apnoea
+        f  |                     | 2026-07-01          | sleep_apnoea
         """,
         """
         resource | time

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from analytics.definitions import catalogue
+from analytics.definitions import catalogue, scores
 from analytics.definitions.errors import DefinitionError
 
 CACHED = ("features", "concepts", "definitions_hash", "group_rules", "reference_tables")
@@ -201,6 +201,13 @@ CONVERTED: list[tuple[str, float, str, float]] = [
     ("haemoglobin", 128, "g/L", 12.8),
     ("potassium", 4.4, "mEq/L", 4.4),
     ("potassium", 4.4, "meq/L", 4.4),
+    ("height", 70, "[in_i]", 177.8),
+    ("temperature", 98.6, "[degF]", 37.0),
+    ("glucose", 5.0, "mmol/L", 90.08),
+    ("urea_nitrogen", 3.57, "mmol/L", 10.0),
+    ("white_cells", 7200, "/uL", 7.2),
+    ("platelets", 250, "10*9/L", 250),
+    ("hs_crp", 0.2, "mg/dL", 2.0),
 ]
 
 
@@ -209,6 +216,49 @@ def test_conversions_are_those_of_the_clinical_tables(concept: str, value: float
     rows = catalogue.reference_tables()["units"].to_pylist()
     (row,) = [row for row in rows if (row["concept"], row["unit"], row["inferred"]) == (concept, unit, False)]
     assert value * row["factor"] + row["shift"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", CONCEPTS)
+def test_a_concept_has_codes_and_says_where_they_are_from(name: str) -> None:
+    concept = CONCEPTS[name]
+    assert concept.codes and concept.source and concept.label
+    assert len(set(concept.codes)) == len(concept.codes)
+
+
+def test_a_class_has_the_codes_of_its_ingredients_and_no_other() -> None:
+    loop = CONCEPTS["loop_diuretic"]
+    ingredients = ("furosemide", "bumetanide", "torsemide", "ethacrynate")
+    assert loop.members == tuple(f"ingredient_{name}" for name in ingredients)
+    bare = [code.rpartition("|")[2] for code in loop.codes]
+    assert bare == ["1808", "4603", "38413", "62349", "313988", "1719286"]
+
+
+def test_a_class_with_an_unknown_ingredient_is_refused() -> None:
+    with pytest.raises(DefinitionError, match=r"concepts \[a\]: there is no concept 'b'"):
+        catalogue._with_members(catalogue.Concept("a", "medicine", "a", (), "x", members=("b",)), {})
+
+
+def test_charlson_has_one_list_of_codes_and_the_concepts_are_fed_from_it() -> None:
+    groups = scores.table("charlson")["groups"]
+    fed = {name.removeprefix("charlson_"): c for name, c in CONCEPTS.items() if c.family == "charlson"}
+    assert list(fed) == list(groups)
+    for name, group in groups.items():
+        bare = {code.rpartition("|")[2] for code in fed[name].codes}
+        assert bare == {f"{code}*" for code in group["icd10cm"]} | set(group["snomed"])
+
+
+SOCIAL = ("160903007", "160904001", "73595000", "741062008", "422650009", "423315002", "706893006", "266948004",
+          "224299000", "314529007")  # fmt: skip
+
+
+@pytest.mark.parametrize("code", SOCIAL)
+def test_a_social_finding_is_no_morbidity(code: str) -> None:
+    families = {c.family for c in CONCEPTS.values() if f"http://snomed.info/sct|{code}" in c.codes}
+    assert families and families <= {"social_risk", "social_status", "administrative"}
+
+
+def test_an_ordinary_crp_is_never_a_high_sensitivity_one() -> None:
+    assert not set(CONCEPTS["hs_crp"].codes) & set(CONCEPTS["crp"].codes)
 
 
 def test_codes_of_one_family_do_not_overlap_by_accident() -> None:
