@@ -35,6 +35,8 @@ class Settings:
     file_target_bytes: int  # lake files are rolled near this size: one HDFS block
     max_line_bytes: int  # a longer NDJSON line is quarantined by load
     hdfs: HdfsOptions = HdfsOptions()
+    keep_releases: int = 5  # in the serving database: the newest so many, and
+    keep_days: int = 90  # those published in so many days
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -51,6 +53,8 @@ class Settings:
             file_target_bytes=_positive(given, "KINDRED_FILE_TARGET_BYTES", hdfs.block_bytes or 128 * MIB),
             max_line_bytes=_positive(given, "KINDRED_MAX_LINE_BYTES", 5_000_000),
             hdfs=hdfs,
+            keep_releases=_positive(given, "KINDRED_KEEP_RELEASES", 5, "releases"),
+            keep_days=_positive(given, "KINDRED_KEEP_DAYS", 90, "days"),
         )
 
     def redacted(self) -> dict[str, str | int]:
@@ -82,10 +86,10 @@ def _hdfs(given: Mapping[str, str]) -> HdfsOptions:
     return HdfsOptions(block, copies, principal, str(Path(keytab).expanduser().absolute()) if keytab else None)
 
 
-def _positive(given: Mapping[str, str], name: str, default: int) -> int:
+def _positive(given: Mapping[str, str], name: str, default: int, unit: str = "bytes") -> int:
     text = given.get(name, str(default)).replace("_", "")
     if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ConfigError(f"{name} is {given[name]!r}, which is not a whole number of bytes above 0.",
+        raise ConfigError(f"{name} is {given[name]!r}, which is not a whole number of {unit} above 0.",
                           f"Set it to a number such as {default}, or leave it out.")
     return int(text)
 

@@ -104,11 +104,13 @@ class Pipeline:
 
     def publish(self, release_id: str | None = None) -> str:
         """A release (without an id, the newest) to the serving database, as the current one."""
-        from analytics.publish import publish
+        from analytics.publish import Keep, publish
 
         started = time.monotonic()
         release_id = release_id or self._newest_release()
-        self._done("publish", started, publish(self.settings.database, self.lake, self.ehr, release_id))
+        keep = Keep(self.settings.keep_releases, self.settings.keep_days)
+        counts = publish(self.settings.database, self.lake, self.ehr, release_id, lambda: self.spark, keep)
+        self._done("publish", started, counts)
         return release_id
 
     def run(self, options: ExportOptions | None = None, as_of: date | None = None, fresh: bool = True) -> str:

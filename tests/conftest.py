@@ -21,7 +21,8 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 time.tzset()
 
 IN_CI = os.environ.get("CI") == "true"
-ROOMS_IN_ORDER = ("layout", "unit", "spec", "parity", "conformance", "flow", "browser")  # the quick ones fail first
+# The quick ones fail first.
+ROOMS_IN_ORDER = ("layout", "unit", "spec", "parity", "database", "conformance", "flow", "browser")
 
 
 def is_this_machine(address: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,6 +18,7 @@ ROOT = Path(__file__).parent
 KINDS = frozenset(path.stem for path in (ROOT / "features" / "kinds").glob("*.sql"))
 MISSING = frozenset({"zero", "unknown"})
 SHAPES = frozenset({"flag", "count", "value", "log", "none"})
+BLOCK = 16  # features that one step of the wide row brings together
 DIRECTIONS = frozenset({"higher", "lower", "none"})
 
 
@@ -85,8 +87,30 @@ def features() -> dict[str, Feature]:
     Raises DefinitionError when one lacks a field or names an unknown kind, concept, policy or shape.
     """
     table = _toml("features.toml")
-    defaults = table.pop("defaults")
-    return {name: _feature(name, defaults.get(fields.get("kind", ""), {}) | fields) for name, fields in table.items()}
+    defaults, derived = table.pop("defaults"), table.pop("derived", {})
+    written = {
+        name: _feature(name, defaults.get(fields.get("kind", ""), {}) | fields) for name, fields in table.items()
+    }
+    made = [_derive(base, kind, rule) for kind, rule in derived.items() for base in written.values()
+            if base.kind == rule["of"] and base.name not in rule["not_of"]]  # fmt: skip
+    for feature in made:
+        if feature.name in written:
+            raise DefinitionError(f"features.toml [derived.{feature.kind}]: {feature.name} exists already")
+        written[feature.name] = feature
+    return written
+
+
+def _derive(base: Feature, kind: str, rule: dict[str, Any]) -> Feature:
+    """A further feature of the same concept and window, worded by the rule; direction "same" is that of the base."""
+    said = {"{name_of}": base.name, "{of}": base.label, "{Of}": base.label[:1].upper() + base.label[1:],
+            "{unit_of}": base.unit, "{high_of}": base.high, "{low_of}": base.low}  # fmt: skip
+    fields = {key: value for key, value in rule.items() if key not in {"of", "not_of", "name"}}
+    for mark, text in said.items():
+        fields = {key: value.replace(mark, text) if isinstance(value, str) else value for key, value in fields.items()}
+    fields = {"window_days": base.window_days, "concept": base.concept, "kind": kind} | fields
+    if fields.get("direction") == "same":
+        fields["direction"] = base.direction
+    return _feature(rule["name"].replace("{name_of}", base.name), fields)
 
 
 def _feature(name: str, fields: dict[str, Any]) -> Feature:
@@ -103,6 +127,8 @@ def _feature(name: str, fields: dict[str, Any]) -> Feature:
         if value not in allowed:
             raise DefinitionError(f"features.toml [{name}]: {key} is {value!r}, expected one of {sorted(allowed)}")
     known = set(concepts()) | {concept.family for concept in concepts().values()} | {""}
+    if empty := [key for key in ("label", "high", "low", "sentence", "meaning", "unit") if not getattr(feature, key)]:
+        raise DefinitionError(f"features.toml [{name}]: {empty[0]} is empty")
     if feature.concept not in known:
         raise DefinitionError(f"features.toml [{name}]: concept {feature.concept!r} is not in concepts/")
     if feature.missing == "zero" and feature.shape in ("flag",) and not feature.absent:
@@ -195,22 +221,56 @@ def group_rules() -> dict[str, Any]:
 
 @cache
 def reference_tables() -> dict[str, pa.Table]:
-    """The definitions as tables that the feature SQL joins: concepts, units, plausible, answers, feature_defs."""
+    """The definitions as tables that the feature SQL joins.
+
+    plausible.steps: steps to the unit in which measurements are summed up, at most a million over the plausible range.
+    """
+    measured = [concept for concept in concepts().values() if concept.family == "measurement"]
     return {
         "concepts": _rows(("code", "is_prefix", "concept", "family"), _code_rows()),
         "units": _rows(("concept", "unit", "low", "high", "factor", "shift", "inferred"), _unit_rows()),
         "plausible": _rows(
-            ("concept", "low", "high"),
-            [(c.name, float(c.range[0]), float(c.range[1])) for c in concepts().values() if c.family == "measurement"],
+            ("concept", "low", "high", "steps"),
+            [(c.name, float(c.range[0]), float(c.range[1]), _steps(c)) for c in measured],
         ),
         "answers": _rows(
             ("concept", "answer", "code"),
             [(c.name, answer, code) for c in concepts().values() for answer, codes in c.answers for code in codes],
         ),
         "feature_defs": _rows(
-            ("feature", "kind", "concept", "answer", "window_days"),
-            [(f.name, f.kind, f.concept, f.answer, f.window_days) for f in features().values()],
+            ("feature", "kind", "concept", "answer", "window_days", "block", "slot"),
+            [
+                (f.name, f.kind, f.concept, f.answer, f.window_days, *divmod(place, BLOCK))
+                for place, f in enumerate(features().values())
+            ],
         ),
+        **_score_tables(),
+    }
+
+
+def _steps(concept: Concept) -> float:
+    """The largest power of ten that divides the plausible range into at most a million steps."""
+    width = concept.range[1] - concept.range[0]
+    return float(10 ** math.floor(math.log10(1_000_000 / width)))
+
+
+def _score_tables() -> dict[str, pa.Table]:
+    """What the feature SQL needs of the published scores, from their own files."""
+    epi, groups = _toml("scores/ckd_epi_2021.toml"), _toml("scores/charlson.toml")["groups"]
+    every, low_high = epi["coefficients"], [float(bound) for bound in epi["inputs"]["age"]["range"]]
+    common = [float(every[key]) for key in ("scale", "beta", "per_year")]
+    own = [(sex, *(float(every[sex][key]) for key in ("kappa", "alpha", "factor"))) for sex in ("female", "male")]
+    weights = [(f"charlson_{name}", year, group[f"weight_{year}"]) for name, group in groups.items()
+               for year in ("1987", "2011")]  # fmt: skip
+    instead = [(f"charlson_{name}", f"charlson_{group['instead_of']}") for name, group in groups.items()
+               if "instead_of" in group]  # fmt: skip
+    return {
+        "ckd_epi": _rows(
+            ("sex", "kappa", "alpha", "factor", "scale", "beta", "per_year", "min_age", "max_age"),
+            [(*row, *common, *low_high) for row in own],
+        ),
+        "charlson_weights": _rows(("concept", "answer", "weight"), weights),
+        "charlson_instead": _rows(("concept", "instead_of"), instead),
     }
 
 

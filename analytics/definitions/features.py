@@ -76,15 +76,20 @@ def wide_select() -> str:
 
     A feature whose policy is "zero" is 0 where there is no record; one that is "unknown" is NULL.
     """
-    columns = ",\n    ".join(_column(feature) for feature in catalogue.features().values())
+    slots = ", ".join(f"MAX(CASE WHEN d.slot = {n} THEN f.value END) AS slot_{n}" for n in range(catalogue.BLOCK))
+    columns = ",\n    ".join(_column(place, feature) for place, feature in enumerate(catalogue.features().values()))
     return (
-        f"SELECT p.subject_id, CAST(MAX(p.died) AS INT) AS died,\n    {columns}\n"
-        "FROM people p LEFT JOIN feature_values v ON p.subject_id = v.subject_id GROUP BY p.subject_id"
+        f"SELECT p.subject_id, CAST(MAX(p.died) AS INT) AS died,\n    {columns}\n"  # noqa: S608
+        f"FROM people p LEFT JOIN (SELECT f.subject_id, d.block, {slots} FROM feature_values f "
+        "JOIN feature_defs d ON f.feature = d.feature GROUP BY f.subject_id, d.block) v "
+        "ON p.subject_id = v.subject_id GROUP BY p.subject_id"
     )
 
 
-def _column(feature: catalogue.Feature) -> str:
-    value = f"MAX(CASE WHEN v.feature = '{feature.name}' THEN v.value END)"
+def _column(place: int, feature: catalogue.Feature) -> str:
+    """From blocks to columns in a second step: testing every value against every column takes four times as long."""
+    block, slot = divmod(place, catalogue.BLOCK)
+    value = f"MAX(CASE WHEN v.block = {block} THEN v.slot_{slot} END)"
     return (
         f"COALESCE({value}, CAST(0 AS DOUBLE)) AS {feature.name}"
         if feature.missing == "zero"
