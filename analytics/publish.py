@@ -56,23 +56,31 @@ def publish(
     model, expected = lake.read_json(f"{folder}/release.json"), int(lake.read_counts(folder)["kept"])
     _refuse_small_cells(model)
     with opened(database) as connection:
-        staging = None
-        if is_postgresql(connection):
-            staging = _copied(connection, lake, ehr, release_id, spark)
+        staging = _copied(connection, lake, ehr, release_id, spark) if is_postgresql(connection) else None
         with transaction(connection):
             bring_up_to_date(connection, make=True)
-            if release_id not in _ids(connection, ehr):
-                if staging:
-                    memberships.attach(connection, staging, release_id, expected)
-                else:
-                    written = memberships.insert(connection, lake, folder, release_id)
-                    memberships.whole(release_id, expected, written)
+            if release_id in _ids(connection, ehr):
+                kept = _count(connection, release_id)
+            else:
+                written = (
+                    memberships.attach(connection, staging, release_id)
+                    if staging
+                    else memberships.insert(connection, lake, folder, release_id)
+                )
+                kept = _whole(release_id, expected, written)
                 _insert(connection, '"release"', COLUMNS, model | {"model": json.dumps(model), "published_at": ""})
             _flip(connection, ehr, release_id, keep)
-            kept = _count(connection, release_id)
         if is_postgresql(connection):
             memberships.sweep(connection)
     return {"read": expected, "kept": kept, "dropped": {}}
+
+
+def _whole(release_id: str, expected: int, found: int) -> int:
+    """`found`. Raises ReleaseError where not everyone of the lake's count was written."""
+    if found != expected:
+        raise ReleaseError(f"Release {release_id} has {found:,} memberships in the lake, and its counts say "
+                           f"{expected:,}; it was not published.", "Delete the release, then fit again.")
+    return found
 
 
 def _copied(
@@ -89,7 +97,7 @@ def _copied(
         return None
     if spark is None:
         raise ValueError("publishing to PostgreSQL needs a Spark session")
-    return memberships.copy(connection, spark(), lake.url(f"{lake.release(ehr, release_id)}/memberships"), release_id)
+    return memberships.copy(connection, spark(), lake, lake.release(ehr, release_id), release_id)
 
 
 def rollback(database: str, ehr: str, release_id: str | None = None) -> str:

@@ -18,23 +18,35 @@ import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from analytics.errors import LakeError, ReleaseError
+from analytics.errors import LakeError
 from analytics.lake import Lake
 from analytics.serving_database import driver_options, literal, partition, transaction, unusable
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-BATCH = 10_000  # memberships in one INSERT
+BATCH = 10_000  # memberships in one INSERT, and in one piece of a COPY
 AT_ONCE = 8  # connections that copy at the same time: more only wait for the server's disk, and it has few
 COLUMNS = ("subject_id", "rank", "second_rank", "firmness")
-SCHEMA = "subject_id STRING, rank INT, second_rank INT, firmness DOUBLE"
 OURS = "^membership_[0-9a-f]{12}(_[0-9a-f]{8}(_parts)?)?$"
+SORT_MEMORY = "256MB"  # of the server, for the key: about three million people are sorted without its disk
 LOCK_WAIT = "60s"  # of a task, for the other attempt at the same part
 
 
 class CopyFailed(Exception):
     """A task could not copy: the SQLSTATE alone, because the server's words quote the row."""
+
+
+def batches(lake: Lake, files: Iterable[str]) -> Iterator[pa.RecordBatch]:
+    """The memberships in these files of the lake. Raises LakeError where one is cut off."""
+    for path in files:
+        try:
+            with lake.reading(path) as file:
+                for batch in pq.ParquetFile(file).iter_batches(BATCH, columns=list(COLUMNS)):
+                    if batch.num_rows:
+                        yield batch
+        except pa.ArrowException:
+            raise LakeError(f"{lake.url(path)} is not whole Parquet.", "Delete the release, then fit again.") from None
 
 
 # -- SQLite ---------------------------------------------------------------------------------------------------------
@@ -43,25 +55,19 @@ class CopyFailed(Exception):
 def insert(connection: Connection, lake: Lake, folder: str, release_id: str) -> int:
     """Within a transaction: all memberships of a release. Returns how many."""
     count = 0
-    for path in lake.files(f"{folder}/memberships", ".parquet"):
-        try:
-            with lake.reading(path) as file:
-                for batch in pq.ParquetFile(file).iter_batches(BATCH, columns=list(COLUMNS)):
-                    rows = list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
-                    connection.exec_driver_sql(
-                        f"INSERT INTO membership ({', '.join(COLUMNS)}, release_id) VALUES (?, ?, ?, ?, ?)",  # noqa: S608
-                        [(*row, release_id) for row in rows])
-                    count += len(rows)
-        except pa.ArrowException:
-            raise LakeError(f"{lake.url(path)} is not whole Parquet.", "Delete the release, then fit again.") from None
+    statement = f"INSERT INTO membership ({', '.join(COLUMNS)}, release_id) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+    for batch in batches(lake, lake.files(f"{folder}/memberships", ".parquet")):
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        connection.exec_driver_sql(statement, [(*row, release_id) for row in rows])
+        count += batch.num_rows
     return count
 
 
 # -- PostgreSQL -----------------------------------------------------------------------------------------------------
 
 
-def copy(connection: Connection, spark: SparkSession, memberships: str, release_id: str) -> str:
-    """COPY the Parquet at a URL from the executors into a table of its own, whose name is returned.
+def copy(connection: Connection, spark: SparkSession, lake: Lake, folder: str, release_id: str) -> str:
+    """COPY a release's memberships from the executors into a table of its own, whose name is returned.
 
     Nobody reads that table yet. `STAGING_parts` has a row for each part that is in it, written in the transaction of
     its rows: a part that Spark runs again, or twice at once, is in there once.
@@ -76,40 +82,38 @@ def copy(connection: Connection, spark: SparkSession, memberships: str, release_
                                 f"ADD CONSTRAINT one_release CHECK (release_id = {given})"))
         connection.execute(text(f"CREATE TABLE {staging}_parts (part INTEGER PRIMARY KEY, copied BIGINT)"))
     url = connection.engine.url
+    files = lake.files(f"{folder}/memberships", ".parquet")
+    tasks_at_once = max(1, min(AT_ONCE, len(files), spark.sparkContext.defaultParallelism))
+    parts = [(part, files[part::tasks_at_once]) for part in range(tasks_at_once)]
     with spark_step(spark, "Copying the memberships", "copy the memberships"):
-        people = spark.read.schema(SCHEMA).parquet(memberships).coalesce(AT_ONCE)
+        tasks = spark.sparkContext.parallelize(parts, len(parts))
         try:
-            people.mapInArrow(_copier(driver_options(url), staging), "copied BIGINT").collect()
+            tasks.map(_copier(driver_options(url), staging, lake)).collect()
         except Exception as error:
             if found := re.search(r"CopyFailed: (\w{5})", str(error)):
                 raise unusable(url.render_as_string(hide_password=False), _Refused(found[1])) from None
+            if found := re.search(r"LakeError: (\S+ is not whole Parquet)", str(error)):
+                raise LakeError(f"{found[1]}.", "Delete the release, then fit again.") from None
             raise
     return staging
 
 
-def attach(connection: Connection, staging: str, release_id: str, expected: int) -> int:
+def attach(connection: Connection, staging: str, release_id: str) -> int:
     """Within the transaction that makes the release current: what was copied becomes the release's partition.
 
-    Raises ReleaseError where it is not what the lake counted. Readers of other partitions are not held up.
+    Returns how many people are in it. Readers of other partitions are not held up.
     """
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     connection.execute(text(f"LOCK TABLE {staging}, {staging}_parts IN ACCESS EXCLUSIVE MODE"))  # no late attempt
     parts = text(f"SELECT coalesce(sum(copied), 0) FROM {staging}_parts")  # noqa: S608
     copied = int(connection.execute(parts).scalar_one())
-    whole(release_id, expected, copied)
+    connection.execute(text(f"SET LOCAL maintenance_work_mem = '{SORT_MEMORY}'"))
     connection.execute(text(f"ALTER TABLE {staging} ADD PRIMARY KEY (subject_id)"))
     connection.execute(text(f"ALTER TABLE {staging} RENAME TO {partition(release_id)}"))
     connection.execute(text(f"ALTER TABLE membership ATTACH PARTITION {partition(release_id)} "
                             f"FOR VALUES IN ({literal(release_id)})"))
     connection.execute(text(f"DROP TABLE {staging}_parts"))
     return copied
-
-
-def whole(release_id: str, expected: int, found: int) -> None:
-    """Raises ReleaseError where not everyone of the lake's count was written."""
-    if found != expected:
-        raise ReleaseError(f"Release {release_id} has {found:,} memberships in the lake, and its counts say "
-                           f"{expected:,}; it was not published.", "Delete the release, then fit again.")
 
 
 def sweep(connection: Connection) -> list[str]:
@@ -136,7 +140,7 @@ def sweep(connection: Connection) -> list[str]:
     return left
 
 
-def copy_part(options: dict[str, Any], staging: str, part: int, batches: Iterable[pa.RecordBatch]) -> int:
+def copy_part(options: dict[str, Any], staging: str, part: int, rows: Iterable[pa.RecordBatch]) -> int:
     """One part in one transaction of its own; 0 where another attempt has written it. Raises CopyFailed."""
     import psycopg
 
@@ -149,7 +153,7 @@ def copy_part(options: dict[str, Any], staging: str, part: int, batches: Iterabl
                 return 0
             copied = 0
             with cursor.copy(f"COPY {staging} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT csv)") as target:
-                for batch in batches:
+                for batch in rows:
                     target.write(_csv(batch))
                     copied += batch.num_rows
             cursor.execute(f"UPDATE {staging}_parts SET copied = %s WHERE part = %s", [copied, part])  # noqa: S608
@@ -165,16 +169,8 @@ def _csv(batch: pa.RecordBatch) -> memoryview:
     return memoryview(sink.getvalue())
 
 
-def _copier(options: dict[str, Any], staging: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from pyspark import TaskContext
-
-        context = TaskContext.get()
-        assert context is not None
-        copied = copy_part(options, staging, context.partitionId(), batches)
-        yield pa.RecordBatch.from_pydict({"copied": pa.array([copied], pa.int64())})
-
-    return run
+def _copier(options: dict[str, Any], staging: str, lake: Lake) -> Callable[[tuple[int, list[str]]], int]:
+    return lambda part: copy_part(options, staging, part[0], batches(lake, part[1]))
 
 
 class _Refused(Exception):
