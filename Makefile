@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 UV ?= uv
 LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
-TESTS := layout unit spec parity conformance flow browser
+TESTS := layout unit spec parity database conformance flow browser
 
 .PHONY: help install demo test unit lint types lock image image-check bench screenshots clean
 
@@ -24,7 +24,7 @@ demo: install  ## Embedded EHR, pipeline and app; prints one address to open (AR
 	@.venv/bin/kindred demo $(ARGS)
 
 test: lint types  ## Everything: lint, types, and every test; with CI=true nothing may be skipped
-	@scripts/prerequisites java browser
+	@scripts/prerequisites java browser postgresql
 	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(TESTS))) $(ARGS)
 
 unit: install  ## The fast tests, within 20 seconds (no Java, no browser)

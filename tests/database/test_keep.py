@@ -1,5 +1,6 @@
 """What stays in the serving database, and what the next publish prunes; on SQLite and on PostgreSQL alike."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,9 @@ def test_a_backup_that_reads_a_pruned_release_holds_nothing_up(
     release(url, lake, spark, "r2", Keep())
     with server.connect(name) as backup, backup.transaction():
         backup.execute("SELECT count(*) FROM membership")
+        began = time.monotonic()
         release(url, lake, spark, "r3", Keep(1, 0))
+        assert time.monotonic() - began < 30
         assert there(url) == ["r2", "r3"]
         assert backup.execute(f"SELECT count(*) FROM {partition('r1')}").fetchone() == (1,)
     release(url, lake, spark, "r4", Keep(9, 90))
