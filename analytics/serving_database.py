@@ -28,8 +28,7 @@ CHECK = "Check KINDRED_DATABASE, that the server answers, and that this user may
 
 # SQLSTATE or its first signs (PostgreSQL, appendix A), or SQLite's name of its result code: what is wrong, what to do.
 FAULTS = {
-    "28": ("refused this user or password", "Correct KINDRED_DATABASE."),
-    "3D000": ("does not exist on that server", "Create it, or correct its name in KINDRED_DATABASE."),
+    "28": ("refused this user, its password or the database's name", "Correct KINDRED_DATABASE."),
     "25006": ("is read-only", "Name the server that takes writes in KINDRED_DATABASE."),
     "SQLITE_READONLY": ("is read-only", "Let this user write the file and its folder."),
     "42501": ("does not let this user write", "Grant it CREATE on the schema, or make it the owner of the tables."),
