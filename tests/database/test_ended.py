@@ -55,9 +55,9 @@ def test_killed_while_executors_copy(
     write_release(lake, "a", "r1", FEW)
     publish(url, lake, "a", "r1", lambda: spark)
     on_each_row(server, name, "PERFORM pg_sleep(0.02);")
-    write_release(lake, "a", "r2", FEW)
-    kill_when(started(url, tmp_path, "r2"), lambda: rows(server, name, "SELECT 1 FROM pg_stat_progress_copy "
-                                                         "WHERE tuples_processed > 10") != [])  # fmt: skip
+    write_release(lake, "a", "r2", FEW[:500], FEW[500:])
+    copying = "SELECT count(*) FROM pg_stat_progress_copy WHERE tuples_processed > 10"
+    kill_when(started(url, tmp_path, "r2"), lambda: rows(server, name, copying) == [(2,)])  # two side by side
     assert (current(url, "a") or {})["release_id"] == "r1" and len(published(url)) == 1
     rest = [table for table in tables(server, name) if table != partition("r1")]
     assert len(rest) == 2 and all(table.startswith(partition("r2")) for table in rest)

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from analytics import serving_database, serving_memberships
+from analytics.config import Settings
 from analytics.errors import DatabaseError, LakeError, ReleaseError
 from analytics.lake import Lake
+from analytics.pipeline import Pipeline
 from analytics.publish import current, publish, published, rollback
 from tests.unit.analytics.releases import Row, write_release
 
@@ -95,6 +97,21 @@ def test_rollback_goes_one_back_or_to_the_named_one(lake: Lake, database: str) -
         rollback(database, "a")
     assert rollback(database, "a", "r3") == "r3"
     assert [one["release_id"] for one in published(database) if one["current"]] == ["r3"]
+
+
+def test_the_settings_say_what_is_kept(tmp_path: Path) -> None:
+    given = {"KINDRED_HOME": str(tmp_path), "KINDRED_KEEP_RELEASES": "2", "KINDRED_KEEP_DAYS": "30"}
+    pipeline = Pipeline(Settings.from_environment(given), "a")
+    database = pipeline.settings.database
+    for number in (1, 2, 3, 4):
+        write_release(pipeline.lake, "a", f"r{number}", [ONE])
+        pipeline.publish(f"r{number}")
+        with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
+            days = {1: 60, 2: 20, 3: 0, 4: 0}[number]
+            aged = f"date('now', '-{days} days') || 'T'"
+            connection.execute(f"UPDATE release SET published_at = {aged} WHERE release_id = 'r{number}'")
+        connection.close()
+    assert [one["release_id"] for one in published(database)] == ["r2", "r3", "r4"]
 
 
 def test_rollback_needs_something_published(database: str) -> None:
