@@ -116,6 +116,7 @@ def _rows(coded: pa.Table, as_of: date) -> pa.Table:
     """Rows of both dates. outcome is NULL at as_of: the year after it is not over."""
     connection = events.connect()
     connection.register("coded", coded)
+    features.define_facts(features.use_duckdb(connection, as_of))
     return pa.concat_tables(
         [_rows_of(connection, as_of, outcomes=False), _rows_of(connection, index_date(as_of), outcomes=True)]
     )
@@ -126,13 +127,14 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, day: date, outcomes: bool) -
         instant = features.params(day).select(["as_of"]).rename_columns(["index_time"])
         connection.register("index_params", instant)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE outcomes AS {features.outcome_text()}")
-    features.define_personal(features.use_duckdb(connection, day))
+    features.define_dated(features.use_duckdb(connection, day))
     known = (
         "LEFT JOIN outcomes o ON r.subject_id = o.subject_id" if outcomes else "CROSS JOIN (SELECT NULL AS outcome) o"
     )
     columns = f"r.*, CAST(o.outcome AS INT) AS outcome, DATE '{day}' AS as_of"
     select = f"SELECT {columns} FROM ({features.batch_select()}) r {known}"  # noqa: S608
-    return connection.sql(select).to_arrow_table()
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE rows_of_day AS {select}")  # planned once, not for its schema too
+    return connection.sql("FROM rows_of_day").to_arrow_table()
 
 
 def _schema() -> str:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent
 KINDS = frozenset(path.stem for path in (ROOT / "features" / "kinds").glob("*.sql"))
 MISSING = frozenset({"zero", "unknown"})
 SHAPES = frozenset({"flag", "count", "value", "log", "none"})
-BLOCK = 16  # features that one step of the wide row brings together
+BLOCK = 32  # features that one step of the wide row brings together
 DIRECTIONS = frozenset({"higher", "lower", "none"})
 
 

@@ -16,6 +16,15 @@ from analytics.definitions.catalogue import Feature
 
 Evidence = tuple[datetime | None, str | None]
 
+UNIT_WORDS = {
+    "mm[Hg]": "mmHg",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
+    "{score}": "points",
+    "kg/m2": "kg/m²",
+    "Cel": "°C",
+    "10*3/uL": "10³/µL",
+}
+
 
 def reasons(
     values: Mapping[str, float | None],
@@ -122,9 +131,7 @@ def unit_words(unit: str) -> str:
     """UCUM as people write it."""
     if unit.endswith("/a"):
         return f"{unit_words(unit.removesuffix('/a'))} per year"
-    return {"mm[Hg]": "mmHg", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "{score}": "points", "kg/m2": "kg/m²", "Cel": "°C"}.get(
-        unit, unit
-    )
+    return UNIT_WORDS.get(unit, unit)
 
 
 def _window(feature: Feature) -> str:

@@ -23,6 +23,8 @@ UNUSABLE = ("no_value", "unit_unknown", "implausible")
 
 #: Stages that need the resources of everyone; all later ones concern one person at a time.
 SHARED_STAGES = ("current_events", "coded")
+#: The stage that no date changes; those after it look at a date.
+UNDATED_STAGE = "facts"
 
 
 @cache
@@ -61,13 +63,15 @@ def define_shared(define: DefineView) -> None:
         define(name, view_texts()[name])
 
 
-def define_personal(define: DefineView) -> None:
-    """Define the stages of one person, or of several side by side.
+def define_facts(define: DefineView) -> None:
+    """Define what no date changes; ``coded`` and the reference tables must exist."""
+    define(UNDATED_STAGE, view_texts()[UNDATED_STAGE])
 
-    ``coded``, ``params`` and the reference tables must exist.
-    """
+
+def define_dated(define: DefineView) -> None:
+    """Define the stages of a date, of one person or of several side by side; ``facts`` and ``params`` must exist."""
     for name, text in view_texts().items():
-        if name not in SHARED_STAGES:
+        if name not in {*SHARED_STAGES, UNDATED_STAGE, "feature_values"}:
             define(name, text)
 
 
@@ -80,7 +84,7 @@ def wide_select() -> str:
     columns = ",\n    ".join(_column(place, feature) for place, feature in enumerate(catalogue.features().values()))
     return (
         f"SELECT p.subject_id, CAST(MAX(p.died) AS INT) AS died,\n    {columns}\n"  # noqa: S608
-        f"FROM people p LEFT JOIN (SELECT f.subject_id, d.block, {slots} FROM feature_values f "
+        f"FROM people p LEFT JOIN (SELECT f.subject_id, d.block, {slots} FROM ({view_texts()['feature_values']}) f "
         "JOIN feature_defs d ON f.feature = d.feature GROUP BY f.subject_id, d.block) v "
         "ON p.subject_id = v.subject_id GROUP BY p.subject_id"
     )
@@ -105,7 +109,8 @@ def batch_select() -> str:
     reasons = ", ".join(f"COUNT(CASE WHEN reason = '{reason}' THEN 1 END) AS {reason}" for reason in UNUSABLE)
     counted = ", ".join(f"COALESCE(r.{reason}, 0) AS {reason}" for reason in UNUSABLE)
     return (
-        f"SELECT k.subject_id, w.* EXCLUDE (subject_id), {counted} FROM (SELECT DISTINCT subject_id FROM known) k "  # noqa: S608
+        f"SELECT k.subject_id, w.* EXCLUDE (subject_id), {counted} FROM "  # noqa: S608
+        "(SELECT subject_id FROM known UNION SELECT subject_id FROM measured) k "
         f"LEFT JOIN ({wide_select()}) w ON k.subject_id = w.subject_id "
         f"LEFT JOIN (SELECT subject_id, {reasons} FROM measured GROUP BY subject_id) r ON k.subject_id = r.subject_id"
     )
@@ -119,7 +124,8 @@ def use_duckdb(connection: duckdb.DuckDBPyConnection, as_of: date) -> DefineView
     connection.execute(dialect_text("duckdb"))
 
     def define(name: str, text: str) -> None:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {text}")
+        kept = "VIEW" if name == "measurements" else "TABLE"  # read once: not worth a table
+        connection.execute(f"CREATE OR REPLACE TEMP {kept} {name} AS {text}")
 
     return define
 
@@ -129,4 +135,5 @@ def define_in_duckdb(connection: duckdb.DuckDBPyConnection, events: pa.Table, as
     define = use_duckdb(connection, as_of)
     connection.register("events", events)
     define_shared(define)
-    define_personal(define)
+    define_facts(define)
+    define_dated(define)

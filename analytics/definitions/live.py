@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from analytics.definitions import catalogue, events, explain, features, groups
+from analytics.definitions import catalogue, events, explain, features, groups, patient_scores
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.explain import Evidence
 
@@ -38,8 +38,8 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
     batch = _read(connection, lines)
     patient = _only_patient(batch.events)
     features.define_in_duckdb(connection, batch.events, as_of)
-    values, died = _wide(connection, patient)
-    evidence = _evidence(connection)
+    died = _died(connection, patient)
+    values, evidence = _values(connection)
     dropped = Counter(reason for _, reason in batch.dropped) + _unusable_measurements(connection)
     result: dict[str, Any] = {
         "patient": patient,
@@ -51,7 +51,7 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
         "group_hidden": _why_hidden(model, batch, died),
         "reasons": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
-        "scores": {},
+        "scores": patient_scores.compute(connection, values, evidence, as_of),
         "gaps": [],
         "dropped": dict(sorted(dropped.items())),
     }
@@ -84,18 +84,19 @@ def _only_patient(found: pa.Table) -> str:
     return str(subjects.pop())
 
 
-def _wide(connection: duckdb.DuckDBPyConnection, patient: str) -> tuple[dict[str, float | None], bool]:
-    relation = connection.sql(features.wide_select())
-    rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-    row = next((row for row in rows if row["subject_id"] == patient), None)
-    if row is None:
+def _died(connection: duckdb.DuckDBPyConnection, patient: str) -> bool:
+    rows = connection.execute("SELECT died FROM people WHERE subject_id = ?", [patient]).fetchall()
+    if not rows:
         raise SubjectError("nothing is on record about the patient by the as-of date, birth included")
-    return {name: row[name] for name in catalogue.features()}, bool(row["died"])
+    return bool(rows[0][0])
 
 
-def _evidence(connection: duckdb.DuckDBPyConnection) -> dict[str, Evidence]:
-    rows = connection.execute("SELECT feature, time, resource FROM feature_values").fetchall()
-    return {name: (time, resource) for name, time, resource in rows}
+def _values(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, float | None], dict[str, Evidence]]:
+    """Each feature's value, as ``features.wide_select`` has it (which takes longer for one patient), and evidence."""
+    rows = connection.execute(features.view_texts()["feature_values"]).fetchall()
+    found = {name: value for _, name, value, _, _ in rows}
+    values = {f.name: found.get(f.name, 0.0 if f.missing == "zero" else None) for f in catalogue.features().values()}
+    return values, {name: (time, resource) for _, name, _, time, resource in rows}
 
 
 def _unusable_measurements(connection: duckdb.DuckDBPyConnection) -> Counter[str]:

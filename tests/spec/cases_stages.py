@@ -277,10 +277,13 @@ STAGES = [
         h  | 2026-06-01 |                     | copd
         """,
         """
-        resource | concept
-        a        | statin
-        c        | insulin
-        e        | opioid
+        resource | concept                | family
+        a        | statin                 | medicine
+        a        | ingredient_lovastatin  | ingredient
+        c        | insulin                | medicine
+        c        | ingredient_insulin     | ingredient
+        e        | opioid                 | medicine
+        e        | ingredient_buprenorphine | ingredient
         """,
     ),
     Case(
@@ -331,5 +334,57 @@ STAGES = [
         a  | 2026-01-01 | copd
         """,
         "",
+    ),
+    Case(
+        "classes in use a year before",
+        "used_before",
+        """
+        id | time       | end        | code
+        a  | 2024-07-01 |            | statin
+        b  | 2024-06-30 |            | insulin
+        c  | 2020-01-01 | 2025-07-01 | opioid
+        d  | 2025-06-30 |            | thiazide
+        e  | 2025-07-01 |            | loop_diuretic
+        f  | 2020-01-01 | 2025-06-30 | beta_blocker
+        """,
+        """
+        concept
+        statin
+        opioid
+        thiazide
+        """,
+    ),
+    Case(
+        "first records, dated ones first",
+        "first_records",
+        """
+        id | time       | code
+        b  | 2020-01-01 | gout
+        a  | 2020-01-01 | gout
+        c  |            | gout
+        d  |            | lupus
+        e  | 2019-01-01 | smoking_status
+        """,
+        """
+        concept              | time       | resource
+        gout                 | 2020-01-01 | a
+        inflammatory_arthritis | 2020-01-01 | a
+        lupus                |            | d
+        """,
+    ),
+    Case(
+        "a series summed up in whole steps: of 0.0001 % above 3 %",
+        "summaries",
+        """
+        id | time       | code  | value | unit
+        z  | 2024-06-30 | hba1c | 9     | %
+        a  | 2026-06-28 | hba1c | 7.1   | %
+        b  | 2026-06-28 | hba1c | 7.3   | %
+        c  | 2026-06-20 | hba1c | 3     | %
+        """,
+        """
+        concept | n | steps | newest | resource | oldest | newest_days | oldest_days | sum_x | sum_xx     | sum_d
+        hba1c   | 3 | 10000 | 7.3    | b        | 3      | 2           | 10          | 84000 | 3530000000 | 14
+        """,
     ),
 ]

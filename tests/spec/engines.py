@@ -23,6 +23,7 @@ def on_duckdb(found: pa.Table, as_of: date) -> Stages:
     """As the chart runs them."""
     connection = events.connect()
     features.define_in_duckdb(connection, found, as_of)
+    connection.execute(f"CREATE TEMP TABLE feature_values AS {features.view_texts()['feature_values']}")
     connection.register("index_params", INDEX)
     connection.execute(f"CREATE TEMP TABLE wide AS {features.wide_select()}")
     connection.execute(f"CREATE TEMP TABLE outcomes AS {features.outcome_text()}")
@@ -40,7 +41,9 @@ def on_spark(spark: Any, found: pa.Table, as_of: date) -> Stages:
     held: Stages = {}
     define = _holding(spark, held)
     features.define_shared(define)
-    features.define_personal(define)
+    features.define_facts(define)
+    features.define_dated(define)
+    define("feature_values", features.view_texts()["feature_values"])
     define("wide", features.wide_select())
     define("outcomes", features.outcome_text())
     return held
