@@ -16,6 +16,8 @@ from analytics.definitions import scores
 from analytics.definitions.explain import Evidence
 
 Given = tuple[Any, datetime | None, str | None]
+#: input -> the feature that gives it, or several of which one is enough.
+Sources = dict[str, str | tuple[str, ...]]
 
 #: LACE is for people near their discharge; the time of its own outcome.
 LACE_DAYS = 30
@@ -24,25 +26,27 @@ BLOOD_PRESSURE = tuple(
     for name in ("renin_angiotensin", "calcium_channel_blocker", "thiazide", "beta_blocker",
                  "mineralocorticoid_antagonist", "other_antihypertensive")
 )  # fmt: skip
-#: input -> the feature that gives it, or several of which one is enough.
-LIPIDS = {"tc": "total_cholesterol", "hdl": "hdl", "sbp": "systolic", "smoking": "smoker", "dm": "diabetes"}
-FEATURES: dict[str, dict[str, str | tuple[str, ...]]] = {
-    "prevent": LIPIDS | {
+RISK_FACTORS: Sources = {
+    "tc": "total_cholesterol", "hdl": "hdl", "sbp": "systolic", "smoking": "smoker", "dm": "diabetes",
+}  # fmt: skip
+FEATURES: dict[str, Sources] = {
+    "prevent": RISK_FACTORS | {
         "age": "age", "bmi": "body_mass_index", "egfr": "egfr_2021", "bptx": BLOOD_PRESSURE, "statin": "statin_in_use",
         "prior_cvd": ("coronary_disease", "coronary_revascularisation", "stroke", "heart_failure"),
     },
-    "pce": LIPIDS | {
+    "pce": RISK_FACTORS | {
         "age": "age", "bptx": BLOOD_PRESSURE,
         "prior_cvd": ("coronary_disease", "coronary_revascularisation", "stroke", "peripheral_artery_disease"),
     },
-    "reynolds": LIPIDS | {"age": "age", "hscrp": "hs_crp"},
+    "reynolds": RISK_FACTORS | {"age": "age", "hscrp": "hs_crp"},
     "ckd_epi_2021": {"creatinine": "creatinine"},
     "charlson": {"age": "age"},
     "lace": {"charlson": "charlson_1987"},
     "cha2ds2_vasc": {
         "age": "age", "chf": "heart_failure", "stroke": "stroke",
         "vascular": ("myocardial_infarction", "peripheral_artery_disease"),
-    } | {name: name for name in ("hypertension", "diabetes", "atrial_fibrillation")},
+        "hypertension": "hypertension", "diabetes": "diabetes", "atrial_fibrillation": "atrial_fibrillation",
+    },
 }  # fmt: skip
 NOT_KNOWN: Given = (None, None, None)
 
@@ -98,7 +102,7 @@ def _told(name: str, given: Mapping[str, Given]) -> dict[str, Any]:
 
 
 def _from_features(
-    sources: Mapping[str, str | tuple[str, ...]],
+    sources: Sources,
     values: Mapping[str, float | None],
     evidence: Mapping[str, Evidence],
 ) -> dict[str, Given]:
