@@ -101,11 +101,12 @@ RECENT = [
         f  | 2024-06-30 |            | anticoagulant
         g  | 2025-06-30 | 2027-01-01 | loop_diuretic
         h  | 2025-07-01 | 2027-01-01 | beta_blocker
+        i  | 2024-12-01 |            | antiplatelet
         """,
         """
         feature             | value | time
         medicine_starts_12m | 2     | 2026-02-01
-        medicine_stops_12m  | 2     |
+        medicine_stops_12m  | 3     |
         """,
     ),
     kind(

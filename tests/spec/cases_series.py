@@ -102,6 +102,19 @@ SERIES = [
         """,
     ),
     kind(
+        "eGFR from a sample of last year is by the age of last year",
+        """
+        id | time       | code       | value | unit
+        p  | 1971-03-01 | born       |       |
+        p  | 1971-03-01 | male       |       |
+        b  | 2025-03-01 | creatinine | 1.5   | mg/dL
+        """,
+        """
+        feature   | value     | time       | resource
+        egfr_2021 | 54.981355 | 2025-03-01 | b
+        """,
+    ),
+    kind(
         "no eGFR without a sex",
         """
         id | time       | code       | value | unit

@@ -108,6 +108,7 @@ STAGES = [
         d  | 2020-01-01          | 2026-07-01          | sleep_apnoea
         e  |                     |                     | sleep_apnoea
         f  |                     | 2026-07-01          | sleep_apnoea
+        g  | 2026-01-01          |                     | hba1c
         """,
         """
         resource | time
@@ -380,11 +381,11 @@ STAGES = [
         z  | 2024-06-30 | hba1c | 9     | %
         a  | 2026-06-28 | hba1c | 7.1   | %
         b  | 2026-06-28 | hba1c | 7.3   | %
-        c  | 2026-06-20 | hba1c | 3     | %
+        c  | 2026-06-20 | hba1c | 3.0003 | %
         """,
         """
         concept | n | steps | newest | resource | oldest | newest_days | oldest_days | sum_x | sum_xx     | sum_d
-        hba1c   | 3 | 10000 | 7.3    | b        | 3      | 2           | 10          | 84000 | 3530000000 | 14
+        hba1c   | 3 | 10000 | 7.3    | b        | 3.0003 | 2           | 10          | 84003 | 3530000009 | 14
         """,
     ),
 ]

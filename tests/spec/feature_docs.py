@@ -30,10 +30,10 @@ FAMILIES = {
 INTRO = f"""# Features
 
 Written by `scripts/features-doc` from `analytics/definitions/features.toml` and the spec tests; do not edit.
-{{count}} features, {{grouped}} of them inputs of the grouping (*grouped*). Windows end with the as-of date; race,
-ethnicity, language, ZIP code and payer are never features. *Missing*: what no record means, zero or unknown (never imputed on the
-page). *Worse*: the direction that is clinically worse. *Example*: the spec test of the feature, or of its kind, as of
-{AS_OF}.
+{{count}} features, {{grouped}} of them inputs of the grouping (*grouped*). Windows end with the as-of date;
+race, ethnicity, language, ZIP code and payer are never features. *Missing*: what no record means, zero or unknown
+(never imputed on the page). *Worse*: the direction that is clinically worse. *Example*: the spec test of the feature,
+or of its kind, as of {AS_OF}.
 """
 
 
