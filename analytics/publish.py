@@ -28,10 +28,15 @@ COLUMNS = ("release_id", "ehr", "created_at", "as_of", "index_date", "definition
 
 
 class Keep(NamedTuple):
-    """How many of the newest releases stay, and for how many days after their publication."""
+    """How many of the newest releases stay, and for how many days after their publication.
+
+    A page that began with a release looks its patient up in it some seconds later; so one that was current within
+    `grace` seconds stays as well.
+    """
 
     releases: int = 5
     days: int = 90
+    grace: float = 3600
 
 
 def publish(
@@ -169,13 +174,13 @@ def _flip(connection: Connection, ehr: str, release_id: str, keep: Keep) -> None
     now = datetime.now(UTC)
     if before != release_id:
         connection.execute(text('UPDATE "release" SET published_at = :now WHERE release_id = :release'),
-                           {"now": now.isoformat(timespec="microseconds"), "release": release_id})
+                           {"now": _instant(now), "release": release_id})
         _make_current(connection, ehr, release_id)
     ids = _ids(connection, ehr)
     stay = {release_id, before, *ids[-keep.releases :], *ids[max(0, ids.index(release_id) - 1) :]}
-    since = (now - timedelta(days=keep.days)).isoformat(timespec="microseconds")
-    old = connection.execute(text('SELECT release_id FROM "release" WHERE ehr = :ehr AND published_at < :since'),
-                             {"ehr": ehr, "since": since}).scalars()
+    query = text('SELECT release_id FROM "release" WHERE ehr = :ehr AND published_at < :since AND last_current < :left')
+    since, left = _instant(now - timedelta(days=keep.days)), _instant(now - timedelta(seconds=keep.grace))
+    old = connection.execute(query, {"ehr": ehr, "since": since, "left": left}).scalars()
     for one in set(old) - stay:
         if not is_postgresql(connection):  # there it is the partition, which sweep drops
             connection.execute(text("DELETE FROM membership WHERE release_id = :release"), {"release": one})
@@ -204,7 +209,16 @@ def _count(connection: Connection, release_id: str) -> int:
     return int(connection.execute(query, {"release": release_id}).scalar_one())
 
 
+def _instant(when: datetime) -> str:
+    """Text of one length, so that it sorts."""
+    return when.isoformat(timespec="microseconds")
+
+
 def _make_current(connection: Connection, ehr: str, release_id: str) -> None:
+    connection.execute(
+        text('UPDATE "release" SET last_current = :now WHERE release_id = '
+             "(SELECT release_id FROM current_release WHERE ehr = :ehr)"),
+        {"now": _instant(datetime.now(UTC)), "ehr": ehr})
     connection.execute(text("DELETE FROM current_release WHERE ehr = :ehr"), {"ehr": ehr})
     _insert(connection, "current_release", ("ehr", "release_id"), {"ehr": ehr, "release_id": release_id})
 

@@ -144,6 +144,7 @@ def _keep_the_old(connection: Connection) -> None:
     """Version 1: no publication time; group figures beside those in the model; in PostgreSQL one table for all."""
     connection.execute(text("DROP TABLE risk_group"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN published_at TEXT NOT NULL DEFAULT ''"))
+    connection.execute(text("ALTER TABLE \"release\" ADD COLUMN last_current TEXT NOT NULL DEFAULT ''"))
     connection.execute(text('UPDATE "release" SET published_at = created_at'))
     if is_postgresql(connection):
         connection.execute(text("ALTER TABLE membership RENAME TO membership_of_version_1"))

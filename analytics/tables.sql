@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS "release" (
     index_date TEXT NOT NULL,
     definitions_hash TEXT NOT NULL,
     model TEXT NOT NULL,
-    published_at TEXT NOT NULL
+    published_at TEXT NOT NULL,
+    last_current TEXT NOT NULL DEFAULT '' -- when another became current in its place
 );
 
 -- In PostgreSQL each release is a partition with its own key: made aside, attached whole, dropped whole.

@@ -20,6 +20,7 @@ from tests.unit.analytics.releases import model, write_release
 
 PEOPLE = [f"p{number}" for number in range(500)]
 RELEASES = 10
+GRACE = 2  # seconds; longer than any look takes
 THREADS = 2  # in each of two processes
 
 
@@ -92,12 +93,12 @@ def test_every_look_sees_one_whole_release(
     try:
         wait_for_looks(looks)
         for number in range(2, RELEASES + 2):
-            publish(url, lake, "a", write(lake, number), lambda: spark, Keep(releases=1, days=0))
-            assert len(published(url)) <= 3
+            publish(url, lake, "a", write(lake, number), lambda: spark, Keep(1, 0, GRACE))
             for back in (None, f"r{number:02}"):
                 wanted = rollback(url, "a", back)
                 assert (current(url, "a") or {})["release_id"] == wanted == (back or f"r{number - 1:02}")
                 wait_for_looks(looks)
+        assert len(published(url)) < RELEASES + 1 or engine == "sqlite"  # there all of it may take no longer than GRACE
     finally:
         stop.set()
         found = [results.get(timeout=60) for _ in readers]
