@@ -381,11 +381,11 @@ STAGES = [
         z  | 2024-06-30 | hba1c | 9     | %
         a  | 2026-06-28 | hba1c | 7.1   | %
         b  | 2026-06-28 | hba1c | 7.3   | %
-        c  | 2026-06-20 | hba1c | 3.0003 | %
+        c  | 2026-06-20 | hba1c | 3.0004 | %
         """,
         """
         concept | n | steps | newest | resource | oldest | newest_days | oldest_days | sum_x | sum_xx     | sum_d
-        hba1c   | 3 | 10000 | 7.3    | b        | 3.0003 | 2           | 10          | 84003 | 3530000009 | 14
+        hba1c   | 3 | 10000 | 7.3    | b        | 3.0004 | 2           | 10          | 84004 | 3530000016 | 14
         """,
     ),
 ]
