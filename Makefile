@@ -7,9 +7,10 @@ STAMP := .venv/.installed
 UV ?= uv
 LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
-TESTS := layout unit spec parity database conformance flow browser
+LIGHT := layout unit conformance# two processes at a time
+WHOLE := spec parity database flow cluster browser# one at a time: they start Spark, a server or a browser
 
-.PHONY: help install demo test unit lint types lock image image-check bench screenshots clean
+.PHONY: help install demo test hadoop unit lint types lock image image-check bench screenshots clean
 
 help:  ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,11 +25,17 @@ demo: install  ## Embedded EHR, pipeline and app; prints one address to open (AR
 	@.venv/bin/kindred demo $(ARGS)
 
 test: lint types  ## Everything: lint, types, and every test; with CI=true nothing may be skipped
-	@scripts/prerequisites java browser postgresql
-	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(TESTS))) $(ARGS)
+	@scripts/prerequisites java browser maven postgresql
+	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(LIGHT))) -n 2 $(ARGS)
+	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(WHOLE))) $(ARGS)
+
+hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven to .hadoop (100 MB)
+	@scripts/prerequisites java
+	@CI=true scripts/prerequisites maven
+	@scripts/hadoop
 
 unit: install  ## The fast tests, within 20 seconds (no Java, no browser)
-	@$(PY) -m pytest tests/unit $(ARGS)
+	@$(PY) -m pytest tests/unit -n 2 $(ARGS)
 
 lint: install  ## Style (ruff) and who may import whom (import-linter)
 	@$(PY) -m ruff check -q .
@@ -56,5 +63,5 @@ screenshots: install  ## The pictures in docs/images again, from a demo of 2,000
 	@$(PY) scripts/screenshots docs/images
 
 clean:  ## Removes the environment, the demo's state and every cache
-	@rm -rf .venv .kindred build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .kindred .hadoop build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

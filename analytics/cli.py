@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -29,6 +30,9 @@ def main() -> None:
         sys.exit(done.exit_code)
     except click.Abort:
         click.echo("Stopped.", err=True)
+        if any(thread.name.startswith("download") for thread in threading.enumerate()):
+            sys.stdout.flush()
+            os._exit(130)  # sys.exit would wait for threads that wait for a silent EHR
         sys.exit(130)
     except click.ClickException as error:
         click.echo(f"{error.format_message()} See kindred --help.", err=True)
@@ -157,6 +161,17 @@ def export(settings: Any, ehr: str, cancel: bool, **asked: Any) -> None:
                    f"kindred export {ehr} --cancel", err=True)
         raise
     _say_counts(pipeline)
+
+
+@commands.command(epilog="Example: kindred verify sandbox")
+@click.argument("ehr", required=False)
+@with_settings
+def verify(settings: Any, ehr: str | None) -> None:
+    """Compare the newest export in the lake with the SHA-256 of what the EHR sent."""
+    from analytics.export.verify import verify as whole
+
+    pipeline = _pipeline(settings, ehr)
+    click.echo(whole(pipeline.lake, pipeline.ehr, pipeline.newest_export()))
 
 
 @commands.command(epilog="Example: kindred load sandbox")

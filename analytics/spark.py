@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analytics.config import HdfsOptions, Settings
-from analytics.errors import SparkError
+from analytics.config import MIB, HdfsOptions, Settings
+from analytics.errors import LakeError, SparkError
 from analytics.progress import progress
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def _hdfs(options: HdfsOptions) -> dict[str, str]:
     wanted = {
         "spark.hadoop.dfs.blocksize": options.block_bytes,
         "spark.hadoop.dfs.replication": options.replication,
+        # Parquet asks for blocks of at least its row group, of 128 MiB where nothing is said.
+        "spark.hadoop.parquet.block.size": options.block_bytes and min(options.block_bytes, 128 * MIB),
         "spark.hadoop.fs.permissions.umask-mode": "027",
         # A NameNode that is away is said within seconds; a DataNode that is away is done without.
         "spark.hadoop.ipc.client.connect.timeout": 10_000,
@@ -125,6 +127,8 @@ def _explained(doing: str) -> Iterator[None]:
         module = type(error).__module__
         if not module.startswith(("pyspark", "py4j")):
             raise
+        if lake := re.search(r"^\s*analytics\.errors\.LakeError: (.+)$", str(error), re.MULTILINE):
+            raise LakeError(lake[1]) from None  # a task's, in our own words: the lake is full, or is away
         condition = getattr(error, "getCondition", lambda: None)() or type(error).__name__
         raise SparkError(
             f"Spark could not {doing} ({condition}).",

@@ -91,12 +91,24 @@ def _gathered(
             unread.append(Unread(name, getattr(error, "why", "too_slow")))
             metrics.count("unread_types", unread[-1].why)
             continue
-        lines += [orjson.dumps(one) for one in _each_once(one for found, _ in answers for one in found)]
+        resources = list(_each_once(one for found, _ in answers for one in found))
+        lines += [orjson.dumps(one) for one in resources]
         if granted.is_narrowed(name):
             unread.append(Unread(name, "narrowed", granted.parts(name)))
         elif any(withheld for _, withheld in answers):
             unread.append(Unread(name, "narrowed"))
+        elif name == "MedicationRequest" and _lacks_medicines(resources):
+            unread.append(Unread(name, "unnamed"))
     return Chart(record, lines, unread)
+
+
+def _lacks_medicines(resources: list[dict[str, Any]]) -> bool:
+    """Does an order point to a Medication that did not come with it? Not every EHR sends or grants them."""
+    came = {one.get("id") for one in resources if one.get("resourceType") == "Medication"}
+    about = [one["medicationReference"] for one in resources if isinstance(one.get("medicationReference"), dict)]
+    references = [str(one.get("reference", "")) for one in about]
+    ids = [one.partition("/_history/")[0].rpartition("/")[2] for one in references if not one.startswith("#")]
+    return not came.issuperset(ids)
 
 
 def _each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -128,4 +140,7 @@ def _patient(server: ChartServer, patient: str, granted: Granted) -> dict[str, A
         raise Unreadable("malformed")
     if record.get("id") != patient:
         raise Problem("patient_mismatch", "read")
+    links = record.get("link")
+    if isinstance(links, list) and any(isinstance(one, dict) and one.get("type") == "replaced-by" for one in links):
+        raise Problem("patient_replaced")  # the data moved on (FHIR R4, Patient.link): what is left looks like health
     return record

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import orjson
 import requests
@@ -20,13 +20,15 @@ from fhirclient.server import (
 
 from app.outgoing import BUSY, OutgoingRefused, session
 from app.problems import Problem
-from app.registry import Ehr
+from app.registry import Ehr, origin_of
 from app.smart import Bearer
 
 MAX_BYTES = 32 * 1024 * 1024  # of one reply
 MAX_SEARCH_BYTES = 64 * 1024 * 1024  # of all pages of one search
 MAX_PAGES = 100  # of one search
 UNSUPPORTED = {405, 501}
+CUT = {"incomplete", "too-costly", "timeout", "throttled"}  # R4 IssueType: the search did not reach everything
+KEPT_BACK = {"suppressed", "forbidden", "security"}  # and: some of it is not for this token
 _PATIENT = re.compile(r"(?:(?P<base>.*)/)?Patient/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?")
 
 
@@ -115,11 +117,20 @@ def search(server: ChartServer, query: str, patient: str, deadline: float) -> tu
     answer holds the record of another person.
     """
     found: list[dict[str, Any]] = []
-    withheld = False
+    withheld, told, came = False, 0, 0
     for bundle in _pages(server, query, deadline):
         withheld = _withheld(bundle) or withheld
+        told, came = _total(bundle, told), came + len(dicts(bundle, "entry"))
         found += _resources(bundle, query.partition("?")[0], patient, server.ehr)
+    if told > came and not withheld:
+        raise Unreadable("cut")
     return found, withheld
+
+
+def _total(bundle: dict[str, Any], before: int) -> int:
+    """How many results there are (R4 Bundle.total), as the newest page that says so has it."""
+    total = bundle.get("total")
+    return total if isinstance(total, int) else before
 
 
 def _pages(server: ChartServer, query: str, deadline: float) -> Iterator[dict[str, Any]]:
@@ -143,12 +154,23 @@ def _page(server: ChartServer, url: str, *, first: bool) -> tuple[dict[str, Any]
         raise error if first or error.why != "not_offered" else Unreadable("failed") from error  # a page that has gone
     if bundle.get("resourceType") != "Bundle" or bundle.get("type", "searchset") != "searchset":
         raise Unreadable("malformed")
+    if not _is_list_of_objects(bundle, "entry") or not _is_list_of_objects(bundle, "link"):
+        raise Unreadable("malformed")
+    if not all(isinstance(entry.get("resource"), dict) for entry in dicts(bundle, "entry")):
+        raise Unreadable("malformed")  # a result without its resource is one that we do not know
     return bundle, size
+
+
+def _is_list_of_objects(bundle: dict[str, Any], key: str) -> bool:
+    values = bundle.get(key)
+    return values is None or (isinstance(values, list) and len(dicts(bundle, key)) == len(values))
 
 
 def _next(bundle: dict[str, Any], url: str) -> str:
     """Address of the next page; "" where there is none. It is looked at again before anything is sent there."""
-    links = [link for link in dicts(bundle, "link") if link.get("relation") == "next" and link.get("url")]
+    links = [link for link in dicts(bundle, "link") if link.get("relation") == "next"]
+    if links and not links[0].get("url"):
+        raise Unreadable("malformed")  # there is more, and nobody says where
     try:
         return urljoin(url, str(links[0]["url"])) if links else ""
     except ValueError as error:
@@ -163,9 +185,9 @@ def _withheld(bundle: dict[str, Any]) -> bool:
     resources = [entry.get("resource") for entry in dicts(bundle, "entry")]
     outcomes = [one for one in resources if isinstance(one, dict) and one.get("resourceType") == "OperationOutcome"]
     issues = [issue for outcome in outcomes for issue in dicts(outcome, "issue")]
-    if any(issue.get("severity") in ("fatal", "error") or issue.get("code") == "incomplete" for issue in issues):
+    if any(issue.get("severity") in ("fatal", "error") or issue.get("code") in CUT for issue in issues):
         raise Unreadable("failed")
-    return any(issue.get("code") == "suppressed" for issue in issues)
+    return any(issue.get("code") in KEPT_BACK for issue in issues)
 
 
 def _resources(bundle: dict[str, Any], resource_type: str, patient: str, ehr: Ehr) -> Iterator[dict[str, Any]]:
@@ -190,9 +212,18 @@ def is_of_another(resource: dict[str, Any], patient: str, ehr: Ehr) -> bool:
         if not isinstance(reference, str) or "Patient/" not in reference:
             continue
         named = _PATIENT.fullmatch(reference)
-        if not named or named["id"] != patient or (named["base"] and not ehr.takes_token(named["base"] + "/")):
+        if not named or named["id"] != patient or (named["base"] and not _is_ours(named["base"], ehr)):
             return True
     return False
+
+
+def _is_ours(base: str, ehr: Ehr) -> bool:
+    """Is this the registered FHIR base itself, or on a listed host? Another tenant may live below the base too."""
+    try:
+        origin, path = origin_of(base), urlsplit(base).path
+    except ValueError:
+        return False
+    return origin in ehr.hosts or (origin, path) == (origin_of(ehr.issuer), urlsplit(ehr.issuer).path.rstrip("/"))
 
 
 def dicts(resource: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from analytics.config import BulkClient
 from analytics.errors import EhrError
-from analytics.export.http import Http
+from analytics.export.http import Http, absolute
 
 ASSERTION_SECONDS = 240  # at most 300 (SMART §"asymmetric authentication"); the rest allows for a clock that is off
 DEFAULT_LIFE = 300  # seconds, when the server gives no expires_in
 LONGEST_LIFE = 3600.0  # a longer one is asked for anew all the same
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+TOKEN = re.compile(r"[\x21-\x7e]+")  # what can stand in a header
 OAUTH_ERRORS = {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
                 "unsupported_grant_type", "invalid_scope"}  # RFC 6749 §5.2
 
@@ -52,7 +52,7 @@ class Authorization:
         if answer.status_code != 200:
             raise _token_refused(answer.status_code, body, server.scopes)
         token, kind = body.get("access_token"), str(body.get("token_type", ""))
-        if not isinstance(token, str) or not token or kind.lower() != "bearer":
+        if not isinstance(token, str) or not TOKEN.fullmatch(token) or kind.lower() != "bearer":
             raise EhrError("The token endpoint answered 200 without a bearer token.", "Report it to the EHR.")
         life = _seconds(body.get("expires_in"))
         self._token, self._renew_at = token, self._clock() + life - min(30.0, life / 5)
@@ -90,7 +90,7 @@ def discover(http: Http, client: BulkClient) -> Server:
     if answer.status_code != 200 or not isinstance(endpoint, str):
         raise EhrError(f"Discovery at {url} failed: HTTP {answer.status_code}, no token_endpoint.",
                        "Check issuer in the registry: it is the FHIR base address.")
-    endpoint = urljoin(f"{client.issuer}/", endpoint)
+    endpoint = absolute(f"{client.issuer}/", endpoint)
     if not http.may_have_token(endpoint):
         raise EhrError("The token endpoint lies on a host that is not registered for this EHR.",
                        "If it is right, add its origin to hosts in the bulk table of the registry.")
@@ -133,6 +133,6 @@ def _json_object(answer: Any) -> dict[str, Any]:
     """The body as a dict; empty for plain text, which some servers send with a 401."""
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}

@@ -39,6 +39,12 @@ def blocks(answer: requests.Response) -> Iterator[bytes]:
                        "Report it to the EHR.") from None
 
 
+def says_its_end(answer: requests.Response) -> bool:
+    """Does HTTP or gzip tell a whole body from one that was cut (RFC 9112 §6.3)? Without it the text alone can."""
+    return bool(answer.headers.get("Content-Length") or answer.headers.get("Transfer-Encoding")
+                or answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"))
+
+
 def _received(answer: requests.Response, size: int) -> Iterator[bytes]:
     while block := answer.raw.read(size, decode_content=False):
         yield block

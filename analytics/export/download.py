@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 import requests
 
 from analytics.errors import EhrError
-from analytics.export.body import CutShort, blocks
+from analytics.export.body import CutShort, blocks, says_its_end
 from analytics.export.http import (
     ATTEMPTS,
     SENDING_FAILED,
@@ -80,14 +80,22 @@ class Downloads:
             failed = [error for future in done if (error := future.exception()) is not None]
             if failed:
                 raise failed[0]
+        except KeyboardInterrupt:  # whoever stops us does not wait for an EHR that says nothing; what is whole is kept
+            self._end(schedule)
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
         finally:
-            self._stop.set()
-            schedule.end()
-            self._break_off()
-            pool.shutdown(wait=True)
-            self._stop.clear()
+            if not self._stop.is_set():
+                self._end(schedule)
+                pool.shutdown(wait=True)
+                self._stop.clear()
         if self._expired:
             raise LinkExpired
+
+    def _end(self, schedule: Schedule) -> None:
+        self._stop.set()
+        schedule.end()
+        self._break_off()
 
     def _work(self, schedule: Schedule, rolling: Rolling, step: Step) -> None:
         while (file := schedule.take()) is not None:
@@ -156,6 +164,8 @@ class Downloads:
                 counter.feed(block)
                 size += len(block)
                 step.advance(len(block))
+            if counter.cut_off and not says_its_end(answer):
+                raise CutShort
             if counter.open_line:  # so that the next file's first line starts a line of its own
                 receiver.write(b"\n")
                 digest.update(b"\n")

@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import LocationParseError
 
 from analytics.errors import EhrError
 
@@ -67,15 +68,30 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """(scheme, host, port) of a URL. Raises EhrError where it is not an http(s) URL."""
+    """(scheme, host, port) of a URL. Raises EhrError where it is not an http(s) URL.
+
+    A URL that could be read in two ways is none: of `https://one\\@two` requests calls `one`, and urlsplit says `two`.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 80}[parts.scheme]
-        if not parts.hostname:
+        if not parts.hostname or set(parts.netloc) & set("\\@ ") or not url.isprintable():
             raise ValueError
     except (ValueError, KeyError):
-        raise EhrError("The EHR sent an address that is not an http(s) URL.", "Report it to the EHR.") from None
+        raise _no_address() from None
     return parts.scheme, parts.hostname, port
+
+
+def absolute(base: str, link: str) -> str:
+    """A link as the EHR sent it, on its base. Raises EhrError where it is no address."""
+    try:
+        return urljoin(base, link)
+    except ValueError:
+        raise _no_address() from None
+
+
+def _no_address() -> EhrError:
+    return EhrError("The EHR sent an address that is not an http(s) URL.", "Report it to the EHR.")
 
 
 @dataclass
@@ -91,6 +107,8 @@ class Http:
     def __post_init__(self) -> None:
         self.pace = Pace.of(self.base)
         self.origins = {origin(url) for url in (self.base, *self.hosts)}
+        # requests looks at redirects that nobody follows, reads their whole body and fails on nonsense in them
+        self.session.get_redirect_target = lambda _: None  # type: ignore[method-assign,assignment]
         self.session.auth = _nothing_added  # else requests takes credentials from a .netrc
         self.session.headers["User-Agent"] = "kindred-export/1"
         self._surroundings: dict[tuple[str, str, int], dict[str, Any]] = {}
@@ -113,8 +131,11 @@ class Http:
             if with_token and self.token is not None:
                 refused = self.token(refused)
                 headers["Authorization"] = f"Bearer {refused}"
-            answer = self.session.request(method, url, headers=headers, timeout=TIMEOUT, allow_redirects=False,
-                                          stream=True, **self._proxies_and_certificates(url), **request)
+            try:
+                answer = self.session.request(method, url, headers=headers, timeout=TIMEOUT, allow_redirects=False,
+                                              stream=True, **self._proxies_and_certificates(url), **request)
+            except (requests.exceptions.InvalidURL, LocationParseError):  # a host that no name server could know
+                raise _no_address() from None
             if answer.status_code != 401 or not with_token or self.token is None:
                 break
             answer.close()
@@ -134,17 +155,18 @@ class Http:
 
     def send_patiently(self, method: str, url: str, *, doing: str, again: set[int] = TRY_AGAIN,
                        attempts: int = ATTEMPTS, fresh: Callable[[], dict[str, Any]] = dict,
-                       **request: Any) -> requests.Response:
+                       unanswered_again: bool = True, **request: Any) -> requests.Response:
         """`send`, tried again on a broken connection and on the statuses `again`; the last answer comes back as it is.
 
-        `fresh` makes the parts of the request that must differ between attempts.
+        `fresh` makes the parts of the request that must differ between attempts. `unanswered_again`: also what was
+        sent and not answered in time, and may have been done all the same.
         """
         for attempt in range(attempts):
             last = attempt == attempts - 1
             try:
                 answer = self.send(method, url, **request, **fresh())
             except SENDING_FAILED as error:
-                if last:
+                if last or (isinstance(error, requests.ReadTimeout) and not unanswered_again):
                     raise unreachable(url, doing, error) from None
                 self.sleep(self.pace.pause(attempt))
                 continue
@@ -167,7 +189,7 @@ class Http:
             if not answer.is_redirect:
                 break
             answer.close()
-            url, with_token = urljoin(url, answer.headers["Location"]), False
+            url, with_token = absolute(url, answer.headers["Location"]), False
         if answer.status_code in (403, 404, 410):
             answer.close()
             raise LinkExpired
@@ -198,7 +220,7 @@ def issue_codes(answer: requests.Response) -> list[str]:
         issues = body.get("issue", []) if body.get("resourceType") == "OperationOutcome" else []
         return sorted({code for issue in issues if isinstance(code := issue.get("code"), str) and code.isascii()
                        and code.replace("-", "").isalpha()})
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return []
 
 

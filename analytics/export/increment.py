@@ -41,6 +41,10 @@ def with_base(options: ExportOptions, bulk: BulkClient, lake: Lake) -> tuple[Exp
         if newest is None and same:
             raise ExportError(f"No export of this request from {bulk.ehr} is complete, so nothing may build on them.",
                               "Run the same command without --since.")
+        if newest is not None and newest.reaches - OVERLAP > datetime.now(UTC):
+            raise ExportError(f"The transactionTime of export {newest.export_id} lies in the future.",
+                              "Compare this machine's clock with the EHR's; if the EHR's was wrong then, run the "
+                              "command without --since.")
         options = replace(options, since=_instant(newest.reaches - OVERLAP) if newest else None)
     elif newest is not None and newest.reaches < datetime.fromisoformat(options.since or ""):
         newest = None  # what changed in between would be missing

@@ -1,17 +1,17 @@
 """The job at the EHR: kick-off, status, manifest pages, delete (Bulk Data 3.0, asynchronous request pattern)."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urljoin
 
 import requests
 
 from analytics.errors import EhrError, ExportError
 from analytics.export import refusals
-from analytics.export.http import SENDING_FAILED, Http, issue_codes, origin, retry_after, unreachable
+from analytics.export.http import SENDING_FAILED, Http, absolute, issue_codes, origin, retry_after, unreachable
 from analytics.export.log import ExportLog, kept_headers
-from analytics.export.manifest import Manifest, error_files, next_page
+from analytics.export.manifest import Manifest, error_files, listed, next_page
 from analytics.export.options import ExportOptions
 from analytics.export.refusals import BUSY, RUN_AGAIN
 from analytics.progress import Step
@@ -21,6 +21,9 @@ KICKOFF_ATTEMPTS = 30
 TROUBLES_IN_A_ROW = 10  # broken connections, transient errors and unreadable answers while polling
 LONGEST_POLL = 300.0  # seconds between two polls; some EHRs ask for hours, and then the end is noticed hours late
 DAY = 86_400.0
+#: `name=value` of a filter, but for those that select by code or time: what is left may name a patient.
+CODED = "category|code|status|clinical-status|intent|type|class|date|_lastUpdated"
+FILTER_VALUE = re.compile(rf"(?<=[?&])(?!(?:{CODED})[:=])([^=&]+)=[^&]*")
 
 
 class JobGone(Exception):
@@ -40,11 +43,15 @@ class Job:
         self._part = f"{part}_" if part else ""
 
     def kick_off(self, options: ExportOptions) -> str:
-        """Start the job; its status URL comes back. Raises EhrError."""
+        """Start the job; its status URL comes back. Raises EhrError.
+
+        What the log says of the EHR is asked before: once the job is started, nothing may come before its URL is safe.
+        """
+        software = self._log.software(self._http)
         answer = self._start(options)
         location = answer.headers.get("Content-Location", "")
         good = answer.status_code in (200, 202) and bool(location)  # 200: some answer so to separate-export-status
-        self._event("kickoff", **self._log.software(self._http), exportUrl=f"{self._http.base}/{options.path}",
+        self._event("kickoff", **software, exportUrl=f"{self._http.base}/{options.path}",
                     errorCode=None if good else answer.status_code,
                     errorBody=None if good else ", ".join(issue_codes(answer)) or None,  # its text may name patients
                     requestParameters=_told(options), responseHeaders=kept_headers(answer))
@@ -52,7 +59,7 @@ class Job:
             raise refusals.of_kick_off(answer, options)
         if not location:
             raise EhrError("The EHR accepted the export without saying where its status is.", "Report it to the EHR.")
-        return self._own(urljoin(f"{self._http.base}/", location), "status")
+        return self._own(absolute(f"{self._http.base}/", location), "status")
 
     def _start(self, options: ExportOptions) -> requests.Response:
         """GET, POST where GET is refused; lists written the other way where the first way is refused (400)."""
@@ -76,7 +83,7 @@ class Job:
             headers["Content-Type"] = "application/fhir+json"
             asked = {"json": options.parameters(joined)}
         return self._http.send_patiently(method, f"{self._http.base}/{options.path}", doing="the kick-off", again=BUSY,
-                                         attempts=KICKOFF_ATTEMPTS, headers=headers, **asked)
+                                         attempts=KICKOFF_ATTEMPTS, unanswered_again=False, headers=headers, **asked)
 
     def manifest(self, status_url: str, step: Step, started: float | None = None) -> Manifest:
         """Wait for the job to end and read all pages of its manifest. Raises JobGone, EhrError, ExportError.
@@ -94,10 +101,10 @@ class Job:
             page = self._wait(url, step, started)
             pages.append(page)
             self._event("status_page_complete", transactionTime=page.get("transactionTime"),
-                        outputFileCount=len(page.get("output") or []), deletedFileCount=len(page.get("deleted") or []),
+                        outputFileCount=len(listed(page, "output")), deletedFileCount=len(listed(page, "deleted")),
                         errorFileCount=len(error_files(page)))
             following = next_page(page)
-            url = self._own(urljoin(url, following), "next page") if following else None
+            url = self._own(absolute(url, following), "next page") if following else None
         manifest = Manifest.from_pages(pages)
         self._event("status_complete", transactionTime=manifest.transaction_time)
         counts = {f"total{kind.title()}FileCount": sum(file.kind == kind for file in manifest.files)
@@ -197,7 +204,7 @@ def _worth_asking_again(answer: requests.Response, status: int) -> bool:
 def _page(answer: requests.Response) -> dict[str, Any] | None:
     try:
         page = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return page if isinstance(page, dict) and page.get("resourceType") != "OperationOutcome" else None
 
@@ -206,6 +213,7 @@ def _told(options: ExportOptions) -> dict[str, str]:
     """The parameters for the log: who is asked for is never in it."""
     parameters: dict[str, str] = {}
     for name, value in options.query():
+        value = FILTER_VALUE.sub(r"\1=***", value) if name == "_typeFilter" else value
         parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
     return parameters
 

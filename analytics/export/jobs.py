@@ -20,7 +20,7 @@ from analytics.export.job import DAY, Job
 from analytics.export.log import ExportLog
 from analytics.export.manifest import Manifest
 from analytics.export.options import ExportOptions
-from analytics.export.staging import Staging
+from analytics.export.staging import VERSION, Staging
 from analytics.progress import Step
 
 URLS = ("status_url", "members_url", "additions_url")
@@ -36,7 +36,7 @@ class Jobs:
     def kick_off(self, fingerprint: str, base: str | None) -> None:
         """Start the first one; the state begins with it. Raises EhrError."""
         url = self._job().kick_off(self._options)
-        self._staging.save({"version": 1, "fingerprint": fingerprint, "base": base, "since": self._options.since,
+        self._staging.save({"version": VERSION, "fingerprint": fingerprint, "base": base, "since": self._options.since,
                             "group": self._options.group, "status_url": url, "started": time.time()})
 
     def manifest(self, step: Step) -> Manifest:

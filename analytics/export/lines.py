@@ -2,11 +2,15 @@
 
 Bytes in, counts out: blocks may end anywhere, also within a multi-byte letter, and a line of any length costs at most
 one block of memory. The check is a search for `"resourceType":"X"` in the line, not a parse: load does that. In the
-usual block, where every line starts with the type, two searches of the C library are all the work, and nothing is
-copied but the first line.
+usual block, where every line starts with the type, numpy finds the line starts and compares what stands there in one
+step, and nothing is copied but the first line; one line that starts otherwise sends its block down the slow way.
 """
 
 import re
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 from analytics.export.manifest import MIXED
 
@@ -21,7 +25,6 @@ class LineCounter:
         self.mismatched = 0
         named = b'"%s"' % type_name.encode() if type_name != MIXED else b'"'
         self._usual = b'{"resourceType":' + named
-        self._line_starts = b"\n" + self._usual
         self._pattern = re.compile(rb'"resourceType"\s*:\s*' + named)
         self._rest = bytearray()  # of the unfinished line
         self._long_has_type: bool | None = None  # set within a long line: was the type seen in what was let go?
@@ -29,6 +32,17 @@ class LineCounter:
     @property
     def open_line(self) -> bool:
         return bool(self._rest) or self._long_has_type is not None
+
+    @property
+    def cut_off(self) -> bool:
+        """Is there a last line without line feed that is no whole JSON value?"""
+        if self._long_has_type is not None:  # of a long line only the end is kept
+            return not self._rest.rstrip().endswith(b"}")
+        try:
+            orjson.loads(self._rest or b"{}")
+        except orjson.JSONDecodeError:
+            return True
+        return False
 
     def feed(self, block: bytes) -> None:
         """Take the next bytes of the stream."""
@@ -51,9 +65,9 @@ class LineCounter:
             self._end_line()
 
     def _whole_lines(self, block: bytes, start: int, end: int) -> None:
-        feeds = block.count(b"\n", start, end)
-        if block.startswith(self._usual, start) and block.count(self._line_starts, start, end) == feeds - 1:
-            self.lines += feeds  # the usual case: every line starts with the type
+        starts = start + np.append(0, line_feeds(block, start, end)[:-1] + 1)
+        if _all_begin(block, starts, self._usual):
+            self.lines += len(starts)  # the usual case: every line starts with the type
             return
         for line in block[start:end].split(b"\n"):
             if line.strip():
@@ -78,3 +92,25 @@ class LineCounter:
         elif self._rest.strip():
             self._count(self._rest)
         self._rest.clear()
+
+
+def line_feeds(block: bytes, start: int, end: int) -> NDArray[np.intp]:
+    """Where the line feeds of a slice are, counted from its start.
+
+    Lines are long: eight bytes are looked at as one number to pass over those without a feed, which is twice as fast as
+    looking for the true ones among all, and four times as `bytes.count`.
+    """
+    is_feed = np.frombuffer(block, np.uint8, end - start, start) == ord("\n")
+    eights = is_feed[: len(is_feed) & ~7].reshape(-1, 8)
+    with_feed = np.flatnonzero(eights.view(np.uint64).ravel() != 0)
+    found = np.flatnonzero(eights[with_feed])  # in those eights alone, one after the other
+    last = eights.size + np.flatnonzero(is_feed[eights.size:])
+    return np.concatenate((with_feed[found >> 3] * 8 + (found & 7), last))
+
+
+def _all_begin(block: bytes, starts: NDArray[np.intp], prefix: bytes) -> bool:
+    """Whether the prefix stands at each of the places."""
+    if starts[-1] + len(prefix) > len(block):
+        return False
+    pieces = np.ndarray((len(block) - len(prefix) + 1,), f"V{len(prefix)}", block, strides=(1,))  # one at each byte
+    return pieces[starts].tobytes() == prefix * len(starts)

@@ -51,7 +51,7 @@ class ExportLog:
             answer = http.send("GET", f"{http.base}/metadata", with_token=False,
                                headers={"Accept": "application/fhir+json"})
             found = answer.json() if answer.status_code == 200 else {}
-        except (KindredError, requests.RequestException, ValueError):
+        except (KindredError, requests.RequestException, ValueError, RecursionError):
             found = {}
         found = found if isinstance(found, dict) else {}
         software = found.get("software") if isinstance(found.get("software"), dict) else {}

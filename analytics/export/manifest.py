@@ -73,9 +73,9 @@ class Manifest:
         usual = {"deleted": "Bundle", "error": "OperationOutcome"}
         if page.get("outputOrganizedBy"):
             usual["output"] = MIXED  # then `type` may be missing
-        lists = (("output", page.get("output")), ("deleted", page.get("deleted")), ("error", error_files(page)))
-        for kind, items in lists:
-            for item in items if isinstance(items, list) else []:
+        for kind, items in (("output", listed(page, "output")), ("deleted", listed(page, "deleted")),
+                            ("error", error_files(page))):
+            for item in items:
                 self._add_file(kind, item, usual.get(kind), needs_token, seen)
 
     def and_also(self, other: "Manifest") -> "Manifest":
@@ -110,7 +110,18 @@ def counted(files: list[ServerFile]) -> int | None:
 
 def error_files(page: dict[str, Any]) -> list[Any]:
     """Entries of `error`, which the 4.0 ballot calls `outcome`."""
-    return [item for key in ("error", "outcome") if isinstance(page.get(key), list) for item in page[key]]
+    return [item for key in ("error", "outcome") for item in listed(page, key)]
+
+
+def listed(page: dict[str, Any], key: str) -> list[Any]:
+    """A list of the manifest, empty where it is missing. Raises ExportError for anything else: nobody knows its files.
+    """
+    found = page.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise ExportError(f"The EHR's manifest has something else than a list as `{key}`.", "Report it to the EHR.")
+    return found
 
 
 def next_page(page: dict[str, Any]) -> str | None:

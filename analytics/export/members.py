@@ -15,6 +15,7 @@ from analytics.export.refusals import RUN_AGAIN
 from analytics.lake import Lake
 
 NAME = "members.ndjson"
+LONGEST_LINE = 16 * 1024 * 1024  # bytes; a Patient that is more than its id may have a picture
 FULL = "Run the command without --since for a full export."
 
 
@@ -77,6 +78,8 @@ def _lines(answer: requests.Response) -> Iterator[bytes]:
     for chunk in answer.iter_content(1024 * 1024):
         *whole, rest = (rest + chunk).split(b"\n")
         yield from (line for line in whole if line.strip())
+        if len(rest) > LONGEST_LINE:
+            raise ExportError("The EHR sent a list of members with a line that does not end.", FULL)
     if rest.strip():
         yield rest
 

@@ -6,6 +6,7 @@ Only codes and numbers are kept. The free text of an OperationOutcome may hold p
 import re
 from collections import Counter
 from collections.abc import Iterator
+from io import BufferedReader
 from typing import Any
 
 import orjson
@@ -34,8 +35,9 @@ def errors_of(staging: Staging, manifest: Manifest, parts: dict[int, Part]) -> l
         if file.kind == "deleted":
             unusable = sum(reference is None for reference in _deletions(staging, part))
             found.update({("error", "deletion-unusable", file.type): unusable} if unusable else {})
-        if part.mismatched and file.type != MIXED:
-            found["warning", "type-mismatch", file.type] += part.mismatched
+        if part.mismatched and file.type != MIXED:  # nothing as promised: a page of an error, or another file
+            severity = "error" if part.mismatched == part.lines else "warning"
+            found[severity, "type-mismatch", file.type] += part.mismatched
         found.update(_wrong_count(file, part))
     return [{"severity": severity, "code": code, "type": type_name, "count": count}
             for (severity, code, type_name), count in sorted(found.items())]
@@ -85,7 +87,7 @@ def _issues(staging: Staging, part: Part) -> Iterator[tuple[str, str, str]]:
 
 
 def _objects(staging: Staging, part: Part) -> Iterator[dict[str, Any]]:
-    with staging.spool.reading(part) as lines:
+    with staging.spool.reading(part) as file, BufferedReader(file) as lines:
         for line in lines:
             try:
                 value = orjson.loads(line)

@@ -7,15 +7,16 @@ the next parts in order fill a lake file it is written, entered in the staging f
 type ever has much more than one lake file's worth on this machine.
 """
 
-import hashlib
 import threading
-from typing import IO
+from typing import IO, Any
 
 from analytics.errors import ExportError
 from analytics.export.lines import LineCounter
 from analytics.export.manifest import ServerFile
-from analytics.export.spool import BLOCK, Part
+from analytics.export.spool import Part
 from analytics.export.staging import Rolled, Staging
+
+BLOCK = 512 * 1024  # bytes copied at a time, by way of one buffer
 
 
 class Rolling:
@@ -66,9 +67,9 @@ class Rolling:
             self._roll(one)
         return [entry for name in sorted(self._types) for entry in self._types[name].entries]
 
-    def places(self) -> dict[int, list[str]]:
-        """The lake files in which the lines of each server file lie."""
-        return {index: paths for one in self._types.values() for index, paths in one.places().items()}
+    def places(self) -> dict[int, list[dict[str, Any]]]:
+        """Where in the lake each server file lies, in order: path, offset and bytes of each piece."""
+        return {index: pieces for one in self._types.values() for index, pieces in one.places().items()}
 
     def _take(self, file: ServerFile, part: Part) -> None:
         if file.kind == "output":
@@ -113,8 +114,7 @@ class Rolling:
                     ended.append(part)
                     position, offset = position + 1, 0
         split = one.parts[one.order[position]] if offset else None
-        entry = Rolled(one.name, len(one.entries), file.lines, file.size, file.digest.hexdigest(), tuple(ended),
-                       split, offset)
+        entry = Rolled(one.name, len(one.entries), file.lines, file.size, tuple(ended), split, offset)
         self._staging.save_rolled(entry)
         return entry
 
@@ -163,43 +163,48 @@ class _Type:
         rollable = self.reached - self.offset
         return rollable >= target or (rollable > 0 and self.reach == len(self.order))
 
-    def places(self) -> dict[int, list[str]]:
-        """Lake files of each server file, in order."""
-        found: dict[int, list[str]] = {}
+    def places(self) -> dict[int, list[dict[str, Any]]]:
+        """Pieces of each server file in the lake, in order. Those of all files cover every byte of each lake file."""
+        found: dict[int, list[dict[str, Any]]] = {}
+        begun = 0  # how much of a lake file's first part lies in the files before
         for entry in self.entries:
-            for part in (*entry.ended, *((entry.split,) if entry.split else ())):
-                if part.bytes:
-                    found.setdefault(part.index, []).append(entry.path)
+            at = 0
+            for part, end in (*((part, part.bytes) for part in entry.ended), (entry.split, entry.offset)):
+                if part and end > begun:
+                    found.setdefault(part.index, []).append({"path": entry.path, "offset": at, "bytes": end - begun})
+                at, begun = at + end - begun, 0
+            begun = entry.offset
         return found
 
 
 class _LakeFile:
-    """A lake file that is being written."""
+    """A lake file that is being written. Its bytes are those of parts, whose digests are on their receipts."""
 
     def __init__(self, out: IO[bytes], type_name: str, target: int) -> None:
         self._out, self._type, self._target = out, type_name, target
-        self.size, self.lines, self.digest, self.full = 0, 0, hashlib.sha256(), False
+        self._buffer = bytearray(BLOCK)
+        self.size, self.lines, self.full = 0, 0, False
 
     def take(self, source: IO[bytes], part: Part, offset: int) -> int:
         """Copy a part from `offset` on, up to the line that fills the file; how far it went comes back."""
         whole = offset == 0 and part.bytes <= self._target - self.size
         counter = None if whole else LineCounter(self._type)  # a whole part's lines are on its receipt
         source.seek(offset)
-        while not self.full and (block := source.read(BLOCK)):
-            offset += self._copy(block, counter)
+        while not self.full and (length := source.readinto(self._buffer)):  # type: ignore[attr-defined]
+            offset += self._copy(length, counter)
         if counter:
             counter.finish()
         self.lines += counter.lines if counter else part.lines
         return offset
 
-    def _copy(self, block: bytes, counter: LineCounter | None) -> int:
+    def _copy(self, length: int, counter: LineCounter | None) -> int:
+        """Write what was read, or less where a line of it fills the file; how much comes back."""
         room = self._target - self.size
-        if counter and len(block) >= room:
-            block = block[: block.find(b"\n", max(room, 1) - 1) + 1] or block
-        self._out.write(block)
-        self.digest.update(block)
-        self.size += len(block)
-        self.full = self.size >= self._target and block.endswith(b"\n")
+        if counter and length >= room:
+            length = self._buffer.find(b"\n", max(room, 1) - 1, length) + 1 or length
+        self._out.write(memoryview(self._buffer)[:length])
+        self.size += length
+        self.full = self.size >= self._target and self._buffer[length - 1] == ord("\n")
         if counter:
-            counter.feed(block)
-        return len(block)
+            counter.feed(bytes(self._buffer[:length]))
+        return length

@@ -197,7 +197,7 @@ def _counts(files: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def _server_files(manifest: Manifest, rolling: Rolling) -> bytes:
-    """files.ndjson: what each server file was, and the lake files in which its lines lie."""
+    """files.ndjson: what each server file was, and where in the lake its bytes lie (verify.py compares the two)."""
     parts, places = rolling.have(), rolling.places()
     lines = ({"file": file.index, "kind": file.kind, "type": file.type, "count": file.count,
               "lines": part.lines, "bytes": part.bytes, "sha256": part.sha256, "in": places.get(file.index, [])}

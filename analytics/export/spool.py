@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,6 @@ from analytics.errors import LakeError
 
 RECEIPT = re.compile(r"(\d{5,})\.c(\d+)\.m(\d+)\.b(\d+)\.([0-9a-f]{64})")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-BLOCK = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,19 @@ class Spool:
         path = self.folder / f".{index:05d}"
         with self._explained():
             file = path.open("wb", buffering=0)
+        receiver = Receiver(self, path, file)
         try:
             with file:
-                yield Receiver(self, path, file)
+                yield receiver
         finally:
-            path.unlink(missing_ok=True)
+            if not receiver.kept:
+                path.unlink(missing_ok=True)
 
     @contextmanager
-    def reading(self, part: Part) -> Iterator[IO[bytes]]:
+    def reading(self, part: Part) -> Iterator[FileIO]:
+        """A part's bytes, unbuffered: whoever reads brings a buffer."""
         with self._explained():
-            file = self._path(part).open("rb")
+            file = self._path(part).open("rb", buffering=0)
         with file:
             yield file
 
@@ -125,7 +128,7 @@ class Receiver:
     """A part that is on its way."""
 
     def __init__(self, spool: Spool, path: Path, file: IO[bytes]) -> None:
-        self._spool, self._path, self._file = spool, path, file
+        self._spool, self._path, self._file, self.kept = spool, path, file, False
 
     def write(self, block: bytes) -> None:
         """Write all of it; the disk's errors are told from the connection's here."""
@@ -138,3 +141,4 @@ class Receiver:
         """The part is whole: give it its name."""
         with self._spool._explained():
             os.replace(self._path, self._spool._path(part))  # noqa: PTH105 - one call per server file
+        self.kept = True

@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from analytics.config import Settings
+from analytics.errors import LakeError
 from analytics.export.spool import Part, Spool
 from analytics.lake import Lake
+
+VERSION = 2  # of what lies in the folder
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,6 @@ class Rolled:
     number: int
     count: int  # lines that are not empty
     bytes: int
-    sha256: str
     ended: tuple[Part, ...]  # parts whose last line is in it
     split: Part | None  # the part that follows them, where it begins in this file and does not end here
     offset: int  # how many of its bytes are in the lake
@@ -42,7 +44,7 @@ class Rolled:
     @property
     def file(self) -> dict[str, Any]:
         """The file's entry in manifest.json."""
-        return {"path": self.path, "type": self.type, "count": self.count, "bytes": self.bytes, "sha256": self.sha256}
+        return {"path": self.path, "type": self.type, "count": self.count, "bytes": self.bytes}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Rolled":
@@ -69,7 +71,8 @@ class Staging:
     def unfinished(cls, lake: Lake, ehr: str, fingerprint: str) -> "Staging | None":
         """The newest unfinished export of the same request, None where there is none.
 
-        Folders without a state are cleared away: their run ended before the EHR's answer was on disk.
+        Folders without a state are cleared away: their run ended before the EHR's answer was on disk. Raises LakeError
+        for one that another version of Kindred began.
         """
         found = None
         for export_id in lake.unfinished_exports(ehr):
@@ -77,8 +80,11 @@ class Staging:
             state = staging.state()
             if not state:
                 staging.discard()
-            elif state["fingerprint"] == fingerprint:
+            elif state.get("fingerprint") == fingerprint:
                 found = staging
+        if found is not None and not found.readable():
+            raise LakeError(f"The unfinished export {found.export_id} was begun by another version of Kindred.",
+                            f"Finish it with that version, or end it with `kindred export {ehr} --cancel`.")
         return found
 
     def state(self) -> dict[str, Any]:
@@ -88,6 +94,10 @@ class Staging:
 
     def save(self, state: dict[str, Any]) -> None:
         self.lake.write_json(f"{self.folder}/state.json", state)
+
+    def readable(self) -> bool:
+        """Whether this version of Kindred can go on with it."""
+        return self.state().get("version") == VERSION
 
     def rolled(self) -> list[Rolled]:
         """Entries of the lake files that are whole, by type and number."""
@@ -113,6 +123,8 @@ class Staging:
 
     def files_fetched(self) -> int:
         """How many server files came whole, by what lies there; nothing is checked or changed."""
+        if not self.readable():
+            return 0
         ended = {part.index for entry in self.rolled() for part in entry.ended}
         return len(ended | self.spool.indexes())
 

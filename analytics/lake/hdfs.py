@@ -17,7 +17,7 @@ import hdfs_native
 
 from analytics.config import HdfsOptions
 from analytics.errors import LakeError
-from analytics.lake.hdfs_link import ANSWERS_WITHIN, MOVES_WITHIN, Link, timed
+from analytics.lake.hdfs_link import ANSWERS_WITHIN, Link, moved, timed
 from analytics.lake.hdfs_lock import held
 
 MIB = 1024 * 1024
@@ -115,7 +115,7 @@ class HdfsFiles:
         self._link.persist("write", path, lambda _: self._link.ask("mkdirs", folder, FOLDER_MODE, True), changes=True)
 
     def _send(self, spool: IO[bytes], path: str, temporary: str) -> None:
-        self._make_folder_of(temporary)
+        self._make_folder_of(path)
         self._link.persist("write", path, lambda failures: self._send_once(spool, temporary, failures))
 
     def _send_once(self, spool: IO[bytes], path: str, failures: int) -> None:
@@ -129,8 +129,8 @@ class HdfsFiles:
         spool.seek(0)
         writer, sent = self._link.ask("create", target, options), 0
         while piece := spool.read(PIECE):
-            sent += timed(MOVES_WITHIN, writer.write, piece)
-        timed(MOVES_WITHIN, writer.close)
+            sent += moved(writer.write, piece)
+        moved(writer.close)
         self._check_length(target, sent)
         if fewer:
             self._link.ask("set_replication", target, replication)
@@ -171,8 +171,8 @@ class HdfsFiles:
             self._write_longer(path, adding)
             return
         writer = self._link.ask("append", target)
-        timed(MOVES_WITHIN, writer.write, missing)
-        timed(MOVES_WITHIN, writer.close)
+        moved(writer.write, missing)
+        moved(writer.close)
 
     def _write_longer(self, path: str, adding: "_Append") -> None:
         """The file as it was and the data, as a new file: for when the DataNodes do not let the old one grow."""
@@ -230,7 +230,7 @@ class _Reader(io.RawIOBase):
         if failures:
             self._file = self._opened()
         size = min(PIECE, self._length - self._position)
-        piece: bytes = timed(MOVES_WITHIN, self._file.read_range, self._position, size)
+        piece: bytes = moved(self._file.read_range, self._position, size)
         if len(piece) != size:
             raise RuntimeError("DataTransferError: a short read")
         return piece

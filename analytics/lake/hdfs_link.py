@@ -17,10 +17,11 @@ from analytics.lake.hdfs_trouble import Trouble, trouble_of
 
 T = TypeVar("T")
 ANSWERS_WITHIN = 12.0  # seconds, of a NameNode
-MOVES_WITHIN = 150.0  # seconds, of some megabytes to or from DataNodes, one of which may hang
+MOVES_WITHIN = 45.0  # seconds, some megabytes to or from DataNodes; hdfs-native can wait for a dead one much longer
 PATIENCE = 2.0  # seconds, with a NameNode that has never worked for us
 DATA_PATIENCE = 120.0  # seconds; a dead DataNode is offered by the NameNode until it is noticed
-LONGEST_PAUSE = 5.0
+FULL_PATIENCE = 20.0  # seconds; DataNodes that have just come back take a moment
+LONGEST_PAUSE = {"away": 3.0, "data": 1.0, "full": 3.0, "final": 0.0}  # another DataNode is offered each time
 TOLD_AFTER = 3.0
 DEFAULT_FS = "fs.defaultFS"  # of HADOOP_CONF_DIR, where the URL names no host
 DEFAULT_PORT = 8020
@@ -29,7 +30,7 @@ CLIENT = {
     "dfs.client.failover.max.attempts": "2",
     "dfs.client.failover.sleep.base.millis": "100",
     "dfs.client.failover.sleep.max.millis": "1000",
-    "dfs.client.socket-timeout": "30000",
+    "dfs.client.socket-timeout": "20000",
     "dfs.client.block.write.replace-datanode-on-failure.best-effort": "true",
 }
 
@@ -77,13 +78,16 @@ class Link:
         while True:
             try:
                 value = attempt(failures)
-            except (KeyboardInterrupt, SystemExit, LakeError, FileNotFoundError, FileExistsError):
+            except (FileNotFoundError, FileExistsError):  # an answer too
+                self._tell_again(told)
+                raise
+            except (KeyboardInterrupt, SystemExit, LakeError):
                 raise
             except BaseException as error:  # a panic in Rust is no Exception
                 if "is not a directory" in str(error):
                     raise FileNotFoundError(str(error)) from None
                 trouble = self._trouble(error)
-                pause = min(0.1 * 2 ** min(failures, 10), LONGEST_PAUSE)
+                pause = min(0.1 * 2 ** min(failures, 10), LONGEST_PAUSE[trouble.kind])
                 if time.monotonic() - began + pause > self._limit(trouble):
                     raise LakeError(f"Cannot {doing} {self.url(path)}: {trouble.what}.", trouble.then) from None
                 told = told or self._tell(trouble, time.monotonic() - began)
@@ -91,18 +95,22 @@ class Link:
                 time.sleep(pause)
             else:
                 self._worked = self._worked or changes
-                if told:
-                    print("HDFS works again.", file=sys.stderr, flush=True)
+                self._tell_again(told)
                 return value
 
     def _limit(self, trouble: Trouble) -> float:
-        limits = {"away": self._patience if self._worked else PATIENCE, "data": DATA_PATIENCE, "final": 0.0}
+        patience = self._patience if self._worked else PATIENCE
+        limits = {"away": patience, "data": max(patience, DATA_PATIENCE), "full": FULL_PATIENCE, "final": 0.0}
         return limits[trouble.kind]
 
     def _tell(self, trouble: Trouble, waited: float) -> bool:
         if waited > TOLD_AFTER:
             print(f"Waiting for HDFS: {trouble.what}.", file=sys.stderr, flush=True)
         return waited > TOLD_AFTER
+
+    def _tell_again(self, told: bool) -> None:
+        if told:
+            print("HDFS works again.", file=sys.stderr, flush=True)
 
     def _trouble(self, error: BaseException) -> Trouble:
         """A broken connection may be one to a DataNode: then the NameNode still answers."""
@@ -132,6 +140,14 @@ def _client(server: str, options: HdfsOptions) -> Any:
         if "No NameNode hosts" not in str(error):
             raise
         return hdfs_native.Client(f"hdfs://{server}:{DEFAULT_PORT}", config, **more)
+
+
+def moved(action: Callable[..., T], *arguments: Any) -> T:
+    """The result of what moves data; a RuntimeError as hdfs-native's own, when DataNodes let it wait too long."""
+    try:
+        return timed(MOVES_WITHIN, action, *arguments)
+    except TimeoutError:
+        raise RuntimeError(f"DataTransferError: nothing moved for {MOVES_WITHIN:.0f} s") from None
 
 
 def timed(seconds: float, action: Callable[..., T], *arguments: Any) -> T:

@@ -8,8 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-# away: no NameNode that can work (it may come back). data: the DataNodes. final: waiting does not help.
-Kind = Literal["away", "data", "final"]
+# away: no NameNode that can work (it may come back). data: the DataNodes. full: they live and take nothing.
+# final: waiting does not help.
+Kind = Literal["away", "data", "full", "final"]
 JAVA = re.compile(r'^(?:Fatal)?RPCError\("(?:[\w.]+\.)?([\w$]+)", "(.*)', re.DOTALL)
 KERBEROS = "Set KINDRED_HDFS_PRINCIPAL and KINDRED_HDFS_KEYTAB, or run kinit, and set HADOOP_CONF_DIR."
 SAFE_MODE = "Wait until it leaves it (hdfs dfsadmin -safemode get), then run the same command again."
@@ -41,7 +42,7 @@ def trouble_of(error: BaseException, server: str) -> Trouble:
 def _of_network(text: str, server: str) -> Trouble:
     if "lookup address" in text:
         return Trouble("away", f"there is no host of the name in {server}",
-                       "Correct KINDRED_LAKE; where it names a nameservice, point HADOOP_CONF_DIR at its configuration.")
+                       "Correct KINDRED_LAKE; if it is a nameservice, point HADOOP_CONF_DIR at its configuration.")
     if "refused" in text:
         return Trouble("away", f"nothing listens at {server}",
                        "Start the NameNode, or correct the port in KINDRED_LAKE (usually 8020).")
@@ -68,9 +69,10 @@ def _of_java(name: str, said: str) -> Trouble:
                        "Raise it (hdfs dfsadmin -setSpaceQuota; a block counts whole, times its copies), delete what "
                        "is old, or set KINDRED_LAKE to another folder; then run the same command again.")
     if "could only be written to" in said:
-        running = re.search(r"There are (\d+) datanode", said)
-        return Trouble("data", f"no DataNode takes a block ({running[1] if running else '?'} are running)",
-                       "See whether they live and have room (hdfs dfsadmin -report), then run it again.")
+        found = re.search(r"There are (\d+) datanode", said)
+        running = int(found[1]) if found else 0
+        return Trouble("full" if running else "data", f"none of the {running} DataNodes that run takes a block",
+                       "See whether they have room (hdfs dfsadmin -report), then run the same command again.")
     if name in ("LeaseExpiredException", "NotReplicatedYetException", "RecoveryInProgressException"):
         return Trouble("data", f"HDFS took the file back ({name})", "Run the same command again.")
     return Trouble("final", f"HDFS answers {name}: {said[:200]}",

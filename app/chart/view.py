@@ -7,7 +7,17 @@ from typing import Any
 from analytics.definitions import catalogue, explain
 from app.chart.banner import Banner, banner_of
 from app.chart.cells import may_show, shown_bound
-from app.chart.words import GROUP_HIDDEN, INCOMPLETE, TYPES, age_of_value, day, firmness, percent, unread_words
+from app.chart.words import (
+    GROUP_HIDDEN,
+    INCOMPLETE,
+    TYPES,
+    UNUSABLE,
+    age_of_value,
+    day,
+    firmness,
+    percent,
+    unread_words,
+)
 from app.charts import RangeBar, range_bar
 from app.fhir import Chart
 from app.serving import Membership, Release
@@ -16,6 +26,7 @@ REASONS = 3
 # Features from these count a thing that is not there as nought: unread, a sick patient would look like a well one.
 ABSENCE_COUNTS = {"Condition", "Encounter", "MedicationRequest"}
 MATTERS = {*ABSENCE_COUNTS, "Observation"}  # the other types are read for what comes after the group
+IN_PART = {"narrowed", "unnamed"}  # enough is there to score, and the page says that there is more
 PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 
 
@@ -61,8 +72,10 @@ def view_of(
     *, show_banner: bool, synthetic: bool,
 ) -> View:  # fmt: skip
     """The page for one score. `membership` is where the last population run had the patient, if it had."""
-    incomplete = sorted({one.resource_type for one in chart.unread if one.why != "narrowed"} & ABSENCE_COUNTS)
+    incomplete = sorted({one.resource_type for one in chart.unread if one.why not in IN_PART} & ABSENCE_COUNTS)
     group = None if incomplete else score["group"]
+    # Measurements without a usable value are among `missing` already.
+    unusable = sum(n for why, n in score["dropped"].items() if not why.startswith("measurement_"))
     return View(
         patient=score["patient"],
         banner=banner_of(chart.patient, on),
@@ -75,8 +88,12 @@ def view_of(
         reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
         missing=[one["sentence"] for one in score["missing"]],
-        unread=[(TYPES[one.resource_type], unread_words(one.why, one.parts)) for one in chart.unread],
-        rests_on_part=_joined([one.resource_type for one in chart.unread if one.resource_type in MATTERS]),
+        unread=[
+            *((TYPES[one.resource_type], unread_words(one.why, one.parts)) for one in chart.unread),
+            *_unusable(unusable),
+        ],
+        rests_on_part=_joined([one.resource_type for one in chart.unread if one.resource_type in MATTERS])
+        or ("entries" if unusable else None),
         as_of=day(on.isoformat()) or "",
         release=score["release"],
         synthetic=synthetic,
@@ -89,6 +106,10 @@ def _why_hidden(score: dict[str, Any], incomplete: list[str]) -> str:
     if why is None:
         return INCOMPLETE.format(_joined(incomplete))
     return GROUP_HIDDEN.get(why, GROUP_HIDDEN["no_release"])
+
+
+def _unusable(count: int) -> list[tuple[str, str]]:
+    return [(UNUSABLE[0], UNUSABLE[1].format(count))] if count else []
 
 
 def _joined(types: list[str]) -> str | None:

@@ -25,11 +25,14 @@ UNREAD = {
     "busy": "the EHR was too busy to answer",
     "too_slow": "the EHR took too long",
     "too_many_pages": "there was more than can be read at once",
+    "unnamed": "for some of them the EHR did not give which medicine it is",
+    "cut": "the EHR sent fewer of them than it said there are",
     "other_patient": "the EHR answered with another patient’s data, which was not used",
     "malformed": "the answer could not be understood",
     "refused": "the answer led elsewhere or was too large",
     "failed": "the EHR reported an error",
 }
+UNUSABLE = ("Entries of the chart", "{} could not be used, since the patient, the date or the code is missing or odd")
 PARTS = {  # US Core's categories of Observation and Condition; any other is not repeated on the page
     "laboratory": "laboratory results", "vital-signs": "vital signs", "social-history": "social history",
     "survey": "surveys", "sdoh": "social needs", "exam": "findings of examinations", "imaging": "imaging",

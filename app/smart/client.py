@@ -1,5 +1,7 @@
 """Our side of OAuth 2: an authlib session per EHR, authenticated the way that EHR registered us."""
 
+import json
+import re
 from typing import Any
 
 from authlib.integrations.requests_client import OAuth2Session
@@ -12,6 +14,7 @@ from app.problems import Problem
 from app.registry import Ehr
 
 MAX_BYTES = 256 * 1024
+VISIBLE = re.compile(r"[\x21-\x7e]+")  # what may stand in an Authorization header (RFC 6750, 2.1)
 ASSERTION_SECONDS = 240  # SMART 2.2 allows 300; the rest is for clocks that differ
 KNOWN_ERRORS = (  # RFC 6749, 5.2
     "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
@@ -62,7 +65,8 @@ def ask_token(call: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         raise Problem("token_invalid", "redirect_or_limits") from error
     except RequestException as error:
         raise Problem("token_unreachable", type(error).__name__) from error
-    if not isinstance(token.get("access_token"), str) or not token["access_token"]:
+    access = token.get("access_token")
+    if not isinstance(access, str) or not VISIBLE.fullmatch(access):
         raise Problem("token_invalid", "no_token")
     if str(token.get("token_type", "")).lower() != "bearer":
         raise Problem("token_invalid", "no_bearer")
@@ -84,6 +88,17 @@ def _judged(ehr: Ehr, response: Response) -> Response:
         raise Problem("token_refused", _cause(ehr, response, f"http_{response.status_code}"))
     if not isinstance(document, dict):
         raise Problem("token_invalid", "not_json")
+    return _without_odd_ends(response, document)
+
+
+def _without_odd_ends(response: Response, document: dict[str, Any]) -> Response:
+    """authlib takes `expires_in` for a number; one that is none counts as not said (`token_reply` has a default)."""
+    document.pop("expires_at", None)
+    try:
+        int(document.get("expires_in") or 0)
+    except (TypeError, ValueError, OverflowError):
+        del document["expires_in"]
+    response._content = json.dumps(document).encode()
     return response
 
 

@@ -3,15 +3,19 @@
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import Column, Engine, Float, Integer, String, Table, delete, func, select
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import Column, Engine, Float, Integer, LargeBinary, String, Table, delete, func, select
 
 from app.database import METADATA
 
 LIFETIME_SECONDS = 600.0
 PER_BROWSER = 20  # launches that one browser may have open at once; the oldest gives way
 IN_ALL = 10_000
+_NONCE = bytes(12)  # each state is the key of one verifier, so no nonce is used twice
 
 PENDING = Table(
     "pending_launch", METADATA,
@@ -21,7 +25,7 @@ PENDING = Table(
     Column("ehr", String, nullable=False),
     Column("issuer", String, nullable=False),
     Column("redirect_uri", String, nullable=False),
-    Column("verifier", String, nullable=False),
+    Column("sealed_verifier", LargeBinary, nullable=False),
     Column("nonce", String, nullable=False),
     Column("scope", String, nullable=False),
     Column("created_at", Float, nullable=False, index=True),
@@ -31,13 +35,13 @@ PENDING = Table(
 
 @dataclass(frozen=True)
 class Pending:
-    """What a callback must match. The state itself is not kept, only its hash."""
+    """What a callback must match. The state itself is not kept, only its hash; the verifier lies sealed under it."""
 
     browser_hash: str
     ehr: str
     issuer: str
     redirect_uri: str
-    verifier: str
+    verifier: str = field(repr=False)
     nonce: str
     scope: str
     created_at: float
@@ -51,9 +55,11 @@ def hashed(secret: str) -> str:
 def remember(engine: Engine, pending: Pending) -> str:
     """Keep a pending launch and return its new state of 256 bits (SMART 2.2 asks for 122, RFC 6749 10.12)."""
     state = secrets.token_urlsafe(32)
+    kept = {name: value for name, value in vars(pending).items() if name != "verifier"}
+    sealed = _sealed_by(state).encrypt(_NONCE, pending.verifier.encode(), None)
     with engine.begin() as connection:
         connection.execute(delete(PENDING).where(PENDING.c.created_at < time.time() - LIFETIME_SECONDS))
-        connection.execute(PENDING.insert().values(state_hash=hashed(state), **vars(pending)))
+        connection.execute(PENDING.insert().values(state_hash=hashed(state), sealed_verifier=sealed, **kept))
         mine = select(PENDING.c.id).where(PENDING.c.browser_hash == pending.browser_hash)
         for rows, limit in ((mine, PER_BROWSER), (select(PENDING.c.id), IN_ALL)):
             surplus = rows.order_by(PENDING.c.id.desc()).offset(limit)
@@ -68,7 +74,16 @@ def take(engine: Engine, state: str) -> Pending | None:
         row = connection.execute(found).mappings().first()
     if row is None or row["created_at"] < time.time() - LIFETIME_SECONDS:
         return None
-    return Pending(**{name: row[name] for name in Pending.__dataclass_fields__})
+    verifier = _sealed_by(state).decrypt(_NONCE, row["sealed_verifier"], None).decode()
+    return Pending(**{name: row[name] for name in Pending.__dataclass_fields__ if name in row}, verifier=verifier)
+
+
+def _sealed_by(state: str) -> AESGCM:
+    """The cipher of one launch: only the browser that brings its state back opens the verifier, no reader of the file.
+
+    A row's old bytes may outlive it in SQLite's write-ahead log.
+    """
+    return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"kindred pending verifier v1").derive(state.encode()))
 
 
 def count(engine: Engine) -> int:

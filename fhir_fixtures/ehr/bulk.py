@@ -104,15 +104,16 @@ def file(job_id: str, name: str) -> Response:
 
 
 def _by_address(name: str) -> str:
-    """The argument of a setting that stands among the faults of the address (faults.md), 1 for none; empty when it is
-    not there.
+    """The argument of a setting that stands among the faults of the address (faults/README.md).
+
+    1 for none; empty when it is not there.
     """
     named: dict[str, str] = request.environ.get("kindred.faults", {})
     return (named[name] or "1") if name in named else ""
 
 
 def _job(job_id: str) -> Job:
-    """The job, to its own client only; a link that a fault made free of tokens (faults.py) needs none."""
+    """The job, to its own client only; a link that a fault made free of tokens (faults/) needs none."""
     client = None if request.environ.get("kindred.signed_link") else rights(sandbox(), request).client_id
     job = _jobs().get(job_id)
     if job is None or client not in (None, job.client_id):

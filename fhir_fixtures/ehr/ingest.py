@@ -14,8 +14,8 @@ import orjson
 
 from fhir_fixtures.ehr.dates import millis, to_date
 from fhir_fixtures.ehr.index import Keys, keys, reference_id
-from fhir_fixtures.ehr.store import FILE_NAME
 
+FILE_NAME = "ehr.db"
 BATCH = 2000
 VERSION = "3"  # raise it when the columns or keys change: older stores are then built anew
 

@@ -43,7 +43,7 @@ class Live:
         return f"{self.base_url}/fhir"
 
     def with_fault(self, fault: str) -> str:
-        """The base URL under which a fault of faults.py is switched on, e.g. `token-plain-401`."""
+        """The base URL under which a fault of faults/ is switched on, e.g. `token-plain-401`."""
         return f"{self.base_url}/~{fault}"
 
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import orjson
 
+from fhir_fixtures.ehr import ingest, revise
 from fhir_fixtures.ehr.dates import millis
 from fhir_fixtures.ehr.index import Keys
-
-FILE_NAME = "ehr.db"
+from fhir_fixtures.ehr.ingest import FILE_NAME
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,6 @@ class Store:
     @staticmethod
     def build(folder: Path | str, lines: Iterable[tuple[str, bytes]], **options: Any) -> "Store":
         """Stream `(type, line)` pairs into a new store and open it; see `ingest.build` for the options."""
-        from fhir_fixtures.ehr import ingest
-
         ingest.build(Path(folder), lines, **options)
         return Store(folder)
 
@@ -216,8 +214,6 @@ class Store:
         Gives for each resource whether it is new, and for each deletion whether there was anything. The resources'
         `meta` gets versionId and lastUpdated in place; a Group's members are those it names, no others.
         """
-        from fhir_fixtures.ehr import revise
-
         with self._writing() as (db, instant):
             return [revise.put(db, one, instant) for one in puts], [
                 revise.delete(db, kind, resource_id, instant) for kind, resource_id in deletes
@@ -225,8 +221,6 @@ class Store:
 
     def add(self, resource: dict[str, Any], found: Keys) -> None:
         """Store a resource that a client created, with its search keys; a Group becomes exportable at once."""
-        from fhir_fixtures.ehr import revise
-
         with self._writing() as (db, instant):
             revise.put(db, resource, instant, found)
 

@@ -1,16 +1,23 @@
 #!/usr/bin/env python
 """Times exports against plain parallel downloads of the same files, in turn, and prints a table of medians.
 
-    python scripts/bench/export.py [--rounds 5] [--parallel 4] [--only static|embedded|tiny] [--folder .kindred/bench]
+    python scripts/bench/export.py [--rounds 5] [--parallel 4] [--only static|embedded|gzip|tiny] [--folder FOLDER]
 
-Both sides run as processes, one after the other, so that they meet the same machine; a ratio is taken within its round.
-"files" compares the time from the manifest until the finished folder has its name in the lake with curl's for the same
-files; "with the wait" adds what passes up to the manifest (discovery, token, kick-off, the EHR's work, polling) on both
-sides. The machine's other work costs the export more than curl: it has the checks to pay for.
+Three processes take turns in each round, so that they meet the same machine; a ratio is taken within its round.
+    export      all checks on, from the manifest until the finished folder has its name in the lake
+    python      plain.py: requests, as many connections, blocks written to files, nothing else
+    curl        curl --parallel, likewise
+    end to end  from the kick-off's preparation (discovery, token) to `_SUCCESS`, in seconds; beside it the ratio to
+                curl with the wait for a job of its own before it
+    gzip        the embedded EHR once more with gzip asked for on all sides, as over a network: the usual setting
+    CPU         milliseconds of the processor for each MB, the server's not among them: export/python/curl. They change
+                less with the machine's other work than rates do
+The machine's other work costs the export more than the plain downloads: it has the checks to pay for.
 """
 
 import argparse
 import json
+import resource
 import shutil
 import statistics
 import subprocess  # runs our own scripts and curl
@@ -43,19 +50,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time exports against plain parallel downloads of the same files.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--parallel", type=int, default=4, help="files at once, on both sides")
-    parser.add_argument("--only", choices=["static", "embedded", "tiny"])
+    parser.add_argument("--only", choices=list(SERVERS))
     parser.add_argument("--folder", type=Path, default=ROOT / ".kindred/bench")
     given = parser.parse_args()
     if not shutil.which("curl"):
         parser.error("curl is not there; it is what the export is measured against")
     people = population(given.folder)
-    print(f"{'':<30}{'export':>11}{'curl':>11}  {'ratio: files':<20}{'with the wait':<20}{'peak':>10}  lake files")
-    for name in [given.only] if given.only else ["static", "embedded", "tiny"]:
+    print(f"MB/s and ratios: median (least - most) of {given.rounds} rounds, {given.parallel} connections\n{'':<27}"
+          f"{'export':>7}{'python':>7}{'curl':>7}  {'of python':<20}{'of curl':<20}{'end to end':>10}  "
+          f"{'of curl':<20}{'CPU ms/MB':<14}{'peak':>6}  lake files")
+    for name in [given.only] if given.only else list(SERVERS):
         work = given.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         with SERVERS[name](given.folder, people, work) as (registry, ehr):
-            report(name, [one_round(registry, ehr, work, given.parallel) for _ in range(given.rounds)])
+            coding = "gzip" if name == "gzip" else "identity"
+            report(name, [one_round(registry, ehr, work, given.parallel, turn, coding)
+                          for turn in range(given.rounds)])
         shutil.rmtree(work)
 
 
@@ -130,55 +141,94 @@ def embedded(folder: Path, people: Path, work: Path) -> Iterator[tuple[Path, str
 SERVERS = {
     "static": lambda folder, people, work: ready_files(cut(people, folder / f"files-{FILES}", None, FILES), work),
     "embedded": embedded,
+    "gzip": embedded,
     "tiny": lambda folder, people, work: ready_files(
         cut(people, folder / f"files-{TINY_FILES}", TINY_LINES, TINY_FILES), work),
 }
 
 
-def one_round(registry: Path, ehr: str, work: Path, parallel: int) -> dict[str, float]:
-    """An export and a plain download, from the same server."""
+def one_round(registry: Path, ehr: str, work: Path, parallel: int, turn: int, coding: str) -> dict[str, float]:
+    """An export and two plain downloads from the same server; each round another one begins."""
+    found: dict[str, float] = {}
+    sides = [lambda: measured_export(registry, ehr, work, parallel, coding),
+             lambda: plain_downloads(registry, ehr, work, parallel, coding, curl_first=bool(turn % 2))]
+    for side in sides if turn % 3 else reversed(sides):
+        found |= side()
+    files = found["seconds"] - found["waited"]
+    return {**found, "export": files, "of_python": found["python"] / files, "of_curl": found["curl"] / files,
+            "whole_of_curl": (found["plain_waited"] + found["curl"]) / found["seconds"]}
+
+
+def measured_export(registry: Path, ehr: str, work: Path, parallel: int, coding: str) -> dict[str, float]:
     lake = work / "lake"
     shutil.rmtree(lake, ignore_errors=True)
-    command = [sys.executable, str(HERE / "client.py"), str(registry), ehr, str(lake), str(parallel)]
-    export: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    waited, seconds = plain_download(registry, ehr, work, parallel)
-    return {**export, "curl": seconds, "files_ratio": seconds / (export["seconds"] - export["waited"]),
-            "whole_ratio": (waited + seconds) / export["seconds"]}
+    command = [sys.executable, str(HERE / "client.py"), str(registry), ehr, str(lake), str(parallel), coding]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return found
 
 
-def plain_download(registry: Path, ehr: str, work: Path, parallel: int) -> tuple[float, float]:
-    """Seconds up to the manifest of a job of its own, and seconds that curl takes for its files."""
+def plain_downloads(
+    registry: Path, ehr: str, work: Path, parallel: int, coding: str, *, curl_first: bool
+) -> dict[str, float]:
+    """Seconds up to the manifest of a job of its own, and what each plain client takes for its files."""
     began = time.monotonic()
     client = BulkClient.from_registry(registry, ehr)
     http = Http(client.issuer, client.hosts)
     http.token = Authorization(client, http).token
     job = Job(http, ExportLog(Lake(f"file://{work}/job"), "log.ndjson", "bench"))
     status = job.kick_off(ExportOptions(types=()))
-    manifest = job.manifest(status, Step("", None, ""))
-    waited = time.monotonic() - began
-    folder, config = work / "curl", work / "curl.cfg"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    urls = [file.url for file in job.manifest(status, Step("", None, "")).files]
+    found = {"plain_waited": time.monotonic() - began}
+    for name in ("curl", "python") if curl_first else ("python", "curl"):
+        folder = work / "plain"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        found[name], found[f"{name}_cpu"] = PLAIN[name](urls, http.token(None), folder, parallel, coding)
+    job.delete(status)
+    return found
+
+
+def with_curl(urls: list[str], token: str, folder: Path, parallel: int, coding: str) -> tuple[float, float]:
+    """Seconds by the clock and of the processor."""
+    config = folder.with_suffix(".cfg")
     config.touch(mode=0o600)
-    config.write_text(f'header = "Authorization: Bearer {http.token(None)}"\n' + "".join(
-        f'url = "{file.url}"\noutput = "{folder}/{file.index}"\n' for file in manifest.files))
-    began = time.monotonic()
+    packed = "compressed\n" if coding == "gzip" else ""
+    config.write_text(f'{packed}header = "Authorization: Bearer {token}"\n' + "".join(
+        f'url = "{url}"\noutput = "{folder}/{number}"\n' for number, url in enumerate(urls)))
+    began, cpu = time.monotonic(), of_children()
     subprocess.run(["curl", "--silent", "--fail", "--parallel", "--parallel-max", str(parallel), "--config",  # noqa: S607
                     str(config)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    seconds = time.monotonic() - began
-    job.delete(status)
-    return waited, seconds
+    return time.monotonic() - began, of_children() - cpu
+
+
+def of_children() -> float:
+    """Seconds of the processor that our ended processes took."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def with_python(urls: list[str], token: str, folder: Path, parallel: int, coding: str) -> tuple[float, float]:
+    """Seconds by the clock and of the processor, without the interpreter's start."""
+    command = [sys.executable, str(HERE / "plain.py"), str(folder), str(parallel), coding]
+    given = json.dumps({"token": token, "urls": urls})
+    found = json.loads(subprocess.run(command, check=True, input=given, text=True, stdout=subprocess.PIPE).stdout)
+    return found["seconds"], found["cpu"]
+
+
+PLAIN = {"curl": with_curl, "python": with_python}
 
 
 def report(name: str, rounds: list[dict[str, float]]) -> None:
-    """One line of the table; rates of the files, from the manifest on, in MB/s of the lines that went to the lake."""
+    """One line of the table; MB/s of the lines that went to the lake."""
     megabytes = rounds[0]["bytes"] / 1e6
-    rates = [statistics.median(megabytes / seconds for seconds in each) for each in
-             ([one["seconds"] - one["waited"] for one in rounds], [one["curl"] for one in rounds])]
     source = f"{name}: {megabytes:.0f} MB, {rounds[0]['files']:.0f} files"
-    print(f"{source:<30}{rates[0]:>6.0f} MB/s{rates[1]:>6.0f} MB/s  {spread(rounds, 'files_ratio'):<20}"
-          f"{spread(rounds, 'whole_ratio'):<20}{max(one['peak_mb'] for one in rounds):>7.0f} MB"
-          f"{rounds[0]['lake_files']:>9.0f}", flush=True)
+    rates = "".join(f"{statistics.median(megabytes / one[side] for one in rounds):>7.0f}"
+                    for side in ("export", "python", "curl"))
+    cpu = "/".join(f"{statistics.median(one[side] for one in rounds) * 1e3 / megabytes:.1f}"
+                   for side in ("cpu", "python_cpu", "curl_cpu"))
+    print(f"{source:<27}{rates}  {spread(rounds, 'of_python'):<20}{spread(rounds, 'of_curl'):<20}"
+          f"{statistics.median(one['seconds'] for one in rounds):>8.2f} s  {spread(rounds, 'whole_of_curl'):<20}"
+          f"{cpu:<14}{max(one['peak_mb'] for one in rounds):>3.0f} MB{rounds[0]['lake_files']:>12.0f}", flush=True)
 
 
 def spread(rounds: list[dict[str, float]], key: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, Frame, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Frame, Page, Playwright
 
 from app import create_app
 from app.config import Config
@@ -22,7 +22,8 @@ from tests.browser.conftest import CHROMIUM, FLAGS, WATCH, findings, keep, polic
 from tests.browser.tls import Front, certificate
 from tests.flow.people import ANA, BEN, lines
 from tests.flow.published import model, publish
-from tests.flow.world import SECONDS, TODAY, World, _served, registered
+from tests.flow.world import SECONDS, TODAY, World, registered
+from tests.serving import serving
 
 NO_THIRD_PARTY_COOKIES = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
 
@@ -50,24 +51,23 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         registration = registered("sandbox", f"{ehr_url}/fhir", app_url)
         (folder / "home").mkdir()
         config = Config(folder / "home", f"sqlite:///{folder / 'kindred.db'}", b"0" * 32, {"sandbox": registration})
-        stack.enter_context(_served(create_app(config), listening))
+        stack.enter_context(serving(create_app(config), listening))
         stack.enter_context(app_front.before(listening.getsockname()[1]))
         yield World(ehr, app_url, folder / "home", config)
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[BrowserContext]:
+def browser(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
     """A profile in which third-party cookies are blocked, as browsers do by default or on the way to it."""
     (tmp_path / "Default").mkdir()
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(NO_THIRD_PARTY_COOKIES))
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            str(tmp_path), executable_path=CHROMIUM, args=FLAGS, ignore_https_errors=True,
-            viewport={"width": 1280, "height": 900},
-        )  # fmt: skip
-        context.add_init_script(WATCH)
-        yield context
-        context.close()
+    context = playwright.chromium.launch_persistent_context(
+        str(tmp_path), executable_path=CHROMIUM, args=FLAGS, ignore_https_errors=True,
+        viewport={"width": 1280, "height": 900},
+    )  # fmt: skip
+    context.add_init_script(WATCH)
+    yield context
+    context.close()
 
 
 def opened(browser: BrowserContext, world: World, patient: str) -> tuple[Page, Frame]:

@@ -29,7 +29,8 @@ log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.appender.console.layout.ConversionPattern=%d %p %c{1}: %m%n
 """
 SUPERUSER, USER = "hdfs", "kindred"
-WITH_US = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []  # they end when pytest is killed
+# A daemon is killed as soon as its standard input ends, so when pytest is.
+WITH_US = ("sh", "-c", 'exec 3<&0; ( read -r _ <&3; kill -9 $$ ) & exec "$@" 3<&- </dev/null', "daemon")
 STARTS_WITHIN = 90  # seconds, on a loaded machine
 
 
@@ -90,8 +91,8 @@ class Cluster:
     def kill(self, name: str) -> None:
         """kill -9 one of `namenode`, `datanode-0`, ..."""
         process = self.running.pop(name)
-        process.kill()
-        process.wait()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
     def whole(self) -> None:
         """Start what is not running, and wait until all three DataNodes live."""
@@ -106,7 +107,7 @@ class Cluster:
         for process in self.running.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.communicate()
 
     def wait_until(self, holds: Callable[[], bool], what: str, seconds: float = STARTS_WITHIN) -> None:
         """Ask again and again; raises AssertionError with the last words of the daemons."""
@@ -195,7 +196,7 @@ class Cluster:
     def _spawn(self, name: str, main: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
-                [*WITH_US, *self._command(main, *arguments)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                [*WITH_US, *self._command(main, *arguments)], stdout=log, stderr=log, stdin=subprocess.PIPE,
                 env=self._environment(SUPERUSER), start_new_session=True,
             )  # fmt: skip
 
@@ -215,6 +216,7 @@ class Cluster:
             # A DataNode is dead for the NameNode 2 rechecks + 10 heartbeats after its last: 11 s, not 10.5 minutes.
             "dfs.heartbeat.interval": "1", "dfs.namenode.heartbeat.recheck-interval": "500",
             "dfs.namenode.safemode.extension": "0", "dfs.namenode.redundancy.interval.seconds": "1s",
+            "dfs.namenode.reconstruction.pending.timeout-sec": "3",
             "dfs.namenode.replication.work.multiplier.per.iteration": "10",
             "dfs.datanode.du.reserved": "0", "dfs.replication": "3",
         })  # fmt: skip

@@ -120,7 +120,8 @@ def test_a_killed_process_holds_neither_the_folder_nor_the_log_that_it_had_open(
     began = time.monotonic()
     with lake.alone("exports", "Another one runs."):
         lake.append("exports/file", b"\n2\n")
-    assert lake.read_bytes("exports/file") == b"1half a li\n2\n"
+    # What was whole before is there; of what the killed process was writing, as much as the DataNodes had confirmed.
+    assert lake.read_bytes("exports/file") in (b"1half a li\n2\n", b"1\n2\n")
     assert lake.names("exports", hidden=True) == ["file"]
     assert time.monotonic() - began < 30, "a lease would have run out by itself after a minute"
 

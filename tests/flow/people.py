@@ -22,9 +22,14 @@ def _resources() -> Iterator[dict[str, Any]]:
     yield _measurement(ANA, "hba1c", "4548-4", 9.4, "%", "2026-05-04")
     yield _pressure(ANA, 148, 86, "2026-05-04")
     yield _medicine(ANA, "860975", "2026-04-01")
-    for kind in ("Procedure", "Immunization"):
-        yield {"resourceType": kind, "id": f"{ANA}-{kind}", "status": "completed"} | _about(ANA)
-    yield {"resourceType": "AllergyIntolerance", "id": f"{ANA}-a", "patient": {"reference": f"Patient/{ANA}"}}
+    coded = {"coding": [{"system": "http://snomed.info/sct", "code": "1"}]}
+    patient = {"patient": {"reference": f"Patient/{ANA}"}}
+    day = "2019-10-01"
+    yield {"resourceType": "Procedure", "id": f"{ANA}-Procedure", "status": "completed", "code": coded,
+           "performedDateTime": day} | _about(ANA)  # fmt: skip
+    yield {"resourceType": "Immunization", "id": f"{ANA}-Immunization", "status": "completed", "vaccineCode": coded,
+           "occurrenceDateTime": day} | patient  # fmt: skip
+    yield {"resourceType": "AllergyIntolerance", "id": f"{ANA}-a", "code": coded} | patient
     yield _patient(BEN, "Baker", ["Ben"], "1990-11-30", "male", "MRN-0002")
     yield from _visits(BEN, 1)
     yield _measurement(BEN, "hba1c", "4548-4", 5.2, "%", "2026-02-01")

@@ -1,5 +1,6 @@
 """The app's own address over real HTTP: what a forged Host or a proxy's headers can change, which is nothing."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -40,8 +41,10 @@ def test_a_form_that_a_proxy_calls_our_own_is_looked_at_all_the_same(world: Worl
     with requests.Session() as browser:
         page = browser.get(world.launch_url(ANA), timeout=SECONDS)
         assert page.status_code == 200
+        form = dict(re.findall(r'name="(form_token)" value="([0-9a-f]{64})"', page.text))
         for origin in ("https://evil.example", "http://evil.example", "null"):
-            refused = browser.post(f"{page.url}close", headers={**FORGED, "Origin": origin}, timeout=SECONDS)
+            sent = {**FORGED, "Origin": origin}
+            refused = browser.post(f"{page.url}close", data=form, headers=sent, timeout=SECONDS)
             assert "<code>cross_site</code>" in refused.text
         assert f'data-patient="{ANA}"' in browser.get(page.url, timeout=SECONDS).text
 

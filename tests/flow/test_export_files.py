@@ -1,6 +1,8 @@
 """Downloads over HTTP from a server that answers as each case tells it to."""
 
 import gzip
+import itertools
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -12,15 +14,18 @@ import orjson
 import pytest
 
 from analytics.errors import EhrError
+from analytics.export import ExportOptions, export
 from analytics.export.download import Downloads
 from analytics.export.http import ATTEMPTS, Http, LinkExpired
 from analytics.export.log import ExportLog
 from analytics.export.manifest import ServerFile
 from analytics.export.roll import Rolling
+from analytics.export.run import NEW_LINKS
 from analytics.export.spool import Part
 from analytics.export.staging import Staging
 from analytics.lake import Lake
 from analytics.progress import Step
+from tests.conformance.bulk.live import SOME_TYPES, live_sandbox
 
 LINES = b"".join(b'{"resourceType":"Patient","id":"%d"}\n' % number for number in range(20))
 Answer = tuple[int, dict[str, str], bytes]
@@ -33,6 +38,7 @@ class Server:
         self.answers: dict[int, list[Answer]] = {}
         self.asked: list[int] = []
         self.stalls: set[int] = set()  # files of which half comes, and then nothing
+        self.silent: set[int] = set()  # files of which not even the headers come
         self.cuts: list[int] = []  # files of which half comes, and then the end, once for each time they stand here
         self.go_on = threading.Event()
         outer = self
@@ -46,12 +52,16 @@ class Server:
                 left = outer.answers[number]
                 status, headers, body = left.pop(0) if len(left) > 1 else left[0]
                 self.send_response(status)
+                if number in outer.silent:
+                    outer.go_on.wait(20)
+                    return
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, value)
+                    if value:
+                        self.send_header(name, value)
                 self.end_headers()
                 half = number in outer.stalls or number in outer.cuts
                 self.wfile.write(body[: len(body) // 2] if half else body)
-                self.close_connection = half
+                self.close_connection = half or "Content-Length" in headers
                 if number in outer.cuts:
                     outer.cuts.remove(number)
                 elif half:
@@ -213,3 +223,59 @@ def test_20000_server_files_of_ten_lines_would_be_a_handful_of_lake_files(server
         body * 200
 
 
+
+
+@pytest.mark.parametrize(("expires", "manifests"), [(3, 4), (1, NEW_LINKS)])
+def test_expired_links_lead_to_a_new_manifest_each_time_as_long_as_files_come(
+    expires: int, manifests: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every third request, or each one, finds its link expired: 8 files take four manifests, or are given up."""
+    asked = itertools.count(1)
+    real = Http.open_file
+
+    def expiring(http: Http, url: str, **how: Any) -> Any:
+        if next(asked) % expires == 0:
+            raise LinkExpired
+        return real(http, url, **how)
+
+    monkeypatch.setattr(Http, "open_file", expiring)
+    options = ExportOptions(types=SOME_TYPES, parallel=1)
+    with live_sandbox(tmp_path / "sandbox") as sandbox:
+        lake = Lake(f"file://{tmp_path}/lake")
+        if expires == 1:
+            with pytest.raises(EhrError, match="links expire before their files are fetched"):
+                export(sandbox.client(), lake, options)
+        else:
+            assert export(sandbox.client(), lake, options).status == "complete"
+        log = next(Path(lake.local("sandbox/exports") or "").rglob("log.ndjson")).read_bytes()
+        assert log.count(b'"eventId":"status_complete"') == manifests
+
+
+UNFRAMED = {"Content-Length": "", "Connection": "close"}  # the end of the connection is the end of the file
+
+
+@pytest.mark.parametrize("cut", [b'{"resourceType":"Patient","na', b'{"resourceType":"Patient","name":[{}', b"\xc3"])
+def test_a_file_whose_end_nothing_tells_is_cut_when_its_last_line_is(
+    client: Client, server: Server, cut: bytes
+) -> None:
+    files = server.files([(200, UNFRAMED, LINES + cut), (200, UNFRAMED, LINES[:-1])])
+    assert client.fetch(files)[0].lines == 20
+    assert server.asked == [0, 0]
+
+
+def test_whoever_stops_a_run_does_not_wait_for_an_ehr_that_says_nothing(client: Client, server: Server) -> None:
+    server.silent = {1}
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, stop)
+    started = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            client.fetch(server.files([whole(LINES)], [whole(LINES)]))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - started < 10
+    assert 0 in client.rolling.have()

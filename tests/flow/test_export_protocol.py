@@ -291,3 +291,14 @@ def test_ctrl_c_leaves_the_job_so_that_the_same_command_resumes(
     second = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert len(sandbox.paths("$export")) == 1
     assert lake.finished_folders("sandbox/exports") == [second.stdout.strip()]
+
+
+def test_a_page_that_is_no_manifest_is_asked_for_again_and_the_job_is_kept(
+    sandbox: Live, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "TROUBLES_IN_A_ROW", 3)
+    sandbox.seen.clear()
+    with pytest.raises(EhrError, match="not a JSON object"):
+        export(sandbox.client("case=page,manifest-not-json"), lake, OPTIONS)
+    assert len(sandbox.paths("/status/")) >= 4
+    assert len(lake.unfinished_exports("sandbox")) == 1

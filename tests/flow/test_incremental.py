@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
+from analytics import snapshot
 from analytics.build import build, index_date
 from analytics.errors import ConfigError, DataError, ExportError
 from analytics.export import ExportOptions, ExportResult, export
@@ -122,7 +123,9 @@ def first_changes(one: Ehr) -> None:
     changed = one.resource(0, "Observation", id="new-1")
     one.change(changed)
     one.change(one.resource(1, "Observation", valueQuantity={"value": 13.5, "unit": "%", "code": "%"}))
-    one.change(one.resource(2, "Condition", code=None), one.resource(2, "Observation", effectiveDateTime="last week"))
+    one.change(one.resource(2, "Condition", code=None))
+    measured = [each for each in PEOPLE[2][1] if each["resourceType"] == "Observation"]
+    one.change(*[each | {"effectiveDateTime": "last week"} for each in measured])  # gives no event any more
     one.change(one.resource(3, "Encounter", subject={"reference": f"Patient/{IDS[4]}"}))
     gone = one.resource(5, "Condition")
     one.change(deleted=(f"Condition/{gone['id']}", f"Patient/{IDS[6]}"))
@@ -149,6 +152,8 @@ def test_a_chain_of_increments_of_a_group_is_the_group_of_that_moment(
         assert (described["base"], described["members"]) == (full.export_id, {"count": 14, "joined": 3, "left": 5})
         expected = as_if_full(spark, one, GROUP, tmp_path / "first")
         assert features(spark, lake, first.export_id) == expected
+        stale = snapshot.events(spark, lake, "sandbox", first.export_id).where(f"subject_id = '{IDS[2]}'")
+        assert stale.where("startswith(resource, 'Observation/')").count() == 0
         assert {row["subject_id"] for row in expected[AS_OF]} <= {*IDS[:6], *IDS[7:12], *IDS[16:19]}
 
         second_changes(one)
@@ -170,7 +175,8 @@ def test_an_increment_of_everyone_is_everyone_of_that_moment(tmp_path: Path, lak
         result, described = increment(one, lake, EVERYONE)
         assert described["members"] is None
         assert {f"Patient/{IDS[6]}", f"Condition/{one.resource(5, 'Condition')['id']}"} <= set(described["deleted"])
-        assert 0 < sum(result.counts.values()) < 20
+        changed = 2 + len({each["id"] for each in PEOPLE[2][1] if each["resourceType"] == "Observation"})
+        assert result.counts == {"Condition": 1, "Encounter": 2, "Medication": 1, "Observation": changed}
         assert features(spark, lake, result.export_id) == as_if_full(spark, one, EVERYONE, tmp_path / "full")
 
 

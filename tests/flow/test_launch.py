@@ -3,7 +3,6 @@
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlencode
@@ -22,20 +21,6 @@ FAULTS = {
     "no_discovery": "discovery-500",
     "plain_401": "token-plain-401",
 }
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    publish(folder / "kindred.db", "sandbox", model())
-    with running(folder, FAULTS) as both:
-        yield both
-
-
-@pytest.fixture
-def browser() -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        yield session
 
 
 def get(browser: requests.Session, url: str) -> requests.Response:

@@ -1,7 +1,6 @@
 """What an EHR hands over with a launch is kept and shown; what it leaves out is said, never guessed."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -11,7 +10,6 @@ import requests
 from app.chart.opened import FOR_PROFESSIONALS, NO_NAME, NO_USER, NO_VISIT, UNREAD_VISIT
 from fhir_fixtures.ehr.clients import APP_SCOPES
 from tests.flow.people import ANA, BEN, SCRIPT
-from tests.flow.published import model, publish
 from tests.flow.world import SECONDS, World, callback_of, parameter, running
 
 FAULTS = {
@@ -21,20 +19,6 @@ FAULTS = {
     "no_name": "fhir-403=Practitioner",
     "elsewhere": "fhir-user=foreign",
 }
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    publish(folder / "kindred.db", "sandbox", model())
-    with running(folder, FAULTS) as both:
-        yield both
-
-
-@pytest.fixture
-def browser() -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        yield session
 
 
 def get(browser: requests.Session, url: str) -> requests.Response:

@@ -2,16 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
 from tests.flow.people import ANA
-from tests.flow.published import model, publish
 from tests.flow.test_launch_context import faulty
-from tests.flow.world import SECONDS, World, running
+from tests.flow.world import SECONDS, World
 
 PROCESSES, THREADS = 2, 8
 FAULTS = {
@@ -50,20 +47,6 @@ with ThreadPoolExecutor(int(threads)) as pool:
     print(*set(pool.map(refresh, range(int(threads)))), flush=True)
 engine.dispose()
 """
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("world")
-    publish(folder / "kindred.db", "sandbox", model())
-    with running(folder, FAULTS) as both:
-        yield both
-
-
-@pytest.fixture
-def browser() -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        yield session
 
 
 def test_two_processes_of_eight_threads_use_it_once_and_all_get_the_new_token(world: World, browser) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,8 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 from flask import request
-from waitress import wasyncore
-from waitress.server import create_server
 
 from app import create_app
 from app.config import Config
@@ -22,6 +19,7 @@ from fhir_fixtures.ehr.clients import APP_SCOPES
 from fhir_fixtures.ehr.live import Live, serve_in_thread
 from fhir_fixtures.ehr.store import Store
 from tests.flow.people import lines
+from tests.serving import serving
 
 TODAY = date(2026, 6, 30)
 SECONDS = 30
@@ -72,28 +70,12 @@ def running(folder: Path, faults: dict[str, str] | None = None, **changes: Any) 
         config = Config(home, f"sqlite:///{folder / 'kindred.db'}", b"0" * 32, ehrs)
         world = World(ehr, app_url, home, config)
         ehr.app.before_request(lambda: world.requests_seen.append(_path()))
-        with _served(create_app(config), listening):
+        with serving(create_app(config), listening):
             yield world
 
 
 def _path() -> str:
     return request.path
-
-
-@contextlib.contextmanager
-def _served(app: Any, listening: socket.socket) -> Iterator[None]:
-    server = create_server(app, sockets=[listening], threads=8)
-    thread = threading.Thread(target=server.run, daemon=True, name="app")
-    thread.start()
-    try:
-        yield
-    finally:
-        server.task_dispatcher.shutdown()
-        with contextlib.suppress(OSError):  # in its own thread; then run() ends
-            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
-        thread.join(timeout=5)
-        app.extensions["readers"].shutdown()
-        app.extensions["smart"].engine.dispose()
 
 
 def callback_of(browser: requests.Session, launch_url: str) -> str:

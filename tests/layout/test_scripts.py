@@ -127,6 +127,13 @@ def test_a_missing_browser_stops_only_ci(machine: Machine) -> None:
     assert in_ci.returncode == 1 and "Chromium is missing" in in_ci.stderr
 
 
+def test_a_missing_maven_stops_only_ci(machine: Machine) -> None:
+    at_a_desk = machine.run("prerequisites", "maven")
+    in_ci = machine.run("prerequisites", "maven", CI="true")
+    assert at_a_desk.returncode == 0 and "tests on a real HDFS are skipped" in at_a_desk.stderr
+    assert in_ci.returncode == 1 and "Maven is missing" in in_ci.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

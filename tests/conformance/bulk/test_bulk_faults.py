@@ -1,4 +1,4 @@
-"""Each fault of a bulk export strikes as faults.md says, told over real HTTP: some live in the framing of answers."""
+"""Each fault of a bulk export strikes as faults/README.md says, over real HTTP: some live in the framing of answers."""
 
 import gzip
 import time
@@ -10,7 +10,7 @@ import orjson
 import pytest
 import requests
 
-from fhir_fixtures.ehr.faults_bulk_files import multibyte_line
+from fhir_fixtures.ehr.faults.bulk_files import multibyte_line
 from fhir_fixtures.ehr.vault import Access, Grant
 from tests.conformance.bulk.live import Live, live_sandbox
 

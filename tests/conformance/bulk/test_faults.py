@@ -1,4 +1,4 @@
-"""Faults by address: each does what its line in faults.md says, and only there."""
+"""Faults by address: each does what its line in faults/README.md says, and only there."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 import fhir_fixtures.ehr
 from fhir_fixtures.ehr.faults import Faults, all_faults
-from fhir_fixtures.ehr.faults_bulk_files import LONG, broken_lines
+from fhir_fixtures.ehr.faults.bulk_files import LONG, broken_lines
 
 
 @Request.application
@@ -34,7 +34,7 @@ def body(response: Any) -> dict[str, Any]:
 
 
 def test_every_fault_is_in_the_table_and_the_table_has_no_other() -> None:
-    text = (Path(fhir_fixtures.ehr.__file__).parent / "faults.md").read_text(encoding="utf-8")
+    text = (Path(fhir_fixtures.ehr.__file__).parent / "faults" / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([a-z0-9-]+)", text, re.MULTILINE)) == set(all_faults())
 
 

@@ -1,4 +1,4 @@
-"""Faults of reads and searches: each does what its line in faults.md says, over real HTTP."""
+"""Faults of reads and searches: each does what its line in faults/README.md says, over real HTTP."""
 
 import time
 from collections.abc import Callable

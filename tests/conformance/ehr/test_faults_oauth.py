@@ -1,4 +1,4 @@
-"""Faults of discovery, authorization and tokens: each does what its line in faults.md says, over real HTTP."""
+"""Faults of discovery, authorization and tokens: each does what its line in faults/README.md says, over real HTTP."""
 
 from collections.abc import Callable
 from typing import Any

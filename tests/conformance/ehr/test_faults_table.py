@@ -1,17 +1,17 @@
-"""faults.md is whole, and each fault of SMART and FHIR is in a test beside this one."""
+"""faults/README.md is whole, and each fault of SMART and FHIR is in a test beside this one."""
 
 import re
 from pathlib import Path
 
 import fhir_fixtures.ehr
 from fhir_fixtures.ehr.faults import all_faults
-from fhir_fixtures.ehr.faults_bulk import BULK_FAULTS
+from fhir_fixtures.ehr.faults.bulk import BULK_FAULTS
 
 ELSEWHERE = {"retry-after-date", "retry-after-nonsense", "token-expires"}  # tests/conformance/bulk has them
 
 
 def test_the_table_names_every_fault_once_and_no_other() -> None:
-    text = (Path(fhir_fixtures.ehr.__file__).parent / "faults.md").read_text(encoding="utf-8")
+    text = (Path(fhir_fixtures.ehr.__file__).parent / "faults" / "README.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `([a-z0-9-]+)", text, re.MULTILINE)) == sorted(all_faults())
 
 

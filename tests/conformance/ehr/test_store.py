@@ -169,7 +169,10 @@ def test_a_folder_without_ndjson_is_refused(tmp_path: Path) -> None:
         Folder(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b'{"resourceType":"Patient"}' * 99)[:-12]])
+CUT = gzip.compress(b'{"resourceType":"Patient"}' * 99)[:-12]
+
+
+@pytest.mark.parametrize("content", [b"no gzip", CUT], ids=["no gzip", "cut"])
 def test_a_file_that_is_cut_off_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "Patient.ndjson.gz").write_bytes(content)
     with pytest.raises(ValueError, match=r"Patient\.ndjson\.gz is not a whole gzip file"):

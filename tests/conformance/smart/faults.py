@@ -1,4 +1,4 @@
-"""The sandbox's own faults (fhir_fixtures/ehr/faults.md) that a launch meets here, and what has to come of each."""
+"""The sandbox's faults (fhir_fixtures/ehr/faults) that a launch meets here, and what has to come of each."""
 
 from tests.conformance.smart.browser import CHART
 

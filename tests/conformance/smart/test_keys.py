@@ -15,8 +15,9 @@ from app.config import from_environment
 from tests.conformance.smart.answers import header
 from tests.conformance.smart.browser import Browser, patient_of
 from tests.conformance.smart.registrations import Registration
-from tests.conformance.smart.world import SECONDS, Ehr, World, listening, serving
+from tests.conformance.smart.world import SECONDS, Ehr, World, listening
 from tests.flow.people import ANA
+from tests.serving import serving
 
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 EhrFor = Callable[[str], Ehr]

@@ -25,7 +25,7 @@ def test_req_075_093_the_token_is_used_as_bearer_however_it_is_written(
 @pytest.mark.parametrize(
     "parts",
     [{"token_type": None}, {"token_type": "mac"}, {"token_type": 7}, {"access_token": None}, {"access_token": ""},
-     {"access_token": 7}, {"access_token": ["a"]}, {"patient": ["ana-1", "ben-2"]},
+     {"access_token": 7}, {"access_token": ["a"]}, {"access_token": "a\r\nX-Evil: 1"}, {"patient": ["ana-1", "ben-2"]},
      {"patient": 7}, {"patient": ""}, {"patient": "../Patient/ben-2"}, {"patient": "Patient/ana-1"},
      {"patient": "a" * 65}, {"encounter": {"id": "1"}}],
 )  # fmt: skip
@@ -85,7 +85,7 @@ def test_req_062_after_a_refusal_the_same_callback_is_over(ehr: Ehr, browser: Br
     assert [seen.parameters["code"] for seen in ehr.seen(TOKEN)] == [parameter(url, "code")]
 
 
-@pytest.mark.parametrize("value", [None, 3600, "3600", 3600.5, 0, -5, True, 10**12])
+@pytest.mark.parametrize("value", [None, 3600, "3600", "soon", 3600.5, 0, -5, True, 10**12, ["a"]])
 def test_req_076_expires_in_may_be_missing_or_odd(ehr: Ehr, browser: Browser, value: Any) -> None:
     ehr.change(TOKEN, with_parts(expires_in=value))
     assert browser.launch(ehr.launch_url(ANA)) == CHART

@@ -8,7 +8,6 @@ import contextlib
 import itertools
 import json
 import socket
-import threading
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,8 +18,6 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
-from waitress import wasyncore
-from waitress.server import create_server
 from werkzeug.wrappers import Request, Response
 
 from app import create_app
@@ -31,6 +28,7 @@ from fhir_fixtures.ehr.store import Store
 from tests.conformance.smart.faults import FAULTS
 from tests.conformance.smart.registrations import Registration, registry
 from tests.flow.people import BEN, lines
+from tests.serving import serving
 
 TODAY = date(2026, 6, 30)
 SECONDS = 30
@@ -313,28 +311,3 @@ def listening() -> Iterator[tuple[socket.socket, str]]:
     """A socket on a free port, and its address."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield sock, f"http://127.0.0.1:{sock.getsockname()[1]}"
-
-
-@contextlib.contextmanager
-def serving(app: Any, sock: socket.socket) -> Iterator[None]:
-    """Serve a WSGI app on a listening socket while the block runs."""
-    server = create_server(app, sockets=[sock], threads=8)
-    thread = threading.Thread(target=server.run, daemon=True, name="smart")
-    thread.start()
-    try:
-        yield
-    finally:
-        server.task_dispatcher.shutdown()
-        with contextlib.suppress(OSError):  # in its own thread; then run() ends
-            server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
-        thread.join(timeout=5)
-        for part in getattr(app, "extensions", {}).values():
-            end_of(part)
-
-
-def end_of(part: Any) -> None:
-    """Ends what an app's extension keeps open: a pool of threads, a database."""
-    if hasattr(part, "shutdown"):
-        part.shutdown()
-    if hasattr(part, "engine"):
-        part.engine.dispose()

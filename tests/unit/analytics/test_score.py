@@ -108,7 +108,7 @@ def test_no_patient_or_several_is_one_sentence(settings: Settings, tmp_path: Pat
     assert "ZZCANARY" not in str(refused.value) and "exactly one patient" in str(refused.value)
 
 
-WHOLE = gzip.compress(ndjson(*patient(1)))
+WHOLE = gzip.compress(ndjson(*patient(1)), mtime=0)
 
 
 @pytest.mark.parametrize("content", [b"not gzip", WHOLE[:-9], WHOLE[:10] + b"\xff" * 20])

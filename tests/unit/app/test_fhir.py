@@ -169,6 +169,13 @@ def test_a_type_that_comes_with_somebody_elses_data_is_not_used(read, reference)
         (b"{" * 5000, "malformed"), (b'{"resourceType": "Bundle"', "malformed"), (b"\xff\xfe", "malformed"),
         ({"resourceType": "Bundle", "type": "transaction"}, "malformed"),
         ({"resourceType": "Bundle", "type": "collection"}, "malformed"),
+        ({"resourceType": "Bundle", "entry": {"resource": condition(2)}}, "malformed"),  # as XML turned to JSON has it
+        ({"resourceType": "Bundle", "entry": [None]}, "malformed"),
+        ({"resourceType": "Bundle", "entry": [{"fullUrl": "https://ehr.example/fhir/Observation/2"}]}, "malformed"),
+        ({"resourceType": "Bundle", "entry": [{"resource": 7}]}, "malformed"),
+        ({"resourceType": "Bundle", "link": "no"}, "malformed"),
+        ({"resourceType": "Bundle", "link": [{"relation": "next"}]}, "malformed"),
+        ({"resourceType": "Bundle", "total": 1}, "cut"),
         ((200, {"X-Hang-Up": "1"}, b""), "no_answer"),
         ((200, {"Content-Length": "50", "Connection": "close"}, b"{}"), "no_answer"),
     ],
@@ -184,9 +191,9 @@ def test_a_type_that_fails_is_named_and_the_rest_is_read(read, monkeypatch, answ
     "page",
     [
         {"resourceType": "Bundle", "type": "searchset"},
-        {"resourceType": "Bundle", "type": "searchset", "entry": None, "link": "no"},
-        {"resourceType": "Bundle", "entry": [None, {}, {"resource": 7}, {"resource": {"resourceType": "Basic"}}]},
-        {"resourceType": "Bundle", "link": [{"relation": "next"}, {"relation": "self", "url": "/x"}]},
+        {"resourceType": "Bundle", "type": "searchset", "entry": None, "total": 0},
+        {"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Basic"}}]},
+        {"resourceType": "Bundle", "link": [{"relation": "self", "url": "/x"}]},
     ],
 )
 def test_a_page_without_anything_of_use_is_an_empty_one(read, page) -> None:
@@ -203,6 +210,23 @@ def test_the_record_of_another_person_among_the_results_ends_the_page(read) -> N
     with pytest.raises(Problem) as caught:
         read({CONDITIONS: bundle(condition(1), {"resourceType": "Patient", "id": "p2"})})
     assert (caught.value.code, caught.value.cause) == ("patient_mismatch", "search")
+
+
+@pytest.mark.parametrize("base", ["https://ehr.example/fhir/tenant-2", "https://ehr.example/fhir2",
+                                  "https://ehr.example", "http://ehr.example/fhir"])  # fmt: skip
+def test_the_same_id_under_another_base_of_the_same_host_is_another_person(ehr_at, base: str) -> None:
+    assert is_of_another({"subject": {"reference": f"{base}/Patient/p1"}}, "p1", ehr_at("https://ehr.example"))
+
+
+@pytest.mark.parametrize(
+    ("totals", "whys_"),
+    [((3, 3), {"Condition": "cut"}), ((2, 2), {}), ((3, 2), {}), ((2, None), {}), ((3, None), {"Condition": "cut"})],
+)
+def test_fewer_results_than_the_ehr_says_there_are_is_not_all_of_them(read, totals, whys_) -> None:
+    first, second = ({"total": total} if total is not None else {} for total in totals)
+    answers = {CONDITIONS: bundle(condition(1), following="/fhir/Condition?2") | first,
+               "/fhir/Condition?2": bundle(condition(2)) | second}  # fmt: skip
+    assert whys(read(answers)[0]) == whys_
 
 
 @pytest.mark.parametrize("key", ["subject", "patient"])
@@ -237,7 +261,12 @@ def outcome(severity: str, code: str) -> dict[str, Any]:
     [
         ("warning", "processing", None, 2),
         ("warning", "suppressed", "narrowed", 2),  # withheld: what there is is used, and that there is more is said
+        ("warning", "forbidden", "narrowed", 2),
+        ("information", "security", "narrowed", 2),
         ("warning", "incomplete", "failed", 1),
+        ("warning", "too-costly", "failed", 1),
+        ("warning", "timeout", "failed", 1),
+        ("warning", "throttled", "failed", 1),
         ("error", "exception", "failed", 1),
         ("fatal", "timeout", "failed", 1),
     ],
@@ -301,6 +330,7 @@ def test_headers_that_the_registry_asks_for_are_sent(read) -> None:
         (500, "patient_unreadable"), (b"", "patient_unreadable"), (b"<html>", "patient_unreadable"),
         (OUTCOME, "patient_unreadable"), ([MINE], "patient_unreadable"), (302, "patient_unreadable"),
         ({"resourceType": "Group", "id": "p1"}, "patient_unreadable"),
+        ({**MINE, "link": [{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}]}, "patient_replaced"),
         (503, "ehr_unreachable"), ((200, {"X-Hang-Up": "1"}, b""), "ehr_unreachable"),
         (401, "session_ended"), ((401, {"Content-Type": "text/plain"}, b"no MRN-1"), "session_ended"),
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.export.lines import LONG_LINE, LineCounter
+from analytics.export.lines import LONG_LINE, LineCounter, line_feeds
 from analytics.export.manifest import MIXED
 
 GOOD = '{"resourceType":"Patient","name":"Núñez 漢字 🎈"}'.encode()
@@ -27,6 +27,29 @@ def test_lines_are_counted_wherever_chunks_end(lines: list[bytes], cuts: list[in
     counter = counted(data, cuts)
     assert counter.lines == sum(bool(line) for line in lines)
     assert counter.mismatched == sum(line in (WRONG, b"{broken") for line in lines)
+
+
+@given(st.lists(st.integers(0, 40), min_size=1), st.data(), st.sampled_from([b"", SPACED, WRONG, b" ", b"\r", b"x"]))
+def test_one_line_that_starts_otherwise_is_found_among_many_usual_ones(
+    lengths: list[int], draw: st.DataObject, odd: bytes
+) -> None:
+    lines = [b'{"resourceType":"Patient"' + b"x" * length for length in lengths]
+    lines.insert(draw.draw(st.integers(0, len(lines))), odd)
+    counter = counted(b"\n".join(lines) + b"\n", [])
+    assert (counter.lines, counter.mismatched) == (len(lengths) + bool(odd.strip()), odd in (WRONG, b"x"))
+
+
+@given(st.lists(st.sampled_from([b"\n", b"x", b"x" * 7, b"\n" * 9])).map(b"".join), st.data())
+def test_line_feeds_are_found_wherever_they_are(block: bytes, draw: st.DataObject) -> None:
+    start = draw.draw(st.integers(0, len(block)))
+    end = draw.draw(st.integers(start, len(block)))
+    assert list(line_feeds(block, start, end)) == [place for place, byte in enumerate(block[start:end]) if byte == 10]
+
+
+@given(st.lists(st.integers(0, 20), min_size=1), st.booleans())
+def test_usual_lines_of_any_length_are_counted(lengths: list[int], returns: bool) -> None:
+    data = b"".join(GOOD + b" " * length + b"\r" * returns + b"\n" for length in lengths)
+    assert (counted(data, []).lines, counted(data, []).mismatched) == (len(lengths), 0)
 
 
 @pytest.mark.parametrize("head", [b'{"resourceType":"Patient","x":"', b'{"x":"'])

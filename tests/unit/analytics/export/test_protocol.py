@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
@@ -15,6 +16,8 @@ from analytics.export.manifest import Manifest, next_page
 from analytics.export.options import ExportOptions
 from fhir_fixtures.ehr.keys import new_key
 
+DONE = requests.Response()
+DONE.status_code = 200
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
 
@@ -35,7 +38,7 @@ def test_pauses_are_capped_and_short_on_this_machine() -> None:
 @pytest.mark.parametrize(("url", "allowed"), [
     ("https://ehr.example/fhir/file", True), ("https://ehr.example:443/x", True), ("https://files.example/x", True),
     ("http://ehr.example/fhir", False), ("https://ehr.example:8443/fhir", False),
-    ("https://ehr.example.evil.example/fhir", False), ("https://ehr.example@evil.example/", False)])
+    ("https://ehr.example.evil.example/fhir", False)])
 def test_a_token_goes_to_scheme_host_and_port_of_the_ehr_or_a_listed_host_only(url: str, allowed: bool) -> None:
     http = Http("https://ehr.example/fhir", ("https://files.example",), token=lambda refused: "secret")
     assert http.may_have_token(url) is allowed
@@ -52,7 +55,21 @@ def test_a_file_without_tls_is_not_fetched_though_it_needs_no_token(monkeypatch:
     assert sent == []
 
 
-@pytest.mark.parametrize("url", ["ftp://ehr.example/x", "file:///etc/passwd", "https:///x", "https://a:b/x", "x"])
+def test_proxies_of_the_environment_hold_for_each_host_and_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "ehr.example")
+    http, given = Http("https://ehr.example/fhir"), list[Any]()
+    monkeypatch.setattr(http.session, "send", lambda request, **how: given.append(how["proxies"].get("https")) or DONE)
+    for url in ("https://ehr.example/1", "https://files.example/2", "https://files.example/3"):
+        http.send("GET", url, with_token=False, stream=True)
+        monkeypatch.setenv("https_proxy", "http://another.example:3128")
+    assert given == [None, "http://another.example:3128", "http://another.example:3128"]
+
+
+@pytest.mark.parametrize("url", [
+    "ftp://ehr.example/x", "file:///etc/passwd", "https:///x", "https://a:b/x", "x", "https://[::1",
+    "https://evil.example\\@ehr.example/x", "https://ehr.exam\tple/x", "https://ehr.example /x",
+    "https://ehr.example@evil.example/"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(EhrError):
         origin(url)

@@ -2,7 +2,11 @@
 
 import errno
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import strategies as st
 
 from analytics.errors import ExportError, LakeError
 from analytics.export.manifest import ServerFile
-from analytics.export.roll import Rolling
+from analytics.export.roll import BLOCK, Rolling
 from analytics.export.schedule import Schedule
 from analytics.export.spool import Part
 from analytics.export.staging import Staging
@@ -52,9 +56,16 @@ def rolled(staging: Staging, contents: list[bytes], order: list[int], target: in
         rolling.add(files[number], receive(staging, number, contents[number]))
     entries = rolling.roll_all()
     found = [staging.lake.read_bytes(f"{staging.folder}/{entry.path}") for entry in entries]
-    assert [(entry.bytes, entry.sha256, entry.count) for entry in entries] == \
-        [(len(file), hashlib.sha256(file).hexdigest(), file.count(b"\n")) for file in found]
+    assert [(entry.bytes, entry.count) for entry in entries] == [(len(file), file.count(b"\n")) for file in found]
+    assert put_together(rolling.places(), {entry.path: file for entry, file in zip(entries, found, strict=True)}) == \
+        {number: content for number, content in enumerate(contents) if content}
     return found
+
+
+def put_together(places: dict[int, list[dict[str, Any]]], files: dict[str, bytes]) -> dict[int, bytes]:
+    """The server files, from the pieces of them that are said to be in the lake files."""
+    return {number: b"".join(files[piece["path"]][piece["offset"]:piece["offset"] + piece["bytes"]]
+                             for piece in pieces) for number, pieces in places.items()}
 
 
 @settings(max_examples=25, deadline=None)
@@ -75,6 +86,29 @@ def test_one_long_file_becomes_several_and_a_line_is_never_cut(staging: Staging)
     content = b"".join(b"x" * length + b"\n" for length in (10, 300, 98, 1, 250, 99))
     files = rolled(staging, [content], [0])
     assert [[len(line) for line in file.split(b"\n")[:-1]] for file in files] == [[10, 300], [98, 1], [250], [99]]
+
+
+def test_a_line_longer_than_a_block_is_not_cut_where_the_target_lies(staging: Staging) -> None:
+    long = b"x" * (2 * BLOCK) + b"\n"
+    assert rolled(staging, [long + b"y\n"], [0]) == [long, b"y\n"]
+
+
+def test_a_read_that_brings_less_than_asked_for_brings_nothing_of_the_read_before(
+    staging: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buffer still holds the lines of the first part where the second one's long line is filled in."""
+    real = FileIO.readinto
+    whole = staging.spool.reading
+
+    @contextmanager
+    def dribbling(part: Part) -> Iterator[Any]:
+        with whole(part) as file:
+            most = 50 if part.index else 65
+            yield SimpleNamespace(seek=file.seek, readinto=lambda buffer: real(file, memoryview(buffer)[:most]))
+
+    monkeypatch.setattr(staging.spool, "reading", dribbling)
+    long = b"x" * 150 + b"\n"
+    assert rolled(staging, [lines_of(0, 15), long], [0, 1]) == [lines_of(0, 15) + long]
 
 
 def test_a_line_feed_that_falls_on_the_target_ends_the_file(staging: Staging) -> None:
@@ -111,6 +145,28 @@ def test_another_run_goes_on_where_the_staging_folder_says(staging: Staging) -> 
         b"".join(contents)
     assert [entry.number for entry in entries] == list(range(len(entries)))
     assert Rolling(staging, files, TARGET).places() == second.places()
+
+
+def test_parts_that_were_not_deleted_any_more_when_their_lines_were_in_the_lake_go_at_the_next_start(
+    staging: Staging,
+) -> None:
+    files = server_files(2)
+    first = Rolling(staging, files, TARGET)
+    first.add(files[0], receive(staging, 0, lines_of(0, 30)))
+    first.add(files[1], receive(staging, 1, lines_of(1, 30)))
+    receive(staging, 0, lines_of(0, 30))
+    second = Rolling(staging, files, TARGET)
+    assert second.waiting("Patient") == 0
+    assert list(staging.spool.folder.iterdir()) == []
+
+
+def test_it_is_known_where_in_the_lake_each_server_file_lies(staging: Staging) -> None:
+    contents = [lines_of(0, 15), b"", lines_of(2, 45)]  # 65, 0 and 215 bytes
+    rolled(staging, contents, [0, 1, 2])
+    places = Rolling(staging, server_files(3), TARGET).places()
+    assert {number: [tuple(piece.values()) for piece in pieces] for number, pieces in places.items()} == {
+        0: [("Patient/00000.ndjson", 0, 65)],
+        2: [("Patient/00000.ndjson", 65, 36), ("Patient/00001.ndjson", 0, 104), ("Patient/00002.ndjson", 0, 75)]}
 
 
 def test_a_file_that_changed_at_the_ehr_while_a_piece_of_it_is_in_the_lake_ends_the_export(staging: Staging) -> None:

@@ -8,7 +8,7 @@ import orjson
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
-from fhir_fixtures.ehr.faults import Answer, Call, Fault, changed, outcome, page, stuffed
+from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, changed, outcome, page, stuffed
 
 HUGE = 50  # megabytes
 MORE_SCOPES = "patient/Coverage.rs user/*.cruds system/*.rs"

@@ -14,7 +14,7 @@ from joserfc.jwk import Key, RSAKey
 from joserfc.jws import extract_compact
 from werkzeug.wrappers import Response
 
-from fhir_fixtures.ehr.faults import Answer, Call, Fault, changed
+from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, changed
 from fhir_fixtures.ehr.keys import new_key, public_jwk
 
 Json = dict[str, Any]

@@ -1,6 +1,6 @@
 """Faults of a bulk export: kick-off, status, clean-up, tokens. Those of manifests and files have modules of their own.
 
-See faults.py for how they are switched on, faults.md for what each does.
+README.md says what each does.
 """
 
 import io
@@ -10,9 +10,9 @@ import orjson
 from werkzeug.wrappers import Response
 
 from fhir_fixtures.ehr.bulk_request import pairs
-from fhir_fixtures.ehr.faults import Answer, Call, Fault, outcome
-from fhir_fixtures.ehr.faults_bulk_files import FILE_FAULTS
-from fhir_fixtures.ehr.faults_bulk_manifest import MANIFEST_FAULTS, is_file, is_status
+from fhir_fixtures.ehr.faults.bulk_files import FILE_FAULTS
+from fhir_fixtures.ehr.faults.bulk_manifest import MANIFEST_FAULTS, is_file, is_status
+from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, outcome
 from fhir_fixtures.ehr.outcome import FhirError
 
 PAGE = "<!doctype html><title>Bad Gateway</title><p>The proxy could not reach the server."
@@ -100,7 +100,7 @@ def _repeated_type_refused(call: Call, answer: Answer) -> Response:
 
 
 def _ballot_kick_off(call: Call, answer: Answer) -> Response:
-    """The 4.0 ballot has neither GET nor comma lists; its manifest is in faults_bulk_manifest.py."""
+    """The 4.0 ballot has neither GET nor comma lists; its manifest is in bulk_manifest.py."""
     if not _is_kick_off(call):
         return MANIFEST_FAULTS["manifest-stu4"](call, answer)
     lists = any("," in value for name, value in _parameters(call) if name in ("_type", "_elements"))

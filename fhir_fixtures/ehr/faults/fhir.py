@@ -1,5 +1,5 @@
 """Faults of FHIR reads and searches as HTTP: statuses, bodies, speed, redirects. Those of content are in
-faults_search.py. An argument TYPE limits a fault to one resource type.
+search.py. An argument TYPE limits a fault to one resource type.
 """
 
 import gzip
@@ -10,7 +10,7 @@ from functools import lru_cache
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
-from fhir_fixtures.ehr.faults import Answer, Call, Fault, outcome, page, stuffed
+from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, outcome, page, stuffed
 
 FHIR_JSON = "application/fhir+json"
 HUGE = 200  # megabytes

@@ -7,8 +7,8 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 from werkzeug.wrappers import Response
 
-from fhir_fixtures.ehr.faults import Answer, Call, Fault, outcome
-from fhir_fixtures.ehr.faults_fhir import is_resource, kind_of
+from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, outcome
+from fhir_fixtures.ehr.faults.fhir import is_resource, kind_of
 
 OTHER_PATIENT = "somebody-else"
 PAGE = "fault-page"

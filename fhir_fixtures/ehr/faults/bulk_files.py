@@ -1,4 +1,4 @@
-"""Faults of a bulk export's files. See faults.py for how they are switched on, faults.md for what each does."""
+"""Faults of a bulk export's files. README.md says what each does."""
 
 import gzip
 import time
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 from werkzeug.wrappers import Response
 
-from fhir_fixtures.ehr.faults import Answer, Call, Fault, outcome
-from fhir_fixtures.ehr.faults_bulk_manifest import Manifest, change_manifest, is_file
+from fhir_fixtures.ehr.faults.bulk_manifest import Manifest, change_manifest, is_file
+from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, outcome
 
 LONG = 10_000_000  # bytes in one line
 BORDERS = 2 << 20  # multi-byte letters reach so far

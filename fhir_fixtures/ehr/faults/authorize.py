@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 
 from fhir_fixtures.ehr import scopes
 from fhir_fixtures.ehr.discovery import ISS_PARAMETER
-from fhir_fixtures.ehr.faults import Answer, Call, Fault, changed, outcome
-from fhir_fixtures.ehr.faults_discovery import VERSION_1
+from fhir_fixtures.ehr.faults.discovery import VERSION_1
+from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, changed, outcome
 
 SCRIPT = "<script>alert(document.domain)</script>"
 VERSION_1_ACTIONS = {"read": ("r", "rs", "s"), "write": ("c", "u", "d", "cu", "ud", "cud"), "*": ("cruds",)}

@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
-from fhir_fixtures.ehr.faults import Answer, Call, Fault, changed, outcome, page, stuffed
+from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, changed, outcome, page, stuffed
 
 ENDPOINTS = ("authorization", "token", "revocation", "introspection")
 V1_SCOPES = ["openid", "fhirUser", "launch", "launch/patient", "offline_access", "patient/*.read", "user/*.read"]

@@ -1,4 +1,4 @@
-"""Faults of a bulk export's manifest. See faults.py for how they are switched on, faults.md for what each does."""
+"""Faults of a bulk export's manifest. README.md says what each does."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from werkzeug.wrappers import Response
 
-from fhir_fixtures.ehr.faults import Answer, Call, Fault, outcome
+from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, outcome
 
 Manifest = dict[str, Any]
 NDJSON = "application/fhir+ndjson"
