@@ -89,7 +89,7 @@ class Pipeline:
     def fit(self, as_of: date | None = None) -> str:
         """Features to a release. Without a date, the newest that was built. Returns the release's id."""
         from analytics.build import built
-        from analytics.fit import fit
+        from analytics.risk_groups.fit import fit
 
         export_id, started = self.newest_export(), time.monotonic()
         day = as_of or self._newest_features(export_id)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analytics import suppression
-from analytics.choice import Choice
 from analytics.definitions import catalogue
 from analytics.definitions.catalogue import Feature
+from analytics.risk_groups.choice import Choice
 
 if TYPE_CHECKING:
     from pyspark import RDD
@@ -39,7 +39,7 @@ def transforms(people: DataFrame) -> dict[str, Any]:
     row = people.selectExpr("count(*) AS people", *select).first()
     steps = {f.name: _step(f, row[f.name]) for f in wanted if row is not None and _useful(f, row[f.name], row.people)}
     steps = {name: step for name, step in steps.items() if step["cap"][0] < step["cap"][1]}
-    return {"features": list(steps), "transform": steps}
+    return {"features": list(steps), "transform": steps, "people": row.people if row else 0}
 
 
 def _useful(feature: Feature, seen: Any, people: int) -> bool:
@@ -98,10 +98,10 @@ def _moments(rows: Iterable[list[float]]) -> Iterator[tuple[int, Any, Any]]:
         yield len(held), held.sum(axis=0), (held * held).sum(axis=0)
 
 
-def describe(everyone: DataFrame, model: dict[str, Any], chosen: Choice, assign: Any) -> dict[str, Any]:
+def describe(everyone: RDD[Any], model: dict[str, Any], chosen: Choice) -> dict[str, Any]:
     """Groups with names, sizes, later outcomes and usual ranges, by rate from the lowest (`suppression.order`)."""
     members: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row, membership in everyone.rdd.mapPartitions(assign).toLocalIterator():
+    for row, membership in everyone.toLocalIterator():
         members[membership.rank].append(row)
     found = [_group(group, members[group["rank"]], model) for group in model["groups"] if members[group["rank"]]]
     usual = _rate_of([row for rows in members.values() for row in rows])

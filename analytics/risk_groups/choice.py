@@ -61,22 +61,22 @@ class Choice:
 
 def choose(spark: SparkSession, prepared: Any, people: int, bootstraps: int, seed: int) -> Choice:
     """Choose k for people who are prepared (scaled rows, as an RDD of lists of floats)."""
-    sample = _sample(prepared, people, seed)
+    held = sample(prepared, people, seed)
     ks = range(2 if people < SMALL_POPULATION else 3, 11)
     floor = floor_for(people)
-    shared = spark.sparkContext.broadcast(sample)
+    shared = spark.sparkContext.broadcast(held)
     tasks = [k for k in ks if k * 11 <= people]
     tried = spark.sparkContext.parallelize(tasks, max(len(tasks), 1)).map(
         lambda k: (k, *stability(shared.value, k, bootstraps, seed))
     )
     candidates = tuple(
-        Candidate(k, tuple(sorted(overlaps)), round(smallest * people / len(sample)), "")
+        Candidate(k, tuple(sorted(overlaps)), round(smallest * people / len(held)), "")
         for k, overlaps, smallest in sorted(tried.collect())
     )
     shared.unpersist()
     judged = tuple(Candidate(c.k, c.jaccard, c.smallest, verdict(c.jaccard, c.smallest, floor)) for c in candidates)
     k, word = pick(judged)
-    return Choice(k, word, floor, bootstraps, len(sample), judged, _k_means(sample, k, seed).cluster_centers_.tolist())
+    return Choice(k, word, floor, bootstraps, len(held), judged, centres_of(held, "k_means", k, seed))
 
 
 def floor_for(people: int) -> int:
@@ -114,6 +114,11 @@ def stability(sample: Any, k: int, bootstraps: int, seed: int) -> tuple[list[flo
     return [float(overlap) for overlap in overlaps / max(bootstraps, 1)], int(np.bincount(whole, minlength=k).min())
 
 
+def centres_of(sample: Any, family: str, k: int, seed: int) -> list[list[float]]:
+    """Where the fit on everyone starts: the centres of a candidate on the sample."""
+    return _k_means(sample, k, seed).cluster_centers_.tolist()  # type: ignore[no-any-return]
+
+
 def _k_means(rows: Any, k: int, seed: int) -> Any:
     """The best of several starts."""
     from sklearn.cluster import KMeans
@@ -129,7 +134,7 @@ def _best_overlaps(whole: Any, again: Any, k: int) -> Any:
     return (both / np.maximum(union, 1)).max(axis=1)
 
 
-def _sample(prepared: Any, people: int, seed: int) -> Any:
+def sample(prepared: Any, people: int, seed: int) -> Any:
     """At most SAMPLE people, the same ones at every run, as one array."""
     rows = prepared.collect() if people <= SAMPLE else prepared.takeSample(False, SAMPLE, seed)
     return np.array(rows, dtype=np.float64)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics import profile, suppression
+from analytics import suppression
 from analytics.definitions import catalogue
+from analytics.risk_groups import profile
 
 MODEL = {"features": ["diabetes", "age", "hba1c"], "mean": [0.0, 0.0, 0.0]}
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analytics import centres
 from analytics.definitions import groups
+from analytics.risk_groups import centres
 
 NAMES = ["diabetes", "smoker", "stays_12m", "hba1c"]
 STEPS = {
@@ -17,26 +17,19 @@ STEPS = {
 }
 
 
-class Person(dict[str, Any]):
-    """A row of Spark, as far as it is needed."""
-
-    def asDict(self) -> dict[str, Any]:
-        return self
-
-
-def people(count: int, name: str, values: list[float | None]) -> list[Person]:
+def people(count: int, name: str, values: list[float | None]) -> list[dict[str, Any]]:
     """A group of so many, all alike but for one feature: `values` first, then the value that is nothing special."""
     plain: dict[str, float | None] = {"diabetes": 0.0, "smoker": 0.0, "stays_12m": 0.0, "hba1c": None}
     own = values + [plain[name]] * (count - len(values))
-    return [Person(plain | {name: value}) for value in own]
+    return [plain | {name: value} for value in own]
 
 
-def published(rows: list[Person]) -> list[float]:
+def published(rows: list[dict[str, Any]]) -> list[float]:
     """The centre that a release tells of these people as its only cluster."""
     model: dict[str, Any] = {"features": NAMES, "transform": STEPS}
     mean = groups.prepare(groups.as_matrix(rows, NAMES), model).mean(axis=0).tolist()
     model["groups"] = [{"rank": 1, "centre": mean}, {"rank": 2, "centre": None}]
-    cells = sum(centres.counted(iter(part), model).__next__() for part in (rows[:7], rows[7:]))
+    cells = sum(centres.counted(groups.as_matrix(part, NAMES), model) for part in (rows[:7], rows[7:]))
     first, rule = centres.publishable(model, cells)
     assert rule["centre"] is None
     return list(first["centre"])
@@ -65,8 +58,8 @@ def test_larger_numbers_stay_where_they_are() -> None:
     assert published(people(60, "diabetes", [1.0] * 30))[place] == pytest.approx((0.5 - 0.2) / 0.4)
 
 
-def test_an_empty_partition_counts_nobody() -> None:
+def test_nobody_counts_as_nobody() -> None:
     model = {"features": NAMES, "transform": STEPS, "groups": [{"centre": [0.0] * 4}]}
-    assert list(centres.counted(iter([]), model)) == []
-    (one,) = centres.counted(iter(people(5, "hba1c", [5.0, 6.0])), model)
+    assert not centres.counted(groups.as_matrix([], NAMES), model).any()
+    one = centres.counted(groups.as_matrix(people(5, "hba1c", [5.0, 6.0]), NAMES), model)
     assert np.array_equal(one, [[[5, 5, 5, 2, 5], [0, 0, 0, 2, 5]]])

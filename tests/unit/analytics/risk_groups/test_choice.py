@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn.cluster  # noqa: F401 - its first import draws from the random numbers that all share
 
-from analytics.choice import Candidate, Choice, _best_overlaps, floor_for, pick, stability, verdict
+from analytics.risk_groups.choice import Candidate, Choice, _best_overlaps, floor_for, pick, stability, verdict
 
 
 @pytest.mark.parametrize(

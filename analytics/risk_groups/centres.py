@@ -4,7 +4,6 @@ have a diagnosis, or the value of the only one who was measured. Where that is o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,18 +14,16 @@ from analytics.definitions import catalogue, groups
 DECIMALS = 3  # in scaled units; sums of logarithms of counts could be taken apart at full precision
 
 
-def counted(rows: Iterable[Any], model: dict[str, Any]) -> Iterator[Any]:
-    """The Spark task: for each group by centre (in order) and feature, how many people have a known value and how many
-    one above zero, as an array of groups x 2 x (features + 1); the last column is all people of the group."""
-    held = [row.asDict() for row in rows]
-    if not held:
-        return
-    values = groups.as_matrix(held, model["features"])
+def counted(values: groups.Matrix, model: dict[str, Any]) -> Any:
+    """For each group by centre (in order) and feature, how many people have a known value and how many one above zero,
+    as an array of groups x 2 x (features + 1); the last column is all people of the group.
+
+    values: people by features, unknown as NaN; counts of several batches add up.
+    """
     nearest = groups.squared_distances(groups.prepare(values, model), _centres(model)).argmin(axis=1)
     told = np.stack([~np.isnan(values), values > 0], axis=1)
-    everyone = np.ones((len(held), 2, 1))
-    marks = np.concatenate([told, everyone], axis=2)
-    yield np.stack([marks[nearest == place].sum(axis=0) for place in range(len(_centres(model)))])
+    marks = np.concatenate([told, np.ones((len(values), 2, 1))], axis=2)
+    return np.stack([marks[nearest == place].sum(axis=0) for place in range(len(_centres(model)))])
 
 
 def publishable(model: dict[str, Any], cells: Any) -> list[dict[str, Any]]:
