@@ -4,6 +4,7 @@ from which one can be derived)."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from analytics.definitions import catalogue
@@ -61,6 +62,29 @@ def share(count: int, of: int) -> float | None:
     """A share of people in whole percents (exactly, it would tell `of` as its denominator), None where it would reveal
     a small cell on either side."""
     return None if of == 0 or small(of) or small(count) or small(of - count) else round(count / of, 2)
+
+
+def hidden(counts: Sequence[int]) -> set[int]:
+    """Places of the parts of a known total that must not be told: the small ones and, where their sum would tell them
+    or is small itself, the smallest others (complementary suppression)."""
+    places = {place for place, count in enumerate(counts) if small(count)}
+    others = sorted((place for place, count in enumerate(counts) if count and place not in places),
+                    key=lambda place: counts[place])
+    while places and others and _told_by_sum([counts[place] for place in places]):
+        places.add(others.pop(0))
+    return places
+
+
+def _told_by_sum(parts: list[int]) -> bool:
+    """One alone, a sum that is small itself, or the largest sum that small parts can have."""
+    return len(parts) < 2 or small(sum(parts)) or sum(parts) == len(parts) * largest_hidden()
+
+
+def shares(counts: Sequence[int]) -> list[float | None]:
+    """Shares of all, in whole percents; None where one would reveal a small cell, itself or less the others."""
+    kept, total = hidden(counts), sum(counts)
+    told = [None if place in kept else share(count, total) for place, count in enumerate(counts)]
+    return [0.0 if count == 0 and total and not small(total) else one for count, one in zip(counts, told, strict=True)]
 
 
 def wilson(events: int, n: int) -> tuple[float, float]:
