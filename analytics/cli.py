@@ -267,6 +267,17 @@ def rollback(settings: Any, release: str | None, ehr: str | None) -> None:
     click.echo(flip(settings.database, only_ehr(settings, ehr), release))
 
 
+@commands.command(epilog="Example: kindred environment environment.tar.gz")
+@click.argument("archive", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--python", help="Where the executors' machines have Python 3.11; without it, where this one has it.")
+def environment(archive: Path, python: str | None) -> None:
+    """Pack this Python for the executors of a cluster; KINDRED_SPARK_ENVIRONMENT names the archive (docs/spark.md)."""
+    from analytics.spark_environment import pack
+
+    size = pack(archive, python)
+    click.echo(f"{archive} ({size / 1e6:,.0f} MB)")
+
+
 def _pipeline(settings: Any, ehr: str | None) -> Any:
     from analytics.pipeline import Pipeline, only_ehr
 
