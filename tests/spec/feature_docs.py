@@ -8,9 +8,7 @@ from pathlib import Path
 
 from analytics.definitions import catalogue
 from analytics.definitions.catalogue import Feature
-from tests.spec.cases_kinds import KINDS
-from tests.spec.cases_recent import RECENT
-from tests.spec.cases_series import SERIES
+from tests.spec.cases import OF_FEATURES
 from tests.spec.tables import AS_OF, Case, parse
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "features.md"
@@ -73,7 +71,7 @@ def _examples() -> tuple[dict[str, tuple[Case, dict[str, str]]], dict[str, tuple
     """The first case with a value of each feature, and of each kind."""
     own: dict[str, tuple[Case, dict[str, str]]] = {}
     of_kind: dict[str, tuple[Case, dict[str, str]]] = {}
-    for case in (*KINDS, *SERIES, *RECENT):
+    for case in OF_FEATURES:
         for row in parse(case.expected):
             if "feature" in row and row.get("value"):
                 own.setdefault(row["feature"], (case, row))
