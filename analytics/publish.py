@@ -19,6 +19,7 @@ from analytics import serving_memberships as memberships
 from analytics import suppression
 from analytics.errors import ReleaseError
 from analytics.lake import Lake
+from analytics.release import hashes, papers
 from analytics.serving_database import bring_up_to_date, hold_alone, is_postgresql, opened, transaction
 
 if TYPE_CHECKING:
@@ -51,15 +52,20 @@ def publish(
 
     `spark` gives the session whose executors copy to PostgreSQL; it is asked for only there, and once the database
     was found in order. Does nothing but flip ``current_release`` when the release is there already. Raises
-    ReleaseError, DatabaseError, LakeError, SparkError; then the release that was current still is.
+    ReleaseError (a file was changed since the release was made, for one), DatabaseError, LakeError, SparkError; then
+    the release that was current still is.
     """
     folder = lake.release(ehr, release_id)
     if not lake.finished(folder):
         raise ReleaseError(
             f"There is no finished release {release_id} of {ehr} in the lake.", "Run `kindred fit` first."
         )
+    whole = lake.exists(f"{folder}/{hashes.NAME}")
+    if whole:
+        hashes.check(lake, ehr, release_id)
     model, expected = lake.read_json(f"{folder}/release.json"), int(lake.read_counts(folder)["kept"])
-    _refuse_small_cells(model)
+    documents = papers.read(lake, folder) if whole else {}
+    _refuse_small_cells(model, documents)
     with opened(database) as connection:
         staging = _copied(connection, lake, ehr, release_id, spark) if is_postgresql(connection) else None
         with transaction(connection):
@@ -74,6 +80,7 @@ def publish(
                 )
                 kept = _whole(release_id, expected, written)
                 _insert(connection, '"release"', COLUMNS, model | {"model": json.dumps(model), "published_at": ""})
+            _add_documents(connection, release_id, documents)
             _flip(connection, ehr, release_id, keep)
         if is_postgresql(connection):
             memberships.sweep(connection)
@@ -159,12 +166,21 @@ def _never_made(database: str) -> bool:
     return path != database and not path.startswith((":memory:", "file:")) and not Path(path).exists()
 
 
-def _refuse_small_cells(model: dict[str, Any]) -> None:
+def _refuse_small_cells(model: dict[str, Any], documents: dict[str, Any]) -> None:
     """What fit should have hidden never leaves the lake."""
-    for group in model["groups"]:
-        if any(suppression.small(group[figure] or 0) for figure in ("n", "followed", "events")):
+    for name, one in {"release": {"groups": model["groups"]}, **documents}.items():
+        if papers.shows_small_cell(one):
             raise ReleaseError(f"Release {model['release_id']} shows a number of 1 to {suppression.largest_hidden()} "
-                               "people; it was not published.", "Delete the release, then fit again.")
+                               f"people in {name}.json; it was not published.", "Delete the release, then fit again.")
+
+
+def _add_documents(connection: Connection, release_id: str, documents: dict[str, Any]) -> None:
+    """Those that are not there yet: a release that an earlier Kindred published has none."""
+    query = text("SELECT name FROM release_document WHERE release_id = :release")
+    there = set(connection.execute(query, {"release": release_id}).scalars())
+    for name in sorted(set(documents) - there):
+        row = {"release_id": release_id, "name": name, "body": json.dumps(documents[name], allow_nan=False)}
+        _insert(connection, "release_document", ("release_id", "name", "body"), row)
 
 
 def _flip(connection: Connection, ehr: str, release_id: str, keep: Keep) -> None:
@@ -184,7 +200,8 @@ def _flip(connection: Connection, ehr: str, release_id: str, keep: Keep) -> None
     for one in set(old) - stay:
         if not is_postgresql(connection):  # there it is the partition, which sweep drops
             connection.execute(text("DELETE FROM membership WHERE release_id = :release"), {"release": one})
-        connection.execute(text('DELETE FROM "release" WHERE release_id = :release'), {"release": one})
+        for table in ("release_document", '"release"'):
+            connection.execute(text(f"DELETE FROM {table} WHERE release_id = :release"), {"release": one})  # noqa: S608
 
 
 def _serialised(connection: Connection) -> None:

@@ -21,7 +21,7 @@ from analytics.config import redact_url
 from analytics.errors import DatabaseError
 
 TABLES = Path(__file__).with_name("tables.sql")
-VERSION = 2  # of tables.sql; app/serving.py reads the same
+VERSION = 3  # of tables.sql; app/serving.py reads the same
 ONE_WRITER = 0x4B696E64  # PostgreSQL's advisory lock of the one publish in a database
 PATIENCE = 5  # seconds for a connection, and for SQLite's one writer
 CHECK = "Check KINDRED_DATABASE, that the server answers, and that this user may write."
@@ -95,11 +95,13 @@ def bring_up_to_date(connection: Connection, *, make: bool) -> bool:
     if found < VERSION:
         if found:
             _need_no_publish(connection)
+        if found == 1:
             _keep_the_old(connection)
         for statement in statements(postgresql=is_postgresql(connection)):
             connection.execute(text(statement))
-        if found:
+        if found == 1:
             _take_over_the_old(connection)
+        connection.execute(text("UPDATE serving_schema SET version = :version"), {"version": VERSION})
     return True
 
 
@@ -141,7 +143,9 @@ def _another(connection: Connection) -> DatabaseError:
 
 
 def _keep_the_old(connection: Connection) -> None:
-    """Version 1: no publication time; group figures beside those in the model; in PostgreSQL one table for all."""
+    """Version 1: no publication time; group figures beside those in the model; in PostgreSQL one table for all.
+
+    Version 2 lacked a table, nothing else."""
     connection.execute(text("DROP TABLE risk_group"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN published_at TEXT NOT NULL DEFAULT ''"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN last_current TEXT NOT NULL DEFAULT ''"))

@@ -1,4 +1,4 @@
--- The serving database, version 2. Only analytics/publish.py writes it, the app reads it; it holds what the app needs.
+-- The serving database, version 3. Only analytics/publish.py writes it, the app reads it; it holds what the app needs.
 -- The same text for SQLite and PostgreSQL: what stands in /*postgresql ... */ holds there only, and what stands
 -- between /*sqlite*/ and /**/ does not (serving_database.py).
 -- A patient id means nothing without its EHR: every row hangs on a release, and a release on one EHR.
@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS serving_schema (
     version INTEGER NOT NULL
 );
 
-INSERT INTO serving_schema SELECT 2 WHERE NOT EXISTS (SELECT * FROM serving_schema);
+INSERT INTO serving_schema SELECT 3 WHERE NOT EXISTS (SELECT * FROM serving_schema);
 
 CREATE TABLE IF NOT EXISTS "release" (
     release_id TEXT PRIMARY KEY,
@@ -19,6 +19,14 @@ CREATE TABLE IF NOT EXISTS "release" (
     model TEXT NOT NULL,
     published_at TEXT NOT NULL,
     last_current TEXT NOT NULL DEFAULT '' -- when another became current in its place
+);
+
+-- What is told about a release beside its model: evidence, map, drift, funnel, model-card (docs/release.md). Never changed.
+CREATE TABLE IF NOT EXISTS release_document (
+    release_id TEXT NOT NULL REFERENCES "release" (release_id),
+    name TEXT NOT NULL,
+    body TEXT NOT NULL, -- JSON
+    PRIMARY KEY (release_id, name)
 );
 
 -- In PostgreSQL each release is a partition with its own key: made aside, attached whole, dropped whole.

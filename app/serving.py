@@ -12,13 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 LOG = logging.getLogger(__name__)
-VERSION = 2  # of the tables (analytics/tables.sql)
+VERSION = 3  # of the tables (analytics/tables.sql)
 SCHEMA = table("serving_schema", column("version"))
 RELEASE = table("release", column("release_id"), column("ehr"), column("as_of"), column("model"))
 CURRENT = table("current_release", column("ehr"), column("release_id"))
 MEMBERSHIP = table(
     "membership", column("release_id"), column("subject_id"), column("rank"), column("second_rank"), column("firmness")
 )
+DOCUMENT = table("release_document", column("release_id"), column("name"), column("body"))
 PATIENCE = 3  # seconds for a connection, for one from the pool, and for a statement: a person waits for the page
 CONNECTIONS = 10  # to PostgreSQL at once from this process, at most
 SESSION = f"SET statement_timeout = '{PATIENCE}s'; SET default_transaction_read_only = on"
@@ -73,6 +74,20 @@ class Serving:
         row = self._first(found)
         return Membership(row.rank, row.second_rank, row.firmness) if row else None
 
+    def document(self, release: Release, name: str) -> dict[str, Any] | None:
+        """What is told about a release: "evidence", "map", "drift", "funnel" or "model-card" (docs/release.md).
+
+        None where it was published by an earlier Kindred, which had no documents.
+        """
+        row = self._first(
+            select(DOCUMENT.c.body).where(DOCUMENT.c.release_id == release.release_id, DOCUMENT.c.name == name)
+        )
+        try:
+            return _model(row.body) if row else None
+        except ValueError:
+            LOG.error("serving: the %s of a release is not JSON; publish it again", name)
+            return None
+
     def trouble(self) -> str | None:
         """Why the serving tables cannot be used now, in one sentence for the operator; None where they can."""
         try:
@@ -124,9 +139,9 @@ def _reason(error: SQLAlchemyError) -> str:
     return f"it cannot be read ({code})"
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _model(text: str) -> dict[str, Any]:
-    """release.json as published; parsed once, since a release never changes."""
+    """A paper of a release as published; parsed once, since a release never changes."""
     model = json.loads(text)
     if not isinstance(model, dict):
         raise ValueError("not an object")

@@ -13,7 +13,7 @@ from analytics.errors import DatabaseError, KindredError
 from analytics.lake import Lake
 from analytics.publish import current, publish, published
 from tests.database.postgresql import PASSWORD, Server
-from tests.unit.analytics.releases import Row, write_release
+from tests.unit.analytics.releases import Row, finish, write_release
 
 ROWS: list[Row] = [(f"ZZCANARY-{number}", 1, None, None) for number in range(2000)]
 
@@ -175,6 +175,7 @@ def test_a_small_cell_that_was_not_hidden_never_leaves(tmp_path: Path, lake: Lak
     told = lake.read_json(path)
     told["groups"][0]["events"] = 7
     lake.write_json(path, told)
-    with pytest.raises(KindredError, match="shows a number of 1 to 10 people; it was not published"):
+    finish(lake, lake.release("a", "r1"))
+    with pytest.raises(KindredError, match=r"shows a number of 1 to 10 people in release\.json; it was not published"):
         publish(f"sqlite:///{tmp_path}/kindred.db", lake, "a", "r1")
     assert not (tmp_path / "kindred.db").exists()

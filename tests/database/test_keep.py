@@ -40,6 +40,11 @@ def memberships(database: str) -> list[str]:
         return sorted(connection.execute(text("SELECT DISTINCT release_id FROM membership")).scalars())
 
 
+def documents(database: str) -> list[str]:
+    with opened(database) as connection, transaction(connection, reading=True):
+        return sorted(connection.execute(text("SELECT DISTINCT release_id FROM release_document")).scalars())
+
+
 YEARS = 3 * 365
 ALL_OLD = {"r1": YEARS, "r2": YEARS, "r3": YEARS, "r4": YEARS}
 
@@ -96,7 +101,7 @@ def test_a_pruned_release_is_told_and_can_be_published_again(database: str, lake
     with pytest.raises(ReleaseError, match=r"no release r1 of a\. Published, .*: r2, r3\. Older ones are pruned"):
         rollback(database, "a", "r1")
     publish(database, lake, "a", "r1", lambda: spark)
-    assert there(database) == ["r2", "r3", "r1"] and memberships(database) == ["r1", "r2", "r3"]
+    assert there(database) == ["r2", "r3", "r1"] and memberships(database) == ["r1", "r2", "r3"] == documents(database)
     assert rollback(database, "a") == "r3"
 
 

@@ -13,6 +13,7 @@ from analytics import serving_memberships
 from analytics.errors import DatabaseError, LakeError, ReleaseError
 from analytics.lake import Lake
 from analytics.publish import current, publish, published, rollback
+from analytics.release import hashes
 from analytics.serving_database import driver_options, opened, partition, transaction
 from tests.database.postgresql import Server
 from tests.unit.analytics.releases import Row, write_release
@@ -72,6 +73,7 @@ def test_a_person_who_is_there_twice_leaves_the_old_release(
 def test_a_count_that_is_not_the_lakes_is_refused(url: str, lake: Lake, spark: Any) -> None:
     write_release(lake, "a", "r1", ROWS)
     lake.write_counts(lake.release("a", "r1"), 9, 9, {})
+    hashes.write(lake, lake.release("a", "r1"))
     with pytest.raises(ReleaseError, match="has 8 memberships in the lake, and its counts say 9"):
         publisher(url, lake, spark)("r1")
     assert published(url) == []
@@ -81,6 +83,7 @@ def test_a_file_that_is_cut_off_is_named(url: str, lake: Lake, spark: Any) -> No
     write_release(lake, "a", "r1", ROWS, ROWS[:1])
     file = Path(lake.local(f"{lake.release('a', 'r1')}/memberships/part-00001.parquet") or "")
     file.write_bytes(file.read_bytes()[:-20])
+    hashes.write(lake, lake.release("a", "r1"))
     with pytest.raises(LakeError, match=r"part-00001\.parquet is not whole Parquet\. Delete the release"):
         publisher(url, lake, spark)("r1")
     assert published(url) == []

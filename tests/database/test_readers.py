@@ -1,7 +1,8 @@
 """Who reads without pause, through the app's own room, never sees half a release: ten publishes, ten rollbacks.
 
-Each release puts everyone into the same group, whose rank and size only it has; so one look at a person tells
-whether the group came with the model. Pruning is at its sharpest: nothing is kept that the rule does not keep.
+Each release puts everyone into the same group, whose rank and size only it has, and its papers say whose they are; so
+one look at a person tells whether group, model and papers came together. Pruning is at its sharpest: nothing is kept
+that the rule does not keep.
 """
 
 import multiprocessing
@@ -15,8 +16,9 @@ import pytest
 
 from analytics.lake import Lake
 from analytics.publish import Keep, current, publish, published, rollback
+from analytics.release.papers import PUBLISHED
 from app.serving import Serving
-from tests.unit.analytics.releases import model, write_release
+from tests.unit.analytics.releases import finish, model, write_release
 
 PEOPLE = [f"p{number}" for number in range(500)]
 RELEASES = 10
@@ -31,6 +33,7 @@ def write(lake: Lake, number: int) -> str:
     told = model("a", release_id)
     told["groups"] = [told["groups"][0] | {"rank": number, "n": 1000 + number}]
     lake.write_json(f"{lake.release('a', release_id)}/release.json", told)
+    finish(lake, lake.release("a", release_id))
     return release_id
 
 
@@ -44,7 +47,9 @@ def look(serving: Serving, person: str) -> str:
         return "no membership"
     number = int(release.release_id[1:])
     group = release.model["groups"][0]
+    papers = [serving.document(release, name) for name in PUBLISHED]
     same = release.model["release_id"] == release.release_id and group["n"] == 1000 + number
+    same = same and all(paper is not None and paper["of"] == release.release_id for paper in papers)
     return "whole" if same and membership.rank == group["rank"] == number else "mixed"
 
 

@@ -15,6 +15,7 @@ from analytics.lake import Lake
 from analytics.publish import publish
 from app.serving import Serving
 from tests.database.postgresql import PASSWORD, Server
+from tests.unit.analytics import papers
 from tests.unit.analytics.releases import write_release
 
 
@@ -36,6 +37,8 @@ def test_gives_the_release_and_the_membership(published: str, serving: Serving) 
     assert release and (release.release_id, release.as_of) == ("r1", "2026-06-30")
     membership = serving.membership(release, "p1")
     assert membership and (membership.rank, membership.second_rank, membership.firmness) == (2, 1, 0.25)
+    assert serving.document(release, "evidence") == papers.of("r1")["evidence"]
+    assert serving.document(release, "nosuch") is None
     assert serving.membership(release, "p2") is None and serving.current("b") is None and serving.trouble() is None
 
 
@@ -48,11 +51,12 @@ def test_its_sessions_cannot_write(published: str, serving: Serving) -> None:
 def test_a_user_who_may_only_read_is_enough(server: Server, name: str, published: str) -> None:
     with server.connect(name) as connection:
         connection.execute(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
-        connection.execute('GRANT SELECT ON serving_schema, "release", current_release, membership TO reader')
+        tables = 'serving_schema, "release", release_document, current_release, membership'
+        connection.execute(f"GRANT SELECT ON {tables} TO reader")
     try:
         with closing(Serving(server.url(name, "reader"))) as serving:
             release = serving.current("a")
-            assert release and serving.membership(release, "p1")
+            assert release and serving.membership(release, "p1") and serving.document(release, "map")
         with server.connect(name) as connection:
             connection.execute("REVOKE SELECT ON serving_schema FROM reader")
         with closing(Serving(server.url(name, "reader"))) as serving:

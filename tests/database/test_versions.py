@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import inspect, text
@@ -11,10 +12,11 @@ from sqlalchemy import inspect, text
 import app.serving
 from analytics import serving_database
 from analytics.errors import DatabaseError
-from analytics.publish import current, published, rollback
+from analytics.lake import Lake
+from analytics.publish import current, publish, published, rollback
 from analytics.serving_database import opened, transaction
 from app.serving import Serving
-from tests.unit.analytics.releases import model
+from tests.unit.analytics.releases import model, write_release
 
 VERSION_1 = Path(__file__).with_name("tables_of_version_1.sql")
 
@@ -68,16 +70,36 @@ def test_version_1_is_taken_over(old: str) -> None:
         assert not tables & {"risk_group", "membership_of_version_1"}
 
 
+def test_version_2_is_taken_over(database: str, lake: Lake, spark: Any) -> None:
+    """It lacked the papers, nothing else; those of its releases come when they are published again."""
+    for release_id in ("r1", "r2"):
+        write_release(lake, "a", release_id, [("p1", int(release_id[1:]), None, 0.5)])
+        publish(database, lake, "a", release_id, lambda: spark)
+    with opened(database) as connection, transaction(connection):
+        connection.execute(text("DROP TABLE release_document"))
+        connection.execute(text("UPDATE serving_schema SET version = 2"))
+    with closing(Serving(database)) as serving:
+        assert "of version 2, this app reads version 3" in (serving.trouble() or "")
+        assert [one["release_id"] for one in published(database)] == ["r1", "r2"]
+        release = serving.current("a")
+        assert release and release.release_id == "r2" and serving.trouble() is None
+        membership = serving.membership(release, "p1")
+        assert membership and membership.rank == 2
+        assert serving.document(release, "evidence") is None
+        publish(database, lake, "a", "r2", lambda: spark)
+        assert (serving.document(release, "evidence") or {})["of"] == "r2"
+
+
 def test_a_newer_version_is_left_alone_and_told(database: str) -> None:
     with opened(database) as connection, transaction(connection):
         connection.execute(text("CREATE TABLE serving_schema (version INTEGER)"))
-        connection.execute(text("INSERT INTO serving_schema VALUES (3)"))
+        connection.execute(text("INSERT INTO serving_schema VALUES (4)"))
     for look in (lambda: current(database, "a"), lambda: published(database), lambda: rollback(database, "a")):
-        with pytest.raises(DatabaseError, match="has tables of version 3; this Kindred knows version 2") as failed:
+        with pytest.raises(DatabaseError, match="has tables of version 4; this Kindred knows version 3") as failed:
             look()
         assert "hunter2" not in str(failed.value) and failed.value.exit_code == 16
     with closing(Serving(database)) as serving:
-        assert "of version 3, this app reads version 2" in (serving.trouble() or "")
+        assert "of version 4, this app reads version 3" in (serving.trouble() or "")
         assert serving.current("a") is None
     with opened(database) as connection:
         assert inspect(connection).get_table_names() == ["serving_schema"]

@@ -1,5 +1,6 @@
 """publish: a release is in the serving database whole or not at all, and one step back is always there."""
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from analytics.errors import DatabaseError, LakeError, ReleaseError
 from analytics.lake import Lake
 from analytics.pipeline import Pipeline
 from analytics.publish import current, publish, published, rollback
-from tests.unit.analytics.releases import Row, write_release
+from analytics.release import hashes
+from tests.unit.analytics import papers
+from tests.unit.analytics.releases import Row, finish, write_release
 
 ONE: Row = ("ZZCANARY-1", 1, 2, 0.5)
 TWO: Row = ("ZZCANARY-2", 2, None, None)
@@ -49,6 +52,76 @@ def test_a_published_release_is_the_current_one(lake: Lake, database: str) -> No
     assert sorted(rows(database, "SELECT * FROM membership")) == [("r1", *ONE), ("r1", *TWO)]
 
 
+def test_its_papers_come_with_it(lake: Lake, database: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    publish(database, lake, "a", "r1")
+    found = {name: json.loads(body) for name, body in rows(database, "SELECT name, body FROM release_document")}
+    assert found == papers.of("r1")
+
+
+CHANGED = {
+    "release.json": "release.json was changed", "evidence.json": "evidence.json was changed",
+    "model-card.json": "model-card.json was changed", "counts.json": "counts.json was changed",
+    "memberships/part-00000.parquet": r"memberships/part-00000\.parquet was changed",
+    "hashes.json": r"the hash of the release in hashes\.json is another",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_release_of_which_a_byte_was_changed_is_refused(lake: Lake, database: str, name: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    path = f"{lake.release('a', 'r1')}/{name}"
+    if name == "hashes.json":
+        lake.write_json(path, lake.read_json(path) | {"release": "0" * 64})
+    else:
+        lake.write_bytes(path, lake.read_bytes(path) + b" ")
+    with pytest.raises(ReleaseError, match=rf"^Release r1 of a is not what was made: {CHANGED[name]}"):
+        publish(database, lake, "a", "r1")
+    assert published(database) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("evidence.json", "is missing"), ("memberships/part-00001.parquet", "does not belong")]
+)
+def test_a_release_with_a_file_too_few_or_too_many_is_refused(lake: Lake, database: str, name: str, said: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    path = f"{lake.release('a', 'r1')}/{name}"
+    lake.delete(path) if said == "is missing" else lake.write_bytes(path, b"")
+    with pytest.raises(ReleaseError, match=said):
+        publish(database, lake, "a", "r1")
+
+
+SMALL = [
+    ("evidence", {"groups": [{"rank": 1, "n": 7}]}), ("evidence", {"screening": [{"top": 0.01, "people": 3}]}),
+    ("map", {"bins": [{"x": 0, "y": 0, "n": 10, "rank": 1, "rate": None}]}),
+    ("funnel", {"steps": [{"step": "build", "unit": "people", "read": 9, "kept": 9, "dropped": {}}]}),
+    ("funnel", {"steps": [{"step": "build", "unit": "people", "read": 99, "kept": 97, "dropped": {"deceased": 2}}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "paper"), SMALL)
+def test_a_paper_that_tells_of_a_few_people_never_leaves_the_lake(
+    lake: Lake, database: str, name: str, paper: dict[str, Any]
+) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    folder = lake.release("a", "r1")
+    lake.write_json(f"{folder}/{name}.json", papers.of("r1")[name] | paper)
+    finish(lake, folder)
+    with pytest.raises(ReleaseError, match=rf"shows a number of 1 to 10 people in {name}\.json"):
+        publish(database, lake, "a", "r1")
+    assert published(database) == []
+
+
+def test_a_release_published_without_papers_gets_them_when_it_is_published_again(lake: Lake, database: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    publish(database, lake, "a", "r1")
+    with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
+        connection.execute("DELETE FROM release_document WHERE name <> 'map'")
+    connection.close()
+    publish(database, lake, "a", "r1")
+    assert rows(database, "SELECT count(*) FROM release_document") == [(len(papers.of()),)]
+
+
 def test_publishing_again_changes_nothing(lake: Lake, database: str) -> None:
     write_release(lake, "a", "r1", [ONE])
     assert publish(database, lake, "a", "r1") == publish(database, lake, "a", "r1")
@@ -66,6 +139,7 @@ def test_a_failure_in_the_middle_leaves_the_old_release_current_and_readable(
     if broken == "a file cut off":
         file = Path(lake.local(f"{lake.release('a', 'r2')}/memberships/part-00001.parquet") or "")
         file.write_bytes(file.read_bytes()[:-20])
+        hashes.write(lake, lake.release("a", "r2"))
     with pytest.raises(DatabaseError if broken == "twice the same person" else LakeError) as failed:
         publish(database, lake, "a", "r2")
     said = str(failed.value)
