@@ -52,6 +52,7 @@ class Settings:
     spark: SparkOptions = SparkOptions()
     keep_releases: int = 5  # in the serving database: the newest so many, and
     keep_days: int = 90  # those published in so many days
+    earlier_dates: int = 2  # before the index date, at which the method is tried again (analytics/evidence/temporal.py)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -71,6 +72,7 @@ class Settings:
             spark=_spark(given),
             keep_releases=_positive(given, "KINDRED_KEEP_RELEASES", 5, "releases"),
             keep_days=_positive(given, "KINDRED_KEEP_DAYS", 90, "days"),
+            earlier_dates=_up_to_nine(given, "KINDRED_EARLIER_DATES", 2),
         )
 
     def redacted(self) -> dict[str, str | int]:
@@ -153,6 +155,13 @@ def _positive(given: Mapping[str, str], name: str, default: int, unit: str = "by
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise ConfigError(f"{name} is {given[name]!r}, which is not a whole number of {unit} above 0.",
                           f"Set it to a number such as {default}, or leave it out.")
+    return int(text)
+
+
+def _up_to_nine(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default))
+    if not re.fullmatch("[0-9]", text):
+        raise ConfigError(f"{name} is {text!r}, which is no whole number from 0 to 9.", "Correct it, or leave it out.")
     return int(text)
 
 

@@ -83,7 +83,8 @@ class Pipeline:
                 f"The export {export_id} is not loaded with these definitions.", "Run `kindred load` first."
             )
         day = as_of or newest_care(self.spark, self.lake, self.ehr, export_id)
-        self._done("build", started, build(self.spark, self.lake, self.ehr, export_id, day))
+        counts = build(self.spark, self.lake, self.ehr, export_id, day, self.settings.earlier_dates)
+        self._done("build", started, counts)
         return day
 
     def fit(self, as_of: date | None = None) -> str:
