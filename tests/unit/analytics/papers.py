@@ -2,11 +2,54 @@
 
 from typing import Any
 
+from analytics.definitions import catalogue
+from analytics.release.model_card import model_card
+from tests.flow import published
+
 
 def of(release_id: str = "r1") -> dict[str, Any]:
     """All papers but release.json; each says of which release it is, so that a mixture shows."""
-    made = {"evidence": evidence(), "map": population_map(), "drift": drift(), "funnel": funnel(), "model-card": {}}
+    made = {"evidence": evidence(), "map": population_map(), "drift": drift(), "funnel": funnel()}
+    made["model-card"] = model_card(release(), made)
     return {name: paper | {"of": release_id} for name, paper in made.items()}
+
+
+def release(**changes: Any) -> dict[str, Any]:
+    """release.json as risk_groups writes it, with the group by rule as the third."""
+    model = published.model()
+    rule = {"rank": 3, "name": "No contact in two years", "rule": "no_contact", "centre": None, "n": 120,
+            "followed": 110, "events": None, "rate": None, "low": None, "high": None, "rate_below": 0.1,
+            "rate_above": None, "description": "No encounter in two years.", "usual": {}, "share": {},
+            "standing_out": [], "stability": "rule", "jaccard": None}  # fmt: skip
+    for group in model["groups"]:
+        found = sorted(zip(model["features"], group["centre"], strict=True), key=lambda one: -abs(one[1]))
+        group |= {"standing_out": [list(one) for one in found], "stability": "stable", "jaccard": 0.91}
+    return model | {
+        "release_id": "20260630-0123abcd", "ehr": "sandbox", "export_id": "20260701T000000Z-ab12",
+        "as_of": "2026-06-30", "index_date": "2025-06-30", "created_at": "2026-07-01T08:00:00+00:00",
+        "groups": [*model["groups"], rule], "outcome": catalogue.group_rules()["outcome"],
+        "limits": ["1 of 3 groups has too few events for a rate."], "choice": choice(), "surrogate": surrogate(),
+    } | changes  # fmt: skip
+
+
+def choice() -> dict[str, Any]:
+    def tried(family: str, k: int, verdict: str, *overlaps: float) -> dict[str, Any]:
+        told = verdict in ("stable", "doubtful")
+        return {"family": family, "k": k, "smallest": 431 if k == 2 else None, "verdict": verdict,
+                "jaccard": list(overlaps), "resamples": 100 if told else 5, "c": 0.7 if told else None,
+                "silhouette": 0.21 if told else None}  # fmt: skip
+
+    return {"family": "k_means", "k": 2, "verdict": "stable", "floor": 50, "bootstraps": 100, "sample": 1331,
+            "rule": "The candidate that is stable and parts outcomes best.", "candidates": [
+                tried("k_means", 2, "stable", 0.88, 0.91), tried("k_means", 3, "unstable", 0.41, 0.7, 0.8),
+                tried("gaussian_mixture", 3, "too_small")]}  # fmt: skip
+
+
+def surrogate() -> dict[str, Any]:
+    leaves = [{"rules": ["no diabetes"], "rank": 1, "name": "Few conditions, younger", "n": 880, "share": 0.97},
+              {"rules": ["diabetes", "HbA1c above 6.5 %"], "rank": 2, "name": "Diabetes", "n": None, "share": None}]
+    return {"depth": 2, "fidelity": 0.93, "leaves": leaves, "unknown": ["An unknown HbA1c counts as 5.6 %."],
+            "sentence": "These rules name the group of 93 of 100 people."}  # fmt: skip
 
 
 def interval(c: float) -> dict[str, float]:
