@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analytics.config import BulkClient, Settings, registered_ehrs
@@ -113,6 +114,21 @@ class Pipeline:
         counts = publish(self.settings.database, self.lake, self.ehr, release_id, lambda: self.spark, keep)
         self._done("publish", started, counts)
         return release_id
+
+    def report(self, release_id: str | None = None, out: Path | None = None) -> Path:
+        """The report of a release (without an id, the newest) as a file, whose path is returned."""
+        from analytics.report.page import report
+
+        release_id = release_id or self._newest_release()
+        path = out or self.settings.home / "reports" / f"{release_id}.html"
+        page = report(self.lake, self.ehr, release_id)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise ReleaseError(f"The report cannot be written to {path} ({type(error).__name__}).",
+                               "Name another file with --out.") from None
+        return path
 
     def run(self, options: ExportOptions | None = None, as_of: date | None = None, fresh: bool = True) -> str:
         """All steps. An export that was not published yet is taken up again; otherwise a new one is made.

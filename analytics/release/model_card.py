@@ -148,7 +148,8 @@ def _subgroups(evidence: dict[str, Any]) -> str:
 
 def _ratio(row: dict[str, Any]) -> float | None:
     found = row["observed_to_expected"]
-    return found["ratio"] if isinstance(found, dict) else found
+    value = found["ratio"] if isinstance(found, dict) else found
+    return None if value is None else float(value)
 
 
 def _drift(drift: dict[str, Any]) -> str:

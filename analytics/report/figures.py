@@ -19,8 +19,10 @@ RATES = (0.05, 0.10, 0.20, 0.30)  # rates from which a bin of the map gets the n
 class Axis:
     """A linear (or, for ratios, logarithmic) scale with round ticks."""
 
-    def __init__(self, low: float, high: float, *, log: bool = False, percent: bool = False) -> None:
-        self.log, self.percent = log, percent
+    def __init__(
+        self, low: float, high: float, *, log: bool = False, percent: bool = False, left: float = LEFT
+    ) -> None:
+        self.log, self.percent, self.left = log, percent, left
         self.ticks = _log_ticks(low, high) if log else _ticks(low, high)
         self.low, self.high = self.ticks[0], self.ticks[-1]
 
@@ -29,7 +31,7 @@ class Axis:
         low, high, at = (math.log(one) for one in (self.low, self.high, max(value, 1e-9))) if self.log else (
             self.low, self.high, value)
         part = (at - low) / (high - low) if high > low else 0.5
-        return round(LEFT + min(max(part, 0.0), 1.0) * (RIGHT - LEFT), 2)
+        return round(self.left + min(max(part, 0.0), 1.0) * (RIGHT - self.left), 2)
 
     def marks(self) -> list[dict[str, Any]]:
         return [{"x": self.x(tick), "text": self.text(tick), "anchor": _anchor(place, len(self.ticks))}
@@ -43,7 +45,7 @@ def _anchor(place: int, of: int) -> str:
     return "start" if place == 0 else "end" if place == of - 1 else "middle"
 
 
-def _ticks(low: float, high: float, most: int = 5) -> list[float]:
+def _ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Round numbers from at most `low` to at least `high`."""
     rough = max(high - low, 1e-9) / (most - 1)
     power = 10.0 ** math.floor(math.log10(rough))
@@ -97,7 +99,7 @@ def pairs(rows: Iterable[dict[str, Any]], axis: Axis) -> dict[str, Any]:
 
 def candidates(rows: Iterable[dict[str, Any]], chosen: tuple[str, int]) -> dict[str, Any]:
     """Every cluster's overlap as a dot, a row for each family and k that was tried in resamples."""
-    axis = Axis(0.0, 1.0)
+    axis = Axis(0.0, 1.0, left=30.0)
     kept = [row for row in rows if row["jaccard"]]
     drawn = [{"label": row["label"], "y": place * 26 + 16, "chosen": (row["family"], row["k"]) == chosen,
               "dots": [axis.x(overlap) for overlap in row["jaccard"]]} for place, row in enumerate(kept)]

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analytics.definitions import catalogue, explain
+from analytics.errors import ReleaseError
 from analytics.lake import Lake
 from analytics.release import hashes, papers
 from analytics.report import figures, words
@@ -21,9 +22,12 @@ INPUTS = 12  # rows of the drift of inputs
 
 
 def report(lake: Lake, ehr: str, release_id: str) -> str:
-    """The page. Raises ReleaseError where the release is not what was made, or lacks a paper."""
-    hashes.check(lake, ehr, release_id)
+    """The page. Raises ReleaseError where there is no such release, it is not what was made, or it lacks a paper."""
     folder = lake.release(ehr, release_id)
+    if not lake.finished(folder):
+        raise ReleaseError(f"There is no finished release {release_id} of {ehr} in the lake.",
+                           "`kindred status` lists those there are.")
+    hashes.check(lake, ehr, release_id)
     model, found = lake.read_json(f"{folder}/release.json"), papers.read(lake, folder)
     return page(model, found, lake.read_json(f"{folder}/{hashes.NAME}"))
 
@@ -129,7 +133,7 @@ def _inputs(features: list[dict[str, Any]]) -> dict[str, Any]:
 def _profile(model: dict[str, Any]) -> dict[str, Any]:
     """The features in which some group differs most, and for each group by how much and what is usual there."""
     groups = [group for group in model["groups"] if group["rule"] is None]
-    distances = [dict(map(tuple, group.get("standing_out", []))) for group in groups]  # type: ignore[arg-type]
+    distances = [dict(map(tuple, group.get("standing_out", []))) for group in groups]
     known = [name for name in model["features"] if name in catalogue.features() and name in (distances or [{}])[0]]
     most = sorted(known, key=lambda name: -max(abs(one[name]) for one in distances))[:FEATURES]
     rows = []
@@ -150,6 +154,7 @@ def _subgroups(evidence: dict[str, Any]) -> list[dict[str, Any]]:
     """Subgroups by what they are by; each row with the rate of every group, as far as told."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in evidence["subgroups"]:
-        told = {one["rank"]: words.rate(one) for one in row["groups"]}
+        told = {one["rank"]: words.rate_lines(one) for one in row["groups"]}
         found.setdefault(row["by"], []).append(row | {"rates": told, "ratio": words.ratio_of(row)})
-    return [{"by": by, "rows": rows} for by, rows in found.items()]
+    return [{"by": by, "rows": rows, "groups": sorted({rank for row in rows for rank in row["rates"]})}
+            for by, rows in found.items()]

@@ -59,6 +59,17 @@ def rate(group: dict[str, Any]) -> str:
     return HIDDEN
 
 
+def rate_lines(group: dict[str, Any]) -> list[str]:
+    """The same in a narrow column: the rate, and below it the interval."""
+    told = rate(group)
+    return [told.split(" (")[0], told.split(" (")[1].rstrip(")")] if " (" in told else [told]
+
+
+def in_sentence(name: str) -> str:
+    """A baseline's name within a sentence."""
+    return name if name.startswith("Charlson") else name[:1].lower() + name[1:]
+
+
 def day(text: str) -> str:
     """An ISO date or instant as "30 June 2026"."""
     found = date.fromisoformat(text[:10])
@@ -113,7 +124,7 @@ def _against_baselines(papers: dict[str, Any]) -> str:
     gain = found["rank"]["c"] - others[best]["c"]
     word = "more" if gain > 0 else "less"
     return (f"The rank of the group has a c-statistic of {interval(found['rank'])}: {abs(gain):.2f} {word} than the "
-            f"best simple baseline ({MODELS[best].lower()}, {others[best]['c']:.2f}).")
+            f"best simple baseline ({in_sentence(MODELS[best])}, {others[best]['c']:.2f}).")
 
 
 def _stability(model: dict[str, Any]) -> str:
