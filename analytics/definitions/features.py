@@ -46,6 +46,11 @@ def outcome_text() -> str:
     return (SQL / "outcomes.sql").read_text(encoding="utf-8")
 
 
+def records_text() -> str:
+    """SELECT of what a chart's score needs beside the values; DuckDB alone."""
+    return (SQL / "records.sql").read_text(encoding="utf-8")
+
+
 def dialect_text(engine: str) -> str:
     """The statement that teaches an engine ("duckdb" or "spark") the one function they spell differently."""
     return (SQL / f"dialect.{engine}.sql").read_text(encoding="utf-8").strip().rstrip(";")

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-import duckdb
-
 from analytics.definitions import scores
 from analytics.definitions.explain import Evidence
 
@@ -54,41 +52,30 @@ RACES = {"2054-5": "black", "2106-3": "white"}
 RACE_SYSTEM = "urn:oid:2.16.840.1.113883.6.238|"
 RACE_CODES = ("1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2131-1")
 CODE_SYSTEMS = {"icd10cm": "http://hl7.org/fhir/sid/icd-10-cm|", "snomed": "http://snomed.info/sct|"}
-#: The newest stay, whether the end of a part of it is unknown,
-#: and the emergency visits of the 182 days before it, the one that led to it apart.
-STAY = """
-SELECT s.admitted, s.discharged, s.resource, (
-    SELECT count(*) FROM encounters e WHERE e.emergency = 1
-    AND e.time < s.admitted - INTERVAL 24 HOUR AND e.time >= s.admitted - INTERVAL 182 DAY) AS visits, EXISTS (
-    SELECT 1 FROM encounters e JOIN known k ON e.resource = k.resource WHERE e.acute_stay = 1 AND k.family = 'encounter'
-    AND k.end_time IS NULL AND e.time >= s.admitted AND e.time <= s.discharged) AS unended
-FROM stays s ORDER BY s.admitted DESC, s.resource DESC LIMIT 1
-"""
-RECORDED = """
-SELECT DISTINCT code FROM coded CROSS JOIN params p
-WHERE starts_with(resource, ?) AND (time IS NULL OR time < p.as_of) AND (recorded IS NULL OR recorded < p.as_of)
-"""
+
+#: part -> rows (name, value, time, resource), as features/records.sql has them.
+Records = Mapping[str, list[tuple[Any, ...]]]
 
 
 def compute(
-    connection: duckdb.DuckDBPyConnection,
+    records: Records,
     values: Mapping[str, float | None],
     evidence: Mapping[str, Evidence],
     as_of: date,
 ) -> dict[str, dict[str, Any]]:
     """Every score by name: what ``scores.compute`` says, and ``inputs``: input -> value, time (ISO date), resource.
 
-    connection holds the stages of the patient at as_of.
+    records: what the stages of the patient hold at as_of (features/records.sql).
     """
     given = {name: _from_features(sources, values, evidence) for name, sources in FEATURES.items()}
     sex = _sex(values, evidence)
     for name in ("prevent", "pce", "reynolds", "ckd_epi_2021", "cha2ds2_vasc"):
         given[name]["sex"] = sex
-    given["pce"]["race"] = _race(connection)
+    given["pce"]["race"] = _race(records)
     given["reynolds"]["family_history"] = NOT_KNOWN  # family histories are not read
-    given["ckd_epi_2021"]["age"] = _age_at(connection, given["ckd_epi_2021"]["creatinine"][1])
-    given["charlson"] |= _codes(connection)
-    given["lace"] |= _stay(connection, as_of)
+    given["ckd_epi_2021"]["age"] = _age_at(records, given["ckd_epi_2021"]["creatinine"][1])
+    given["charlson"] |= _codes(records)
+    given["lace"] |= _stay(records, as_of)
     return {name: _told(name, given[name]) for name in scores.NAMES}
 
 
@@ -119,39 +106,43 @@ def _sex(values: Mapping[str, float | None], evidence: Mapping[str, Evidence]) -
     return NOT_KNOWN if female is None else ("female" if female else "male", *evidence["female"])
 
 
-def _race(connection: duckdb.DuckDBPyConnection) -> Given:
+def _race(records: Records) -> Given:
     """One category alone, black or white; any other answer is "other", for which the score has a note."""
-    codes = _recorded(connection, "Patient/", RACE_SYSTEM) & set(RACE_CODES)
+    codes = _codes_of(records["patient_code"], RACE_SYSTEM) & set(RACE_CODES)
     if not codes:
         return NOT_KNOWN
     return (RACES.get(codes.pop(), "other") if len(codes) == 1 else "other", None, None)
 
 
-def _codes(connection: duckdb.DuckDBPyConnection) -> dict[str, Given]:
+def _codes(records: Records) -> dict[str, Given]:
     """Codes of the conditions on record; unknown where there is not one condition."""
-    found = {key: _recorded(connection, "Condition/", system) for key, system in CODE_SYSTEMS.items()}
+    found = {key: _codes_of(records["condition_code"], system) for key, system in CODE_SYSTEMS.items()}
     return {key: (sorted(codes), None, None) if any(found.values()) else NOT_KNOWN for key, codes in found.items()}
 
 
-def _recorded(connection: duckdb.DuckDBPyConnection, resources: str, system: str) -> set[str]:
-    rows = connection.execute(RECORDED, [resources]).fetchall()
-    return {code.removeprefix(system) for (code,) in rows if code.startswith(system)}
+def _codes_of(rows: list[tuple[Any, ...]], system: str) -> set[str]:
+    return {code.removeprefix(system) for code, *_ in rows if code.startswith(system)}
 
 
-def _stay(connection: duckdb.DuckDBPyConnection, as_of: date) -> dict[str, Given]:
-    row = next(iter(connection.execute(STAY).fetchall()), None)
-    if row is None or row[4] or row[1].date() > as_of or (as_of - row[1].date()).days > LACE_DAYS:
-        return dict.fromkeys(("los_days", "acute", "ed_visits_6m"), NOT_KNOWN)
-    admitted, discharged, resource, visits, _ = row
-    days = (discharged - admitted).days
-    index = {"los_days": (days, admitted, resource), "acute": (1, admitted, resource)}
-    return index | {"ed_visits_6m": (visits, None, None)}
+def _stay(records: Records, as_of: date) -> dict[str, Given]:
+    """The newest stay, if it ended at most LACE_DAYS before as_of and the end of each of its parts is known."""
+    nothing: dict[str, Given] = dict.fromkeys(("los_days", "acute", "ed_visits_6m"), NOT_KNOWN)
+    if not records["admitted"]:
+        return nothing
+    (_, _, admitted, resource), (_, _, discharged, _) = records["admitted"][0], records["discharged"][0]
+    (_, visits, _, _), (_, unended, _, _) = records["visits_before"][0], records["unended"][0]
+    if unended or not 0 <= (as_of - discharged.date()).days <= LACE_DAYS:
+        return nothing
+    return {
+        "los_days": ((discharged - admitted).days, admitted, resource),
+        "acute": (1, admitted, resource),
+        "ed_visits_6m": (int(visits), None, None),
+    }
 
 
-def _age_at(connection: duckdb.DuckDBPyConnection, day: datetime | None) -> Given:
+def _age_at(records: Records, day: datetime | None) -> Given:
     """Completed years on the day of the creatinine, as the feature egfr_2021 has it."""
-    row = next(iter(connection.execute("SELECT born, concat('Patient/', subject_id) FROM people").fetchall()), None)
-    if day is None or row is None or row[0] is None:
-        return NOT_KNOWN
-    born, resource = row
-    return (day.year - born.year - ((day.month, day.day) < (born.month, born.day)), None, resource)
+    for _, _, born, resource in records["person"]:
+        if day is not None and born is not None:
+            return (day.year - born.year - ((day.month, day.day) < (born.month, born.day)), None, resource)
+    return NOT_KNOWN
