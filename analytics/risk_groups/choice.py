@@ -1,82 +1,114 @@
-"""How many groups: a written rule over stability and size, tried out as Spark tasks on one broadcast sample.
+"""Which groups: a written rule over size, stability, outcomes and parting, tried as Spark tasks on one sample.
 
-The rule. For k from 3 to 10 (from 2 below 500 people): k-means on the sample, then on bootstrap resamples of it; for
-each cluster the mean Jaccard overlap with its best match in each resample (Hennig 2007, everyone of the sample assigned
-to the new centres). A k is *stable* when every cluster reaches 0.75, *doubtful* when every cluster reaches 0.60, and it
-is refused when its smallest cluster has fewer people than the floor: 1 % and 50 people, or 11 people where there are
-fewer than 500. Chosen is the largest stable k; without one, the doubtful k with the firmest weakest cluster; without
-one, a single group. Outcomes play no part in it.
+The rule. Candidates are k-means, bisecting k-means and the means of a Gaussian mixture, each with k from 3 to 10
+(from 2 below 500 people). A candidate whose smallest cluster has fewer people than the floor, or a cluster no more
+than ten with the later outcome, is too small; the floor is 1 % and 50 people, or 11 people where there are fewer than
+500, and then without regard to the outcome. For each cluster of the others, the mean Jaccard overlap with its best
+match in bootstrap resamples is taken (Hennig 2007); after five resamples a candidate with a cluster below 0.50 is
+given up. A candidate is stable when every cluster reaches 0.75, doubtful when every cluster reaches 0.60; no other is
+shown. Among the stable ones (without one, the doubtful ones) the later outcomes decide: those are equally good whose
+c-statistic, with rates from one half of the people and judged on the other, is at most 0.01 below the best; of these
+the one with the highest silhouette by Euclidean distance is taken. Without any, all are one group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analytics import suppression
+from analytics.risk_groups import families, separation, stability
+from analytics.risk_groups.sample import Sample
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-STABLE, DOUBTFUL = 0.75, 0.60
+FAMILIES = tuple(families.ROUNDS)
 SMALL_POPULATION = 500
-SAMPLE = 5_000  # people; stability changes little beyond, time grows with it
-STARTS = 10  # of k-means in each resample; with fewer, poor local optima pass for instability
+EQUAL_C = 0.01  # about the standard error of a c-statistic among 5,000 people with 500 outcomes
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One k: clusterwise mean Jaccard (ascending), people in the smallest cluster, and the verdict."""
+    """One family and k: people in the smallest cluster, the verdict (stable, doubtful, unstable, too_small), and what
+    was measured before that was clear: clusterwise mean Jaccard in the order of the centres, over how many
+    resamples; c-statistic of the later outcome; Euclidean silhouette."""
 
+    family: str
     k: int
-    jaccard: tuple[float, ...]
     smallest: int
     verdict: str
+    jaccard: tuple[float, ...] = ()
+    resamples: int = 0
+    c: float | None = None
+    silhouette: float | None = None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen k and everything it was chosen from."""
+    """The chosen candidate and everything it was chosen from."""
 
-    k: int
-    verdict: str
+    chosen: Candidate
     floor: int
     bootstraps: int
     sample: int
     candidates: tuple[Candidate, ...]
-    centres: list[list[float]]  # of k-means on the sample: where the fit on everyone starts
+    centres: list[list[float]]  # on the sample: where the fit on everyone starts
 
     def table(self, hide_sample: bool = False) -> dict[str, Any]:
         """As it is kept in the release; sizes of 1 to 10 never occur in it, nor is one the rest of another number.
 
         hide_sample: a group's size is hidden. The sample may be everyone, and less the other groups it would tell.
         """
-        kept = asdict(self) | ({"sample": None} if hide_sample else {})
-        del kept["centres"]
-        for candidate in kept["candidates"]:
-            candidate["smallest"] = candidate["smallest"] if candidate["smallest"] > 10 else None
-        return kept | {"rule": (__doc__ or "").split("The rule. ")[1].strip()}
+        return {
+            "family": self.chosen.family,
+            "k": self.chosen.k,
+            "verdict": self.chosen.verdict,
+            "floor": self.floor,
+            "bootstraps": self.bootstraps,
+            "sample": None if hide_sample else self.sample,
+            "candidates": [_shown(one) for one in self.candidates],
+            "rule": " ".join((__doc__ or "").split("The rule. ")[1].split()),
+        }
 
 
-def choose(spark: SparkSession, prepared: Any, people: int, bootstraps: int, seed: int) -> Choice:
-    """Choose k for people who are prepared (scaled rows, as an RDD of lists of floats)."""
-    held = sample(prepared, people, seed)
-    ks = range(2 if people < SMALL_POPULATION else 3, 11)
-    floor = floor_for(people)
-    shared = spark.sparkContext.broadcast(held)
-    tasks = [k for k in ks if k * 11 <= people]
-    tried = spark.sparkContext.parallelize(tasks, max(len(tasks), 1)).map(
-        lambda k: (k, *stability(shared.value, k, bootstraps, seed))
+def _shown(candidate: Candidate) -> dict[str, Any]:
+    """A row of the table. Overlaps ascending: their order is that of nothing else that is told."""
+    told = {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(candidate).items()}
+    told["jaccard"] = [round(overlap, 3) for overlap in sorted(candidate.jaccard)]
+    return told | {"smallest": None if suppression.small(candidate.smallest) else candidate.smallest}
+
+
+def choose(spark: SparkSession, sample: Sample, bootstraps: int, seed: int) -> Choice:
+    """Try all candidates, one Spark task each, and choose by the rule."""
+    ks = range(2 if sample.of < SMALL_POPULATION else 3, 11)
+    wanted = [(family, k) for k in reversed(ks) if k * 11 <= sample.of for family in FAMILIES]  # the long ones first
+    shared = spark.sparkContext.broadcast(sample)
+    found = spark.sparkContext.parallelize(wanted, max(len(wanted), 1)).map(
+        lambda one: tried(shared.value, *one, bootstraps, seed)
     )
-    candidates = tuple(
-        Candidate(k, tuple(sorted(overlaps)), round(smallest * people / len(held)), "")
-        for k, overlaps, smallest in sorted(tried.collect())
-    )
+    candidates = tuple(sorted(found.collect(), key=lambda one: (FAMILIES.index(one.family), one.k)))
     shared.unpersist()
-    judged = tuple(Candidate(c.k, c.jaccard, c.smallest, verdict(c.jaccard, c.smallest, floor)) for c in candidates)
-    k, word = pick(judged)
-    return Choice(k, word, floor, bootstraps, len(held), judged, centres_of(held, "k_means", k, seed))
+    chosen = pick(candidates) or Candidate("k_means", 1, sample.of, "single")
+    centres = families.centres_of(sample.inputs, chosen.family, chosen.k, seed)
+    return Choice(chosen, floor_for(sample.of), bootstraps, len(sample.inputs), candidates, centres)
+
+
+def tried(sample: Sample, family: str, k: int, bootstraps: int, seed: int) -> Candidate:
+    """One candidate through the rule, as far as it gets."""
+    places = families.nearest(sample.inputs, families.centres_of(sample.inputs, family, k, seed))
+    found = Candidate(family, k, sample.grown(int(np.bincount(places, minlength=k).min())), "too_small")
+    if too_small(sample, places, k):
+        return found
+    overlaps, resamples = stability.jaccard(sample.inputs, family, k, bootstraps, seed)
+    found = replace(found, verdict=stability.weakest_word(overlaps), jaccard=tuple(overlaps), resamples=resamples)
+    if found.verdict == "unstable":
+        return found
+    parted = separation.silhouette(sample.inputs, places)
+    return replace(found, c=separation.c_statistic(places, sample.outcome, k), silhouette=parted)
 
 
 def floor_for(people: int) -> int:
@@ -84,57 +116,46 @@ def floor_for(people: int) -> int:
     return 11 if people < SMALL_POPULATION else max(50, -(-people // 100))
 
 
-def verdict(jaccard: Sequence[float], smallest: int, floor: int) -> str:
-    """ "stable", "doubtful", "unstable" or "too_small"."""
-    if smallest < floor:
-        return "too_small"
-    weakest = min(jaccard)
-    return "stable" if weakest >= STABLE else "doubtful" if weakest >= DOUBTFUL else "unstable"
+def too_small(sample: Sample, places: Any, k: int) -> bool:
+    """Whether the smallest cluster has too few people, or any has too few with the later outcome."""
+    if sample.grown(int(np.bincount(places, minlength=k).min())) < floor_for(sample.of):
+        return True
+    if sample.of < SMALL_POPULATION:
+        return False
+    events = np.bincount(places, weights=np.nan_to_num(sample.outcome), minlength=k)
+    return sample.grown(int(events.min())) <= suppression.largest_hidden()
 
 
-def pick(candidates: Sequence[Candidate]) -> tuple[int, str]:
-    """The rule's choice: k and its verdict; (1, "single") when nothing holds."""
-    stable = [c for c in candidates if c.verdict == "stable"]
-    if stable:
-        return max(c.k for c in stable), "stable"
-    doubtful = [c for c in candidates if c.verdict == "doubtful"]
-    if doubtful:
-        return max(doubtful, key=lambda c: (min(c.jaccard), c.k)).k, "doubtful"
-    return 1, "single"
+def pick(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The rule's choice, None when nothing holds."""
+    for verdict in ("stable", "doubtful"):
+        held = [one for one in candidates if one.verdict == verdict]
+        if held:
+            return _best(held)
+    return None
 
 
-def stability(sample: Any, k: int, bootstraps: int, seed: int) -> tuple[list[float], int]:
-    """Clusterwise mean bootstrap Jaccard and the size of the smallest cluster, on the sample (people x features)."""
-    whole = _k_means(sample, k, seed).labels_
-    random = np.random.default_rng([seed, k])
-    overlaps = np.zeros(k)
-    for number in range(bootstraps):
-        again = _k_means(sample[random.integers(0, len(sample), len(sample))], k, seed + number).predict(sample)
-        overlaps += _best_overlaps(whole, again, k)
-    return [float(overlap) for overlap in overlaps / max(bootstraps, 1)], int(np.bincount(whole, minlength=k).min())
+def _best(held: Sequence[Candidate]) -> Candidate:
+    """By the later outcomes, then the silhouette, then the family that comes first and the smaller k."""
+    best = max(one.c or 0.0 for one in held)
+    equal = [one for one in held if (one.c or 0.0) >= best - EQUAL_C]
+    return max(equal, key=lambda one: one.silhouette or -1.0)
 
 
-def centres_of(sample: Any, family: str, k: int, seed: int) -> list[list[float]]:
-    """Where the fit on everyone starts: the centres of a candidate on the sample."""
-    return _k_means(sample, k, seed).cluster_centers_.tolist()  # type: ignore[no-any-return]
+def with_stability(groups: list[dict[str, Any]], chosen: Choice) -> list[dict[str, Any]]:
+    """The groups, clusters in the order of the candidate's centres, each with how well it came back in resamples."""
+    overlaps = iter(chosen.chosen.jaccard or [None])
+    return [group | ({"stability": "rule", "jaccard": None, "stability_words": BY_RULE} if group["rule"]
+                     else _stability(next(overlaps))) for group in groups]  # fmt: skip
 
 
-def _k_means(rows: Any, k: int, seed: int) -> Any:
-    """The best of several starts."""
-    from sklearn.cluster import KMeans
-
-    return KMeans(n_clusters=k, n_init=STARTS, random_state=seed).fit(rows)
+BY_RULE = "A rule puts people here, so there is nothing to come back."
 
 
-def _best_overlaps(whole: Any, again: Any, k: int) -> Any:
-    """Each cluster's Jaccard overlap with the cluster that matches it best."""
-    both = np.zeros((k, k))
-    np.add.at(both, (whole, again), 1)
-    union = both.sum(axis=1, keepdims=True) + both.sum(axis=0, keepdims=True) - both
-    return (both / np.maximum(union, 1)).max(axis=1)
-
-
-def sample(prepared: Any, people: int, seed: int) -> Any:
-    """At most SAMPLE people, the same ones at every run, as one array."""
-    rows = prepared.collect() if people <= SAMPLE else prepared.takeSample(False, SAMPLE, seed)
-    return np.array(rows, dtype=np.float64)
+def _stability(overlap: float | None) -> dict[str, Any]:
+    if overlap is None:
+        return {"stability": "single", "jaccard": None, "stability_words": "No division came back: all are one group."}
+    word = stability.word(overlap)
+    words = "came back" if word == "stable" else "came back in part"
+    return {"stability": word, "jaccard": round(overlap, 2),
+            "stability_words": f"{words.capitalize()} when people were drawn anew: mean overlap {overlap:.2f}, {word}."}

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 from analytics.build import index_date
 from analytics.definitions import catalogue
 from analytics.lake import Lake
-from analytics.risk_groups import choice, fitting, placing, profile
+from analytics.risk_groups import choice, fitting, placing, profile, surrogate
+from analytics.risk_groups.limits import limits
+from analytics.risk_groups.sample import Sample, drawn
 from analytics.spark import spark_step
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 SEED = 20260630
 
@@ -61,15 +63,14 @@ def _fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date,
         everyone = fitting.ordered(read).cache()
         people = fitting.in_contact(everyone)
         model = fitting.scaled(people)
-        inputs = fitting.prepared(people, model).cache()
-    with spark_step(spark, "Choosing the number of groups", "choose the number of groups"):
-        chosen = choice.choose(spark, inputs, people.count(), bootstraps, SEED)
-    with spark_step(spark, f"Fitting {chosen.k} groups", "fit the groups"):
-        model = fitting.grouped(people, inputs, model, chosen.centres)
+        sample = drawn(people, model, SEED)
+    with spark_step(spark, "Choosing the groups", "choose the groups"):
+        chosen = choice.choose(spark, sample, bootstraps, SEED)
+    with spark_step(spark, f"Fitting {chosen.chosen.k} groups", "fit the groups"):
+        model = fitting.grouped(people, model, chosen.chosen.family, chosen.centres)
     with spark_step(spark, "Describing the groups", "describe the groups"):
-        model |= profile.describe(placing.placed(everyone, model), model, chosen)
+        model = _described(everyone, sample, model | {"groups": choice.with_stability(model["groups"], chosen)}, chosen)
     everyone.unpersist()
-    inputs.unpersist()
     return model | {
         "ehr": ehr,
         "export_id": export_id,
@@ -79,6 +80,17 @@ def _fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date,
         "definitions_hash": catalogue.definitions_hash(),
         "outcome": catalogue.group_rules()["outcome"],
         "choice": chosen.table(hide_sample=any(group["n"] is None for group in model["groups"])),
+    }
+
+
+def _described(everyone: DataFrame, sample: Sample, model: dict[str, Any], chosen: choice.Choice) -> dict[str, Any]:
+    """The model with names, figures, the tree that stands for the groups, and what all this cannot support."""
+    found = profile.counted(placing.with_membership(everyone, model))
+    model = model | {"groups": profile.described(found, model)}
+    events = sum(counted.cells["outcome"].positive for counted in found.values())
+    return model | {
+        "surrogate": surrogate.explained(fitting.in_contact(everyone), sample, model, SEED),
+        "limits": limits(sample.of, events, chosen, model["groups"]),
     }
 
 

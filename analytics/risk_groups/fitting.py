@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from analytics.definitions import catalogue, groups
 from analytics.errors import DataError
-from analytics.risk_groups import centres, choice, placing, profile
+from analytics.risk_groups import centres, families, placing, sample, shaping
 
 if TYPE_CHECKING:
     from pyspark import RDD
@@ -32,10 +32,8 @@ def fitted(rows: DataFrame, family_and_k: tuple[str, int], seed: int) -> dict[st
     family, k = family_and_k
     people = in_contact(ordered(rows)).cache()
     model = scaled(people)
-    inputs = prepared(people, model).cache()
-    start = choice.centres_of(choice.sample(inputs, people.count(), seed), family, k, seed)
-    model = grouped(people, inputs, model, start)
-    inputs.unpersist()
+    start = families.centres_of(sample.drawn(people, model, seed).inputs, family, k, seed)
+    model = grouped(people, model, family, start)
     people.unpersist()
     return model
 
@@ -52,13 +50,13 @@ def in_contact(rows: DataFrame) -> DataFrame:
 
 def scaled(people: DataFrame) -> dict[str, Any]:
     """`features transform` of people in contact. Raises DataError where there are none, or they differ in nothing."""
-    shaped = profile.transforms(people)
+    shaped = shaping.transforms(people)
     if not shaped["people"]:
         nobody = "Nobody had contact in the two years before the index date."
         raise DataError(nobody, "Choose another date with --as-of.")
     if not shaped["features"]:
         raise DataError("These people differ in nothing, so there are no groups.", "Export more people.")
-    return profile.standardised(shaped, prepared(people, shaped))
+    return shaping.standardised(shaped, prepared(people, shaped))
 
 
 def prepared(people: DataFrame, model: dict[str, Any]) -> RDD[Rows]:
@@ -67,9 +65,12 @@ def prepared(people: DataFrame, model: dict[str, Any]) -> RDD[Rows]:
     return columns.mapInArrow(_preparer(model), "inputs ARRAY<DOUBLE>").rdd.map(_inputs)
 
 
-def grouped(people: DataFrame, inputs: RDD[Rows], model: dict[str, Any], start: list[Rows]) -> dict[str, Any]:
-    """The model with its groups, from the centres to start at: MLlib's k-means on everyone, and the rule group."""
-    found: list[dict[str, Any]] = [{"rule": None, "centre": centre} for centre in _k_means(inputs, start)]
+def grouped(people: DataFrame, model: dict[str, Any], family: str, start: list[Rows]) -> dict[str, Any]:
+    """The model with its groups: centres of everyone, from those of a family on the sample, and the rule group."""
+    inputs = prepared(people, model).cache()
+    means = _k_means(inputs, start, families.ROUNDS[family])
+    inputs.unpersist()
+    found: list[dict[str, Any]] = [{"rule": None, "centre": centre} for centre in means]
     found.append({"rule": "no_contact", "centre": None})
     numbered = [group | {"rank": number} for number, group in enumerate(found, start=1)]
     model = model | {"mean": [0.0] * len(model["features"]), "groups": numbered}  # 0 is everyone's middle
@@ -79,12 +80,12 @@ def grouped(people: DataFrame, inputs: RDD[Rows], model: dict[str, Any], start: 
     return model | {"groups": centres.publishable(model, summed)}
 
 
-def _k_means(inputs: RDD[Rows], start: list[Rows]) -> list[Rows]:
-    """MLlib's k-means, started from the best centres of the sample: no lottery of starts, few rounds."""
+def _k_means(inputs: RDD[Rows], start: list[Rows], rounds: int) -> list[Rows]:
+    """MLlib's k-means, started from the best centres of the sample: no lottery of starts, few rounds. Order is kept."""
     from pyspark.mllib.clustering import KMeans, KMeansModel
 
     begin = KMeansModel([np.array(centre) for centre in start])
-    found = KMeans.train(inputs, len(start), maxIterations=50, epsilon=1e-6, initialModel=begin)
+    found = KMeans.train(inputs, len(start), maxIterations=rounds, epsilon=1e-6, initialModel=begin)
     return np.array(found.clusterCenters, dtype=np.float64).tolist()  # type: ignore[no-any-return]
 
 
@@ -92,7 +93,7 @@ def _preparer(model: dict[str, Any]) -> Callable[[placing.Batches], placing.Batc
     def run(batches: placing.Batches) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             values = groups.prepare(placing.matrix(batch, model["features"]), model)
-            yield pa.RecordBatch.from_pydict({"inputs": pa.array(list(values), pa.list_(pa.float64()))})
+            yield pa.RecordBatch.from_pydict({"inputs": placing.as_lists(values)})
 
     return run
 
@@ -101,7 +102,7 @@ def _counter(model: dict[str, Any]) -> Callable[[placing.Batches], placing.Batch
     def run(batches: placing.Batches) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             cells = centres.counted(placing.matrix(batch, model["features"]), model)
-            yield pa.RecordBatch.from_pydict({"cells": pa.array([cells.ravel()], pa.list_(pa.float64()))})
+            yield pa.RecordBatch.from_pydict({"cells": placing.as_lists(cells.reshape(1, -1))})
 
     return run
 

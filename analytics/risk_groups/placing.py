@@ -31,10 +31,17 @@ def with_membership(rows: DataFrame, model: dict[str, Any]) -> DataFrame:
     return rows.mapInArrow(_placer(model), schema.add("second_rank", IntegerType()).add("firmness", DoubleType()))
 
 
-def matrix(batch: pa.RecordBatch, names: list[str]) -> groups.Matrix:
+def matrix(batch: pa.RecordBatch | pa.Table, names: list[str]) -> groups.Matrix:
     """Columns of a batch as people by features; NULL becomes NaN."""
-    columns = [batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in names]
+    columns = [np.asarray(batch.column(name).cast(pa.float64())) for name in names]
     return np.stack(columns, axis=1) if columns else np.zeros((batch.num_rows, 0))
+
+
+def as_lists(matrix: groups.Matrix) -> pa.ListArray:
+    """Each row of a matrix as one list."""
+    width = matrix.shape[1]
+    offsets = np.arange(0, matrix.size + 1, width, dtype=np.int32) if width else np.zeros(len(matrix) + 1, np.int32)
+    return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(matrix).ravel())
 
 
 def _placer(model: dict[str, Any]) -> Callable[[Batches], Batches]:

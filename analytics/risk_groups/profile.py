@@ -1,179 +1,124 @@
-"""What the groups look like: how features are shaped and scaled, who is in each group, and what happened to them."""
+"""Who is in each group and what happened to them: sizes, later outcomes, quartiles and shares, counted by Spark.
+
+Spark brings together, for each group and each few features, the numbers of these people; the driver gets sums and
+quartiles alone, however many people there are. What may be told of them is decided here, through `suppression`.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from analytics import suppression
 from analytics.definitions import catalogue
-from analytics.definitions.catalogue import Feature
-from analytics.risk_groups.choice import Choice
+from analytics.risk_groups import naming, placing
 
 if TYPE_CHECKING:
-    from pyspark import RDD
     from pyspark.sql import DataFrame
 
-FLAG_SPREAD = 0.3  # a rare flag counts no more than one of this standard deviation (prevalence about 10 %)
-TAILS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25)  # parts of the known values beyond which a value says no more
+BLOCK = 16  # features whose numbers travel together
+FIGURES = 4  # of each: known, above zero, first and third quartile
 
 
-def transforms(people: DataFrame) -> dict[str, Any]:
-    """The inputs of the grouping and how each is filled and capped, learned from these people; not scaled yet.
+class Cells(NamedTuple):
+    """Of one group and column: people with a known value, with one above zero, and the middle half of the known."""
 
-    Unknown values are filled with the median of the known ones (flags: the mean), which is neutral. A feature that is
-    known of fewer than 1 % of the people, or that does not differ between them, is left out; so is one that only one to
-    ten people have, lack or are measured for, since its numbers would be theirs.
-    """
-    wanted = [feature for feature in catalogue.features().values() if feature.grouped]
-    select = [
-        f"named_struct('n', count({f.name}), 'mean', avg({f.name}), 'least', min({f.name}), 'most', max({f.name}), "
-        f"'positive', count_if({f.name} > 0), 'median', percentile({f.name}, 0.5), "
-        f"'low', percentile({f.name}, array{TAILS}), "
-        f"'high', percentile({f.name}, array{tuple(1 - tail for tail in TAILS)})) AS {f.name}"
-        for f in wanted
-    ]
-    row = people.selectExpr("count(*) AS people", *select).first()
-    steps = {f.name: _step(f, row[f.name]) for f in wanted if row is not None and _useful(f, row[f.name], row.people)}
-    steps = {name: step for name, step in steps.items() if step["cap"][0] < step["cap"][1]}
-    return {"features": list(steps), "transform": steps, "people": row.people if row else 0}
+    known: int
+    positive: int
+    low: float
+    high: float
 
 
-def _useful(feature: Feature, seen: Any, people: int) -> bool:
-    few = suppression.small(seen.n) or (feature.shape != "value" and suppression.small(seen.positive))
-    few = few or (feature.shape == "flag" and suppression.small(seen.n - seen.positive))
-    return bool(seen.n >= 0.01 * people and seen.least != seen.most and not few)
+class Counted(NamedTuple):
+    """One group: its people, and the cells of each feature and of the outcome."""
+
+    people: int
+    cells: dict[str, Cells]
+
+    def rate(self) -> dict[str, Any]:
+        """What may be said of people and outcome."""
+        return suppression.rate(self.people, self.cells["outcome"].known, self.cells["outcome"].positive)
 
 
-def _step(feature: Feature, seen: Any) -> dict[str, Any]:
-    fill = _coarse(float(seen.mean), "flag") if feature.shape == "flag" else float(seen.median)
-    return {"shape": feature.shape, "fill": fill, "cap": _cap(feature, seen), "middle": 0.0, "scale": 1.0}
+def counted(placed: DataFrame) -> dict[int, Counted]:
+    """The figures of every group by its rank; placed: rows of features with outcome and rank."""
+    names = ["outcome", *catalogue.features()]
+    blocks = placed.select("rank", *names).mapInArrow(_blocks(names), "rank INT, block INT, numbers ARRAY<DOUBLE>")
+    found: dict[int, Counted] = {}
+    for row in blocks.groupBy("rank", "block").applyInArrow(
+        _summed, "rank INT, block INT, people BIGINT, figures ARRAY<DOUBLE>"
+    ).collect():
+        figures = np.array(row.figures).reshape(-1, FIGURES).tolist()
+        cells = {name: Cells(int(known), int(positive), low, high) for name, (known, positive, low, high)
+                 in zip(names[row.block * BLOCK :], figures, strict=False)}  # fmt: skip
+        found.setdefault(row["rank"], Counted(row.people, {})).cells.update(cells)
+    return found
 
 
-def _cap(feature: Feature, seen: Any) -> list[float]:
-    """Quantiles, for a measurement so far inside that more than ten people lie beyond: else they are a few's values."""
-    if feature.shape == "flag":
-        return [0.0, 1.0]
-    enough = (place for place, tail in enumerate(TAILS) if tail * seen.n > suppression.largest_hidden())
-    place = 0 if feature.shape == "count" else next(enough, len(TAILS) - 1)
-    return [float(seen.low[place]), float(seen.high[place])]
-
-
-def _coarse(mean: float, shape: str) -> float:
-    """A mean of everyone that does not, less the other groups' people, tell those of the only group that is hidden.
-
-    It is where zero lies, nothing else: to distances it makes no difference.
-    """
-    if shape == "flag":
-        return round(mean * 20) / 20
-    return round(mean, 1) if shape == "count" else float(f"{mean:.3g}")
-
-
-def standardised(model: dict[str, Any], prepared: RDD[list[float]]) -> dict[str, Any]:
-    """The model with the middle and scale of each shaped feature: rounded mean and standard deviation over everyone.
-
-    prepared: the people through ``groups.prepare`` with the unscaled model.
-    """
-    n, sums, squares = prepared.mapPartitions(_moments).treeReduce(
-        lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True))
-    )
-    means = sums / n
-    spreads = np.sqrt(np.maximum(squares / n - means * means, 0.0))
-    steps = {}
-    for name, mean, spread in zip(model["features"], means.tolist(), spreads.tolist(), strict=True):
-        middle, floor = _coarse(mean, model["transform"][name]["shape"]), 1e-9
-        if model["transform"][name]["shape"] == "flag":  # its exact spread would tell the exact mean
-            spread, floor = float(np.sqrt(middle * (1 - middle))), FLAG_SPREAD
-        steps[name] = model["transform"][name] | {"middle": middle, "scale": max(spread, floor)}
-    return {"features": model["features"], "transform": steps}
-
-
-def _moments(rows: Iterable[list[float]]) -> Iterator[tuple[int, Any, Any]]:
-    """Number of rows, and sum and sum of squares of each column."""
-    held = np.array(list(rows), dtype=np.float64)
-    if held.size:
-        yield len(held), held.sum(axis=0), (held * held).sum(axis=0)
-
-
-def describe(everyone: RDD[Any], model: dict[str, Any], chosen: Choice) -> dict[str, Any]:
-    """Groups with names, sizes, later outcomes and usual ranges, by rate from the lowest (`suppression.order`)."""
-    members: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row, membership in everyone.toLocalIterator():
-        members[membership.rank].append(row)
-    found = [_group(group, members[group["rank"]], model) for group in model["groups"] if members[group["rank"]]]
-    usual = _rate_of([row for rows in members.values() for row in rows])
-    ranked = sorted(found, key=lambda group: suppression.order(group, usual))
+def described(found: dict[int, Counted], model: dict[str, Any]) -> list[dict[str, Any]]:
+    """The groups that have people, with names, sizes, later outcomes and usual ranges, by what is said of their rate
+    from the lowest (`suppression.order`)."""
+    events = sum(one.cells["outcome"].positive for one in found.values())
+    followed = sum(one.cells["outcome"].known for one in found.values())
+    usual = events / followed if followed else 0.0
+    groups = [_group(group, found[group["rank"]], model) for group in model["groups"] if group["rank"] in found]
+    ranked = sorted(groups, key=lambda group: suppression.order(group, usual))
     names: set[str] = set()
     for rank, group in enumerate(ranked, start=1):
-        group |= {"rank": rank, "of": len(ranked), "stability": chosen.verdict} | _naming(group, names)
+        group |= {"rank": rank, "of": len(ranked)} | naming.named(group, names)
         names.add(group["name"])
-    return {"groups": ranked}
+    return ranked
 
 
-def _group(group: dict[str, Any], rows: list[dict[str, Any]], model: dict[str, Any]) -> dict[str, Any]:
-    followed = [row["outcome"] for row in rows if row["outcome"] is not None]
+def _group(group: dict[str, Any], counted: Counted, model: dict[str, Any]) -> dict[str, Any]:
     return group | {
-        **suppression.rate(len(rows), len(followed), sum(followed)),
-        "usual": {name: _middle_half(rows, name) for name in catalogue.features()},
-        "share": {name: _share(rows, name) for name in catalogue.features()},
-        "standing_out": _standing_out(group, model),
+        **counted.rate(),
+        "usual": {name: middle_half(counted.cells[name]) for name in catalogue.features()},
+        "share": {name: share(counted.cells[name]) for name in catalogue.features()},
+        "standing_out": naming.standing_out(group, model),
     }
 
 
-def _rate_of(rows: list[dict[str, Any]]) -> float:
-    followed = [row["outcome"] for row in rows if row["outcome"] is not None]
-    return sum(followed) / len(followed) if followed else 0.0
-
-
-def _middle_half(rows: list[dict[str, Any]], name: str) -> list[float] | None:
+def middle_half(cells: Cells) -> list[float] | None:
     """First and third quartile of the known values; None where ten people or fewer have one."""
-    known = sorted(row[name] for row in rows if row[name] is not None)
-    if len(known) <= suppression.largest_hidden():
-        return None
-    return [known[round(part * (len(known) - 1))] for part in (0.25, 0.75)]
+    return None if cells.known <= suppression.largest_hidden() else [cells.low, cells.high]
 
 
-def _share(rows: list[dict[str, Any]], name: str) -> float | None:
+def share(cells: Cells) -> float | None:
     """Share of people with a value above zero among those with a known one; None where it would reveal a small cell."""
-    known = [row[name] for row in rows if row[name] is not None]
-    return suppression.share(sum(1 for value in known if value > 0), len(known))
+    return suppression.share(cells.positive, cells.known)
 
 
-def _standing_out(group: dict[str, Any], model: dict[str, Any]) -> list[list[Any]]:
-    """Features by how far the group's centre lies from everyone's mean, in scaled units, the farthest first."""
-    if group["centre"] is None:
-        return []
-    distance = {name: group["centre"][place] - model["mean"][place] for place, name in enumerate(model["features"])}
-    return [[name, distance[name]] for name in sorted(distance, key=lambda name: -abs(distance[name]))]
+def _blocks(names: list[str]) -> Any:
+    """The Spark task: a row for each person and block of columns."""
+
+    def run(batches: placing.Batches) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number, start in enumerate(range(0, len(names), BLOCK)):
+                numbers = placing.as_lists(placing.matrix(batch, names[start : start + BLOCK]))
+                block = pa.array(np.full(batch.num_rows, number), pa.int32())
+                yield pa.RecordBatch.from_arrays([batch.column("rank"), block, numbers], ["rank", "block", "numbers"])
+
+    return run
 
 
-def _naming(group: dict[str, Any], taken: set[str]) -> dict[str, str]:
-    """A name from what stands out (at least half a scaled unit), distinct from the names already given."""
-    if group["rule"] == "no_contact":
-        rule = catalogue.group_rules()["no_contact"]
-        return {"name": rule["name"], "description": rule["description"]}
-    words = [_words(name, distance) for name, distance in group["standing_out"] if abs(distance) >= 0.5]
-    words = list(dict.fromkeys(words)) or ["near the average"]
-    for length in range(2, len(words) + 1):
-        if _joined(words[:length]) not in taken:
-            break
-    else:
-        length = len(words)
-    name = _joined(words[:length])
-    return {
-        "name": name if name not in taken else f"{name} ({len(taken) + 1})",
-        "description": _joined(words[: length + 4]) + ".",
-    }
+def _summed(table: pa.Table) -> pa.Table:
+    """The Spark task: one group's people and block to its figures."""
+    numbers = table.column("numbers").combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
+    figures = [figure for column in numbers.T for figure in cells_of(column)]
+    one = {"people": [table.num_rows], "figures": [figures]}
+    return table.select(["rank", "block"]).slice(0, 1).append_column("people", pa.array(one["people"])).append_column(
+        "figures", pa.array(one["figures"], pa.list_(pa.float64()))
+    )
 
 
-def _words(name: str, distance: float) -> str:
-    feature = catalogue.features()[name]
-    return feature.high if distance > 0 else feature.low
-
-
-def _joined(words: list[str]) -> str:
-    text = ", ".join(words)
-    return text[:1].upper() + text[1:]
+def cells_of(column: Any) -> Cells:
+    """Of one column of numbers, unknown as NaN."""
+    known = np.sort(column[~np.isnan(column)])
+    if not len(known):
+        return Cells(0, 0, 0.0, 0.0)
+    low, high = (float(known[round(part * (len(known) - 1))]) for part in (0.25, 0.75))
+    return Cells(len(known), int((known > 0).sum()), low, high)

@@ -1,12 +1,14 @@
-"""How many groups: the written rule, and that it finds what was planted and nothing in noise."""
+"""Which groups: the written rule, and what is told of how it was applied."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 import sklearn.cluster  # noqa: F401 - its first import draws from the random numbers that all share
 
-from analytics.risk_groups.choice import Candidate, Choice, _best_overlaps, floor_for, pick, stability, verdict
+from analytics.risk_groups.choice import Candidate, Choice, floor_for, pick, too_small, tried, with_stability
+from analytics.risk_groups.sample import Sample
 
 
 @pytest.mark.parametrize(
@@ -16,68 +18,96 @@ def test_the_smallest_group_that_may_be_formed(people: int, floor: int) -> None:
     assert floor_for(people) == floor
 
 
+def sample(sizes: list[int], events: list[int], of: int | None = None) -> tuple[Sample, np.ndarray]:
+    """People of planted groups with so many events each, and their places."""
+    places = np.repeat(np.arange(len(sizes)), sizes)
+    outcome = np.concatenate([np.arange(size) < happened for size, happened in zip(sizes, events, strict=True)])
+    inputs = np.random.default_rng(1).normal(np.eye(len(sizes), 5)[places] * 9, 1.0)
+    return Sample(inputs, inputs, outcome.astype(float), of or len(places)), places
+
+
 @pytest.mark.parametrize(
-    ("jaccard", "smallest", "word"),
+    ("sizes", "events", "of", "refused"),
     [
-        ((0.75, 0.99), 50, "stable"),
-        ((0.7499, 0.99), 50, "doubtful"),
-        ((0.60, 0.99), 50, "doubtful"),
-        ((0.5999, 0.99), 50, "unstable"),
-        ((0.99, 0.99), 49, "too_small"),
+        ([450, 50], [90, 11], None, False),
+        ([451, 49], [90, 11], None, True),
+        ([450, 50], [90, 10], None, True),  # ten with the outcome: no rate could be shown
+        ([450, 50], [10, 40], None, True),
+        ([300, 11], [0, 0], None, False),  # few people: to look at only, the outcome apart
+        ([300, 10], [0, 0], None, True),
+        ([450, 50], [90, 6], 1_000, False),  # 6 of a half stand for 12
+        ([495, 5], [90, 5], 5_000, False),
+        ([495, 5], [90, 5], 6_000, False),
+        ([496, 4], [90, 4], 6_000, True),  # 48 people of 6,000; the floor is 60
     ],
 )
-def test_every_group_must_come_back(jaccard: tuple[float, ...], smallest: int, word: str) -> None:
-    assert verdict(jaccard, smallest, floor=50) == word
+def test_too_few_people_or_too_few_of_them_with_the_outcome(
+    sizes: list[int], events: list[int], of: int | None, refused: bool
+) -> None:
+    assert too_small(*sample(sizes, events, of), k=2) is refused
 
 
-def candidate(k: int, weakest: float, word: str) -> Candidate:
-    return Candidate(k, (weakest, 0.99), 60, word)
+def test_whose_year_is_not_known_has_no_outcome() -> None:
+    people, places = sample([450, 50], [90, 12])
+    people.outcome[450:452] = math.nan
+    assert too_small(people, places, k=2)
+
+
+def found(
+    k: int, c: float | None, silhouette: float | None, verdict: str = "stable", family: str = "k_means"
+) -> Candidate:
+    return Candidate(family, k, 60, verdict, (0.8,) * k, 20, c, silhouette)
 
 
 @pytest.mark.parametrize(
     ("candidates", "chosen"),
     [
-        ([candidate(3, 0.95, "stable"), candidate(5, 0.76, "stable"), candidate(6, 0.74, "doubtful")], (5, "stable")),
-        ([candidate(3, 0.70, "doubtful"), candidate(4, 0.65, "doubtful")], (3, "doubtful")),
-        ([candidate(3, 0.70, "doubtful"), candidate(4, 0.70, "doubtful")], (4, "doubtful")),
-        ([candidate(3, 0.50, "unstable"), candidate(4, 0.99, "too_small")], (1, "single")),
-        ([], (1, "single")),
+        ([found(3, 0.70, 0.3), found(6, 0.74, 0.1), found(5, 0.72, 0.2)], 6),  # the outcomes first
+        ([found(3, 0.735, 0.3), found(6, 0.74, 0.1), found(5, 0.72, 0.9)], 3),  # even: the parting
+        ([found(3, 0.70, 0.3), found(8, 0.80, 0.3, "doubtful"), found(9, 0.9, 0.3, "unstable")], 3),  # the firm first
+        ([found(3, 0.70, 0.3, "doubtful"), found(8, 0.80, 0.3, "doubtful")], 8),
+        ([found(3, 0.70, 0.3), found(4, 0.70, 0.3, family="mixture")], 3),
+        ([found(3, None, None), found(4, None, 0.1)], 4),  # nobody had the outcome
+        ([found(9, None, None, "unstable"), found(8, None, None, "too_small")], None),
+        ([], None),
     ],
 )
-def test_the_largest_stable_number_is_chosen(candidates: list[Candidate], chosen: tuple[int, str]) -> None:
-    assert pick(candidates) == chosen
+def test_the_outcomes_decide_among_the_stable_and_the_parting_where_they_are_even(
+    candidates: list[Candidate], chosen: int | None
+) -> None:
+    best = pick(candidates)
+    assert (best and best.k) == chosen
 
 
-def test_planted_groups_come_back_and_more_than_planted_do_not() -> None:
-    random = np.random.default_rng(1)
-    middles = np.eye(4, 6) * 8
-    people = np.concatenate([random.normal(middle, 1.0, (60, 6)) for middle in middles])
-    overlaps, smallest = stability(people, k=4, bootstraps=4, seed=3)
-    assert min(overlaps) > 0.95 and smallest == 60
-    assert verdict(stability(people, k=6, bootstraps=4, seed=3)[0], 60, floor=11) == "unstable"
-
-
-@pytest.mark.parametrize("k", [3, 5])
-def test_noise_holds_no_groups(k: int) -> None:
-    people = np.random.default_rng(2).normal(size=(200, 8))
-    assert verdict(stability(people, k, bootstraps=4, seed=3)[0], 60, floor=11) != "stable"
-
-
-def test_the_same_people_give_the_same_answer() -> None:
-    people = np.random.default_rng(4).normal(size=(120, 4))
-    assert stability(people, 3, 3, seed=5) == stability(people, 3, 3, seed=5)
-
-
-def test_overlap_is_jaccard_with_the_best_match() -> None:
-    whole, again = np.array([0, 0, 0, 1, 1, 1]), np.array([1, 1, 0, 0, 0, 0])
-    assert _best_overlaps(whole, again, 2).tolist() == pytest.approx([2 / 3, 3 / 4])
+def test_a_candidate_is_measured_as_far_as_the_rule_takes_it() -> None:
+    people, _ = sample([200, 200, 200], [20, 60, 150])
+    good = tried(people, "k_means", 3, bootstraps=3, seed=1)
+    assert (good.verdict, good.smallest, good.resamples, len(good.jaccard)) == ("stable", 200, 3, 3)
+    assert good.c and good.c > 0.7 and good.silhouette and good.silhouette > 0.5
+    noise = np.random.default_rng(2).normal(size=(600, 8))
+    poor = tried(Sample(noise, noise, people.outcome, 600), "k_means", 4, bootstraps=8, seed=1)
+    assert (poor.verdict, poor.resamples, poor.c, poor.silhouette) == ("unstable", 5, None, None)
+    alone, _ = sample([300, 300, 20], [20, 60, 15])
+    assert tried(alone, "k_means", 3, bootstraps=3, seed=1) == Candidate("k_means", 3, 20, "too_small")
 
 
 def test_the_table_tells_no_small_number_and_quotes_the_rule() -> None:
-    tried = (Candidate(3, (0.8,), 11, "stable"), Candidate(4, (0.8,), 10, "too_small"), Candidate(5, (0.8,), 1, ""))
-    table = Choice(3, "stable", 11, 20, 300, tried, [[0.5]]).table()
+    best = Candidate("k_means", 3, 11, "stable", (0.91234, 0.8, 0.9), 20, 0.71239, 0.1)
+    some = [best, Candidate("k_means", 4, 10, "too_small"), Candidate("mixture", 3, 1, "too_small")]
+    table = Choice(some[0], 11, 20, 300, tuple(some), [[0.5]]).table()
     assert [one["smallest"] for one in table["candidates"]] == [11, None, None]
+    assert table["candidates"][0]["jaccard"] == [0.8, 0.9, 0.912] and table["candidates"][0]["c"] == 0.712
+    assert (table["family"], table["k"], table["verdict"], table["sample"]) == ("k_means", 3, "stable", 300)
     assert "centres" not in table
-    assert table["sample"] == 300
-    assert Choice(3, "stable", 11, 20, 300, tried, [[0.5]]).table(hide_sample=True)["sample"] is None
-    assert table["rule"].startswith("For k from 3 to 10") and json.dumps(table)
+    assert Choice(some[0], 11, 20, 300, tuple(some), [[0.5]]).table(hide_sample=True)["sample"] is None
+    assert table["rule"].startswith("Candidates are k-means") and json.dumps(table)
+
+
+def test_each_group_carries_how_well_it_came_back() -> None:
+    chosen = Choice(Candidate("k_means", 2, 60, "doubtful", (0.8, 0.65), 20), 50, 20, 200, (), [])
+    groups = with_stability([{"rule": None}, {"rule": None}, {"rule": "no_contact"}], chosen)
+    said = [(one["stability"], one["jaccard"]) for one in groups]
+    assert said == [("stable", 0.8), ("doubtful", 0.65), ("rule", None)]
+    assert "0.65" in groups[1]["stability_words"] and "doubtful" in groups[1]["stability_words"]
+    single = Choice(Candidate("k_means", 1, 60, "single"), 50, 20, 200, (), [])
+    assert with_stability([{"rule": None}], single)[0]["stability"] == "single"
