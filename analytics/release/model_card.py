@@ -122,7 +122,8 @@ def _verdict(evidence: dict[str, Any]) -> str:
     if not found.get("rank") or not found.get("age_sex"):
         return "Too few people or events to judge it."
     reached = temporal[0]["c"]["c"] if temporal else found["rank"]["c"]
-    gain = found["rank"]["c"] - found["age_sex"]["c"]
+    baseline = (temporal[0].get("age_sex") if temporal else None) or found["age_sex"]
+    gain = reached - baseline["c"]
     where = "out of period" if temporal else "in the release's own period, since there is no earlier one to test in"
     met = "is met" if reached >= 0.70 and gain >= 0.05 else "is not met"
     return f"The goal {met}: {reached:.2f} {where}, and {gain:+.2f} against age and sex."

@@ -66,6 +66,7 @@ def evidence() -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "groups": groups,
+        "standardisation": "Indirect standardisation to the lowest group.",
         "discrimination": {
             "rank": interval(0.72), "age_sex": interval(0.64), "charlson": interval(0.66),
             "prior_admissions": interval(0.61), "rank_with_age_sex": interval(0.75),
@@ -87,7 +88,9 @@ def evidence() -> dict[str, Any]:
         ],
         "temporal": [
             {"fitted_at": "2024-06-30", "tested_at": "2025-06-30", "people": 1415, "groups": [], "c": interval(0.71),
-             "adjusted_rand_index": 0.82, "calibration": []},
+             "age_sex": interval(0.63), "adjusted_rand_index": 0.82, "calibration": [], "why_not": None},
+            {"fitted_at": None, "tested_at": None, "people": None, "groups": [], "c": None, "age_sex": None,
+             "adjusted_rand_index": None, "calibration": [], "why_not": "The history does not reach back so far."},
         ],
     }  # fmt: skip
 

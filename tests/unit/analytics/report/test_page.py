@@ -77,7 +77,8 @@ SAID = [
     "Since the release of 31 March 2026, 1 of 3 inputs moved greatly",
     "1 of 3 groups has too few events for a rate.", "These rules name the group of 93 of 100 people.",
     "below 10.0 %", "1 smaller bin is hidden", "no Patient resource: hidden", "ab" * 32,
-    "Gaussian mixture, 3", "k-means, 2 groups (chosen)",
+    "Gaussian mixture, 3",
+    "One year earlier still: not possible. The history does not reach back so far.", "k-means, 2 groups (chosen)",
 ]  # fmt: skip
 
 
@@ -91,7 +92,7 @@ def test_a_first_release_of_few_people_says_so_in_words() -> None:
     evidence = few["evidence"]
     nothing = {"n": None, "followed": None, "events": None, "rate": None, "low": None, "high": None,
                "rate_below": None, "rate_above": None, "standardised": None}  # fmt: skip
-    empty: dict[str, Any] = dict.fromkeys(("calibration", "screening", "subgroups", "temporal"), [])
+    empty: dict[str, Any] = {key: [] for key in ("calibration", "screening", "subgroups", "temporal")}
     evidence |= empty | {"groups": [one | nothing for one in evidence["groups"]],
                          "discrimination": dict.fromkeys(evidence["discrimination"])}  # fmt: skip
     few["drift"] = papers.no_drift()
