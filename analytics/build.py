@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from analytics import snapshot
+from analytics.counts import parquet_rows, require_all
 from analytics.definitions import catalogue, events, features
 from analytics.errors import DataError
 from analytics.evidence import strata
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 EVENTS_PER_PARTITION = 500_000  # what one task holds in memory
+PEOPLE_PER_FILE = 500_000  # of features: about 400 bytes each
 MOST_EARLIER = 9  # dates before the index date
 LAYOUT = 2  # of the feature table; 2: race and ethnicity beside the features
 
@@ -155,6 +157,7 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, day: date, outcomes: bool) -
         connection.register("index_params", instant)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE outcomes AS {features.outcome_text()}")
     features.define_dated(features.use_duckdb(connection, day))
+    features.define_wide(connection)
     known = (
         "LEFT JOIN outcomes o ON r.subject_id = o.subject_id" if outcomes else "CROSS JOIN (SELECT NULL AS outcome) o"
     )
@@ -175,18 +178,22 @@ def _schema() -> str:
 
 def _write(rows: DataFrame, lake: Lake, target: str, until: date | None) -> None:
     """One row for each living person: subject_id, the features, race and ethnicity, and outcome (0, 1 or NULL)."""
+    kept = _write_counts(rows, lake, target)  # the first to ask for the rows: all cores make them, whatever the files
     alive = rows.where("died = 0").drop("died", "as_of", *features.UNUSABLE)
-    alive.coalesce(8).write.mode("overwrite").parquet(lake.url(target))
+    alive.coalesce(max(kept // PEOPLE_PER_FILE, 1)).write.mode("append").parquet(lake.url(target))
+    written = parquet_rows(lake, target)
+    require_all(written, kept, lake.url(target), "Run `kindred build` again.")
     made = {
         "layout": LAYOUT,
         "definitions_hash": catalogue.definitions_hash(),
         "outcomes_until": until.isoformat() if until else None,
     }
     lake.write_json(f"{target}/made.json", made)
-    _write_counts(rows, lake, target)
+    lake.finish(target)
 
 
-def _write_counts(rows: DataFrame, lake: Lake, target: str) -> None:
+def _write_counts(rows: DataFrame, lake: Lake, target: str) -> int:
+    """How many people are kept."""
     sums = [f"sum({reason}) AS {reason}" for reason in features.UNUSABLE]
     counted = rows.selectExpr(
         "count(*) AS read",
@@ -200,4 +207,4 @@ def _write_counts(rows: DataFrame, lake: Lake, target: str) -> None:
     dropped = {reason: counted[reason] for reason in ("deceased", "no_patient_resource") if counted[reason]}
     lake.write_json(f"{target}/measurements.json", {reason: counted[reason] or 0 for reason in features.UNUSABLE})
     lake.write_counts(target, counted.read, counted.kept, dropped)
-    lake.finish(target)
+    return int(counted.kept)

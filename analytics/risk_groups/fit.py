@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from analytics.build import index_date
+from analytics.counts import parquet_rows, require_all
 from analytics.definitions import catalogue
 from analytics.lake import Lake
 from analytics.risk_groups import choice, fitting, placing, profile, surrogate
@@ -58,6 +59,9 @@ def _release_id(ehr: str, export_id: str, as_of: date, bootstraps: int) -> str:
 
 def _fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date, bootstraps: int) -> dict[str, Any]:
     earlier = index_date(as_of)
+    for folder in (lake.features(ehr, export_id, day) for day in (as_of, earlier)):
+        again = f"Remove it and run `kindred build {ehr}`."
+        require_all(parquet_rows(lake, folder), lake.read_counts(folder)["kept"], lake.url(folder), again)
     with spark_step(spark, "Shaping the features", "shape the features"):
         read = spark.read.parquet(f"{lake.url(lake.features(ehr, export_id, earlier))}/part-*")
         everyone = fitting.ordered(read).cache()
@@ -101,4 +105,6 @@ def _write_memberships(spark: SparkSession, lake: Lake, model: dict[str, Any], f
         table = placing.with_membership(rows, model).select("subject_id", "rank", "second_rank", "firmness")
         table.write.mode("overwrite").parquet(lake.url(f"{target}/memberships"))
         kept = spark.read.parquet(lake.url(f"{target}/memberships")).count()
-    lake.write_counts(target, kept, kept, {})
+    alive = lake.read_counts(features_path)["kept"]
+    require_all(kept, alive, lake.url(f"{target}/memberships"), "Run the same command again.")
+    lake.write_counts(target, alive, kept, {})
