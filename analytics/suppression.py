@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from analytics import streams
@@ -109,19 +110,27 @@ class Hidden:
 
 
 def complementary(
-    values: Cells, of: Cells | None = None, least: Cells | None = None, rows_hidden: Sequence[bool] = ()
+    values: Cells,
+    of: Cells | None = None,
+    least: Cells | None = None,
+    rows_hidden: Sequence[bool] = (),
+    already: Hidden | None = None,
 ) -> Hidden:
     """What must be hidden in a table of counts so that no small cell follows from the totals less what is shown.
 
     Known to whoever reads: every cell, column total and row total that is shown, that a cell is at least `least` (0),
     and, where the table counts the events of people, how many people `of` each cell is about (a small number without
-    the event is hidden too). rows_hidden: rows whose total is not shown, nor that of everyone.
+    the event is hidden too). rows_hidden: rows whose total is not shown, nor that of everyone. already: what is hidden
+    in any case, and costs nothing to hide.
 
     Each hidden small number stays possible as any from 1 to 10, or as far as its people and its row's total allow;
     where that cannot be had, everything is hidden. Numbers are shifted as streams through the table: a cell may rise
     where others, hidden too, make up for it in its row and column (Cox, Operations Research 1995;43:421).
     """
     table = _table(values, of, least, list(rows_hidden) or [False] * len(values))
+    if already is not None:
+        for arc, hide in zip(table, [*chain(*already.cells), *already.columns], strict=False):
+            arc.hidden = arc.hidden or hide
     if not all(_keep_open(table, arc) for arc in table if arc.hidden and few(arc.value, arc.of)):
         for arc in table:
             arc.hidden = True

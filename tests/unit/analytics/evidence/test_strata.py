@@ -44,29 +44,39 @@ def rows(lines: list[bytes]) -> list[dict[str, Any]]:
     return build._rows(coded, build.dates(AS_OF, 0)).to_pylist()
 
 
-@pytest.mark.parametrize(
-    ("race", "ethnicity", "expected"),
-    [
-        ([WHITE], [NOT_HISPANIC], ("White", "Not Hispanic or Latino")),
-        ([BLACK], [HISPANIC], ("Black or African American", "Hispanic or Latino")),
-        ([WHITE, BLACK], [HISPANIC], ("Two or more races", "Hispanic or Latino")),
-        ([WHITE, WHITE], [HISPANIC, HISPANIC], ("White", "Hispanic or Latino")),
-        ([WHITE], [HISPANIC, NOT_HISPANIC], ("White", None)),
-        ([UNKNOWN], [], (None, None)),
-        ([], [HISPANIC], (None, "Hispanic or Latino")),
-        ([], [], (None, None)),
-    ],
-)
-def test_race_and_ethnicity_stand_beside_the_features(race: Any, ethnicity: Any, expected: tuple[str, str]) -> None:
-    found = rows([patient("p", race, ethnicity)])
-    assert [(row["race"], row["ethnicity"]) for row in found] == [expected] * 2
+SAID = [
+    ([WHITE], [NOT_HISPANIC], ("White", "Not Hispanic or Latino")),
+    ([BLACK], [HISPANIC], ("Black or African American", "Hispanic or Latino")),
+    ([WHITE, BLACK], [HISPANIC], ("Two or more races", "Hispanic or Latino")),
+    ([WHITE, WHITE], [HISPANIC, HISPANIC], ("White", "Hispanic or Latino")),
+    ([WHITE], [HISPANIC, NOT_HISPANIC], ("White", None)),
+    ([UNKNOWN], [], (None, None)),
+    ([], [HISPANIC], (None, "Hispanic or Latino")),
+    ([], [], (None, None)),
+]
 
 
-def test_race_and_ethnicity_change_no_feature_of_the_batch_and_nothing_of_the_live_score_but_the_pce() -> None:
+@pytest.fixture(scope="module")
+def found() -> list[dict[str, Any]]:
+    """Everyone of SAID, alike but for race and ethnicity, at both dates."""
+    return rows([patient(f"p{number}", race, ethnicity) for number, (race, ethnicity, _) in enumerate(SAID)])
+
+
+@pytest.mark.parametrize("number", range(len(SAID)))
+def test_race_and_ethnicity_stand_beside_the_features(found: list[dict[str, Any]], number: int) -> None:
+    mine = [(row["race"], row["ethnicity"]) for row in found if row["subject_id"] == f"p{number}"]
+    assert mine == [SAID[number][2]] * 2
+
+
+def test_race_and_ethnicity_change_no_feature_of_the_batch(found: list[dict[str, Any]]) -> None:
+    for day in build.dates(AS_OF, 0):
+        told = [{name: row[name] for name in catalogue.features()} for row in found if row["as_of"] == day]
+        assert len(told) == len(SAID) and all(one == told[0] for one in told)
+
+
+def test_race_and_ethnicity_change_nothing_of_the_live_score_but_the_pce() -> None:
     """The pooled cohort equations name race themselves; no feature, group or reason does."""
     one, other = patient("p", [WHITE], [HISPANIC]), patient("p", [BLACK], [NOT_HISPANIC])
-    told = [{key: value for key, value in row.items() if key not in strata.RECORDED} for row in rows([one])]
-    assert told == [{key: value for key, value in row.items() if key not in strata.RECORDED} for row in rows([other])]
     scored = [live.score([line], AS_OF, None) for line in (one, other)]
     for score in scored:
         score["scores"].pop("pce", None)
@@ -78,7 +88,7 @@ def test_no_definition_knows_the_codes_of_race_and_ethnicity() -> None:
     codes = {code for concept in catalogue.concepts().values() for code in concept.codes}
     assert not codes & set(strata.codes()["code"].to_pylist())
     assert not catalogue.features().keys() & {*strata.RECORDED}
-    texts = "\n".join(features.view_texts().values()) + features.outcome_text() + features.batch_select()
+    texts = "\n".join(features.view_texts().values()) + features.outcome_text()
     assert OMB not in texts and not any(f"'{value}'" in texts for value in strata.codes()["value"].to_pylist())
 
 
