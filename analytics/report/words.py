@@ -8,8 +8,8 @@ from typing import Any
 HIDDEN = "hidden"  # a number of 1 to 10 people, or one from which it would follow
 FEW = "not told (too few)"
 STEPS = {
-    "export": "Exported from the EHR", "load": "Loaded as events", "build": "Described by features",
-    "fit": "Placed in a group", "follow": "In the evidence: following year known",
+    "export": "Exported", "load": "Loaded as events", "build": "Described", "fit": "Placed in a group",
+    "follow": "Following year known",
 }  # fmt: skip
 REASONS = {"deceased": "deceased by then", "no_patient_resource": "no Patient resource",
            "year_not_known": "following year not known"}

@@ -16,6 +16,7 @@ from analytics.build import index_date
 from analytics.counts import parquet_rows, require_all
 from analytics.definitions import catalogue
 from analytics.lake import Lake
+from analytics.release import contents
 from analytics.risk_groups import choice, fitting, placing, profile, surrogate
 from analytics.risk_groups.limits import limits
 from analytics.risk_groups.sample import Sample, drawn
@@ -47,6 +48,7 @@ def fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date, 
         model = _fit(spark, lake, ehr, export_id, as_of, bootstraps) | {"release_id": release_id}
         lake.write_bytes(f"{target}/release.json", json.dumps(model, indent=1, allow_nan=False).encode())
         _write_memberships(spark, lake, model, lake.features(ehr, export_id, as_of), target)
+        contents.write(spark, lake, model, target)
         lake.finish(target)
     return Fitted(release_id, lake.read_counts(target))
 
