@@ -18,7 +18,6 @@ ROOT = Path(__file__).parent
 KINDS = frozenset(path.stem for path in (ROOT / "features" / "kinds").glob("*.sql"))
 MISSING = frozenset({"zero", "unknown"})
 SHAPES = frozenset({"flag", "count", "value", "log", "none"})
-BLOCK = 32  # features that one step of the wide row brings together
 DIRECTIONS = frozenset({"higher", "lower", "none"})
 
 
@@ -238,10 +237,10 @@ def reference_tables() -> dict[str, pa.Table]:
             [(c.name, answer, code) for c in concepts().values() for answer, codes in c.answers for code in codes],
         ),
         "feature_defs": _rows(
-            ("feature", "kind", "concept", "answer", "window_days", "block", "slot"),
+            ("feature", "kind", "concept", "answer", "window_days"),
             [
-                (f.name, f.kind, f.concept, f.answer, f.window_days, *divmod(place, BLOCK))
-                for place, f in enumerate(features().values())
+                (f.name, f.kind, f.concept, f.answer, f.window_days)
+                for f in features().values()
             ],
         ),
         **_score_tables(),

@@ -92,7 +92,7 @@ def _died(records: Records) -> bool:
 
 
 def _values(records: Records) -> tuple[dict[str, float | None], dict[str, Evidence]]:
-    """Each feature's value, as ``features.wide_select`` has it (which takes longer for one patient), and evidence."""
+    """Each feature's value, as ``features.wide`` has it, and its evidence."""
     found = {name: value for name, value, _, _ in records["value"]}
     values = {f.name: found.get(f.name, 0.0 if f.missing == "zero" else None) for f in catalogue.features().values()}
     return values, {name: (time, resource) for name, _, time, resource in records["value"]}

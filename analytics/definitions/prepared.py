@@ -114,7 +114,7 @@ def _checked(resource_type: str, check: str) -> str:
 
 def _to_records() -> str:
     """SELECT of the records of ``events`` at ``params``: stage by stage, then the values and ``records.sql``."""
-    stages = features.view_texts()
+    stages = dict(features.view_texts())
     values = stages.pop("feature_values")
     steps = ",\n".join(f"{name} AS MATERIALIZED ({text})" for name, text in stages.items())
     return f"""WITH {steps}

@@ -25,7 +25,7 @@ def on_duckdb(found: pa.Table, as_of: date) -> Stages:
     features.define_in_duckdb(connection, found, as_of)
     connection.execute(f"CREATE TEMP TABLE feature_values AS {features.view_texts()['feature_values']}")
     connection.register("index_params", INDEX)
-    connection.execute(f"CREATE TEMP TABLE wide AS {features.wide_select()}")
+    features.define_wide(connection)
     connection.execute(f"CREATE TEMP TABLE outcomes AS {features.outcome_text()}")
     return {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in names()}
 
@@ -44,7 +44,8 @@ def on_spark(spark: Any, found: pa.Table, as_of: date) -> Stages:
     features.define_facts(define)
     features.define_dated(define)
     define("feature_values", features.view_texts()["feature_values"])
-    define("wide", features.wide_select())
+    people, values = (pa.Table.from_pylist(held[name]) for name in ("people", "feature_values"))
+    held["wide"] = features.wide(people, values).to_pylist()
     define("outcomes", features.outcome_text())
     return held
 

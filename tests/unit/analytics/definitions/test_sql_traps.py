@@ -37,7 +37,7 @@ NEVER_NULL = {"version", "resource", "time", "value", "admitted", "end_time", "s
 def texts() -> dict[str, str]:
     kinds = {f"kinds/{path.stem}": path.read_text("utf-8") for path in (features.SQL / "kinds").glob("*.sql")}
     stages = {name: text for name, text in features.view_texts().items() if name != "feature_values"}
-    return stages | kinds | {"outcomes": features.outcome_text(), "wide_select": features.wide_select()}
+    return stages | kinds | {"outcomes": features.outcome_text()}
 
 
 def plain(sql: str) -> str:
@@ -63,8 +63,7 @@ def _told(key: str) -> bool:
 
 @pytest.mark.parametrize("name", texts())
 def test_the_feature_sql_falls_into_no_trap(name: str) -> None:
-    allowed = {"CAST to whole numbers rounds or cuts"} if name == "wide_select" else set()  # of a 0 or 1
-    assert [trap for trap in traps(texts()[name]) if trap not in allowed] == []
+    assert traps(texts()[name]) == []
 
 
 @pytest.mark.parametrize(
