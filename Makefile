@@ -55,8 +55,8 @@ image:  ## Container image, built without a daemon (root on Debian or Ubuntu)
 image-check:  ## Runs sandbox and app from that image and asks both over HTTP
 	@scripts/image check
 
-bench: install  ## The export's rate against plain parallel downloads, a ratio in one run (ARGS="--only static")
-	@$(PY) scripts/bench/export.py $(ARGS)
+bench: install  ## Every speed that has a goal, each a ratio in one run, as one table (ARGS="--only load live"; --full)
+	@$(PY) scripts/bench/bench.py $(ARGS)
 
 screenshots: install  ## The pictures in docs/images again, from a demo of 2,000 people
 	@scripts/prerequisites java browser
