@@ -125,6 +125,6 @@ def discrimination(people: dict[str, Any], groups: Sequence[dict[str, Any]]) -> 
         "rank": None if few else of_groups(groups),
         "age_sex": None if few else c_statistic(cross_fitted(base, outcome), outcome),
         "charlson": c_statistic(people["charlson_2011"], outcome),
-        "prior_admissions": c_statistic(people["admissions_12m"], outcome),
+        "prior_admissions": c_statistic(people["stays_12m"], outcome),
         "rank_with_age_sex": None if few else c_statistic(cross_fitted(with_rank, outcome), outcome),
     }

@@ -12,14 +12,14 @@ from analytics.risk_groups import placing
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-COLUMNS = ("age", "female", "charlson_2011", "admissions_12m")
+COLUMNS = ("age", "female", "charlson_2011", "stays_12m")
 PLACES = ("rank", "second_rank", "firmness")
 
 
 def people(rows: DataFrame, *models: dict[str, Any]) -> dict[str, Any]:
     """Columns of the people whose outcome is known, in the order of their ids.
 
-    outcome, age, female, charlson_2011, admissions_12m (numbers, NaN where unknown), race, ethnicity (text or None),
+    outcome, age, female, charlson_2011, stays_12m (numbers, NaN where unknown), race, ethnicity (text or None),
     and rank, second, firmness by the first model, rank_1 by the second and so on. A million people are some 200 MB.
     """
     inputs = sorted({name for model in models for name in model["features"]} | {placing.CONTACT, *COLUMNS})

@@ -20,7 +20,7 @@ def crowd(n: int = 2000, seed: int = 3, risks: tuple[float, ...] = (0.02, 0.1, 0
     firmness = rng.random(n).round(3)
     return {
         "outcome": outcome, "age": age, "female": rng.integers(0, 2, n).astype(float),
-        "charlson_2011": rng.poisson(rank).astype(float), "admissions_12m": rng.poisson(rank / 4).astype(float),
+        "charlson_2011": rng.poisson(rank).astype(float), "stays_12m": rng.poisson(rank / 4).astype(float),
         "race": list(rng.choice(np.array(RACES, dtype=object), n, p=(0.7, 0.2, 0.08, 0.02))),
         "ethnicity": list(rng.choice(["Hispanic or Latino", "Not Hispanic or Latino"], n, p=(0.15, 0.85))),
         "rank": rank, "second": np.where(rank == 1, 2, rank - 1).astype(float), "firmness": firmness,
