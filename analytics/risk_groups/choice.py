@@ -7,8 +7,13 @@ than ten with the later outcome, is too small; the floor is 1 % and 50 people, o
 match in bootstrap resamples is taken (Hennig 2007); after five resamples a candidate with a cluster below 0.50 is
 given up. A candidate is stable when every cluster reaches 0.75, doubtful when every cluster reaches 0.60; no other is
 shown. Among the stable ones (without one, the doubtful ones) the later outcomes decide: those are equally good whose
-c-statistic, with rates from one half of the people and judged on the other, is at most 0.01 below the best; of these
-the one with the highest silhouette by Euclidean distance is taken. Without any, all are one group.
+c-statistic, with rates from one half of the people and judged on the other, is at most one standard error (Hanley and
+McNeil 1982) below the best; of these the one with the most groups is taken, and of two with as many the one with the
+higher silhouette by Euclidean distance. Without any, all are one group.
+
+Why the number of groups comes before the silhouette: measured on generated populations (2,000 and 5,000 people), three
+and four groups always have the highest silhouette (0.16-0.19; the others 0.08-0.11) and find the planted archetypes
+worst (adjusted Rand index 0.20-0.26; six to eight groups 0.50-0.65).
 """
 
 from __future__ import annotations
@@ -28,7 +33,6 @@ if TYPE_CHECKING:
 
 FAMILIES = tuple(families.ROUNDS)
 SMALL_POPULATION = 500
-EQUAL_C = 0.01  # about the standard error of a c-statistic among 5,000 people with 500 outcomes
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Choice:
             "bootstraps": self.bootstraps,
             "sample": None if hide_sample else self.sample,
             "candidates": [_shown(one) for one in self.candidates],
-            "rule": " ".join((__doc__ or "").split("The rule. ")[1].split()),
+            "rule": " ".join((__doc__ or "").split("The rule. ")[1].split("\n\n")[0].split()),
         }
 
 
@@ -92,7 +96,7 @@ def choose(spark: SparkSession, sample: Sample, bootstraps: int, seed: int) -> C
     )
     candidates = tuple(sorted(found.collect(), key=lambda one: (FAMILIES.index(one.family), one.k)))
     shared.unpersist()
-    chosen = pick(candidates) or Candidate("k_means", 1, sample.of, "single")
+    chosen = pick(candidates, sample.outcome) or Candidate("k_means", 1, sample.of, "single")
     centres = families.centres_of(sample.inputs, chosen.family, chosen.k, seed)
     return Choice(chosen, floor_for(sample.of), bootstraps, len(sample.inputs), candidates, centres)
 
@@ -126,20 +130,20 @@ def too_small(sample: Sample, places: Any, k: int) -> bool:
     return sample.grown(int(events.min())) <= suppression.largest_hidden()
 
 
-def pick(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The rule's choice, None when nothing holds."""
+def pick(candidates: Sequence[Candidate], outcome: Any) -> Candidate | None:
+    """The rule's choice, None when nothing holds. outcome: of the sample, for the standard error."""
     for verdict in ("stable", "doubtful"):
         held = [one for one in candidates if one.verdict == verdict]
         if held:
-            return _best(held)
+            return _best(held, outcome)
     return None
 
 
-def _best(held: Sequence[Candidate]) -> Candidate:
-    """By the later outcomes, then the silhouette, then the family that comes first and the smaller k."""
+def _best(held: Sequence[Candidate], outcome: Any) -> Candidate:
+    """By the later outcomes, the number of groups, the silhouette, and then the family that comes first."""
     best = max(one.c or 0.0 for one in held)
-    equal = [one for one in held if (one.c or 0.0) >= best - EQUAL_C]
-    return max(equal, key=lambda one: one.silhouette or -1.0)
+    equal = [one for one in held if (one.c or 0.0) >= best - separation.standard_error(best, outcome)]
+    return max(equal, key=lambda one: (one.k, one.silhouette or -1.0))
 
 
 def with_stability(groups: list[dict[str, Any]], chosen: Choice) -> list[dict[str, Any]]:

@@ -62,21 +62,28 @@ def found(
 @pytest.mark.parametrize(
     ("candidates", "chosen"),
     [
-        ([found(3, 0.70, 0.3), found(6, 0.74, 0.1), found(5, 0.72, 0.2)], 6),  # the outcomes first
-        ([found(3, 0.735, 0.3), found(6, 0.74, 0.1), found(5, 0.72, 0.9)], 3),  # even: the parting
+        ([found(3, 0.70, 0.3), found(6, 0.74, 0.1), found(8, 0.70, 0.2)], 6),  # the outcomes first
+        ([found(3, 0.745, 0.3), found(6, 0.74, 0.1), found(5, 0.741, 0.9)], 6),  # even: more groups
+        ([found(6, 0.74, 0.1), found(6, 0.73, 0.2, family="bisecting"), found(5, 0.75, 0.9)], 6),  # then the parting
         ([found(3, 0.70, 0.3), found(8, 0.80, 0.3, "doubtful"), found(9, 0.9, 0.3, "unstable")], 3),  # the firm first
         ([found(3, 0.70, 0.3, "doubtful"), found(8, 0.80, 0.3, "doubtful")], 8),
-        ([found(3, 0.70, 0.3), found(4, 0.70, 0.3, family="mixture")], 3),
-        ([found(3, None, None), found(4, None, 0.1)], 4),  # nobody had the outcome
+        ([found(3, None, None), found(4, None, 0.1)], 4),  # ten people or fewer had the outcome
         ([found(9, None, None, "unstable"), found(8, None, None, "too_small")], None),
         ([], None),
     ],
 )
-def test_the_outcomes_decide_among_the_stable_and_the_parting_where_they_are_even(
+def test_the_outcomes_decide_among_the_stable_then_the_number_then_the_parting(
     candidates: list[Candidate], chosen: int | None
 ) -> None:
-    best = pick(candidates)
+    outcome = np.array([1.0] * 200 + [0.0] * 1_800)  # a standard error of 0.02
+    best = pick(candidates, outcome)
     assert (best and best.k) == chosen
+
+
+def test_of_as_many_groups_those_better_parted() -> None:
+    even = [found(6, 0.74, 0.1), found(6, 0.73, 0.2, family="bisecting"), found(6, 0.74, 0.15, family="mixture")]
+    best = pick(even, np.array([1.0] * 200 + [0.0] * 1_800))
+    assert best and best.family == "bisecting"
 
 
 def test_a_candidate_is_measured_as_far_as_the_rule_takes_it() -> None:

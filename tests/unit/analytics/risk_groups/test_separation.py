@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from analytics.risk_groups.separation import c_statistic, silhouette
+from analytics.risk_groups.separation import c_statistic, silhouette, standard_error
 
 TWO = np.array([0, 0, 1, 1] * 50)
 
@@ -35,6 +35,21 @@ def test_who_was_not_followed_does_not_count() -> None:
 @pytest.mark.parametrize("outcome", [np.zeros(200), np.full(200, math.nan), np.eye(1, 200)[0]])
 def test_without_both_outcomes_in_both_halves_there_is_none(outcome: np.ndarray) -> None:
     assert c_statistic(TWO, outcome, 2) is None
+
+
+@pytest.mark.parametrize("events", [10, 190])
+def test_of_ten_people_nothing_is_told(events: int) -> None:
+    assert c_statistic(TWO, (np.arange(200) < events).astype(float), 2) is None
+
+
+@pytest.mark.parametrize(
+    ("c", "with_it", "without", "error"),
+    [(0.5, 100, 100, 0.04093), (0.8, 50, 150, 0.04010), (1.0, 50, 50, 0.0), (0.7, 0, 50, 0.0)],
+)
+def test_the_standard_error_by_hand(c: float, with_it: int, without: int, error: float) -> None:
+    """c = 0.5: Q1 = Q2 = 1/3; (0.25 + 99/12 + 99/12) / 10,000."""
+    outcome = np.array([1.0] * with_it + [0.0] * without + [math.nan] * 7)
+    assert standard_error(c, outcome) == pytest.approx(error, abs=1e-5)
 
 
 def test_the_silhouette_is_euclidean() -> None:
