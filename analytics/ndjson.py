@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from analytics.definitions import events
-from analytics.export.lines import line_feeds
+from analytics.line_feeds import line_feeds
 
 INLINE = 12  # bytes: a string view holds shorter texts itself
 VIEWED = pa.schema([("line_no", pa.int64()), ("line", pa.string_view())])

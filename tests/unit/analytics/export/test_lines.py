@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.export.lines import LONG_LINE, LineCounter, line_feeds
+from analytics.export.lines import LONG_LINE, LineCounter
+from analytics.line_feeds import line_feeds
 from analytics.export.manifest import MIXED
 
 GOOD = '{"resourceType":"Patient","name":"Núñez 漢字 🎈"}'.encode()
