@@ -62,6 +62,7 @@ def facts(model: dict[str, Any], papers: dict[str, Any]) -> dict[str, str]:
         "verdict": _verdict(papers["evidence"]),
         "temporal": _temporal(papers["evidence"]),
         "subgroups": _subgroups(papers["evidence"]),
+        "demographics": _demographics(papers["evidence"]),
         "drift": _drift(papers["drift"]),
     }
 
@@ -145,6 +146,17 @@ def _subgroups(evidence: dict[str, Any]) -> str:
         return str(said["few_subgroups"])
     return str(said["subgroups"].format(shown=len(shown), hidden=len(rows) - len(shown), least=f"{min(ratios):.2f}",
                                         most=f"{max(ratios):.2f}"))
+
+
+def _demographics(evidence: dict[str, Any]) -> str:
+    """How many people of each kind were followed, as far as told."""
+    said = texts()["sentences"]
+    told = []
+    for by, name in said["strata"].items():
+        rows = [row for row in evidence["subgroups"] if row["by"] == by]
+        if any(row["n"] is not None for row in rows):
+            told.append(f"{name}: " + ", ".join(f"{row['value']} {_number(row['n'], 'hidden')}" for row in rows) + ".")
+    return " ".join(told) or str(said["few_demographics"])
 
 
 def _ratio(row: dict[str, Any]) -> float | None:

@@ -77,6 +77,7 @@ def test_numbers_of_the_release_stand_in_it() -> None:
     assert "1,500 were placed as of 2026-06-30" in made["(2)(ii)"]["answer"]
     assert "exported on 2026-07-01" in made["(2)(ii)"]["answer"]
     assert "3 subgroups" in made["(7)(ii)"]["answer"] and "1 are hidden" in made["(7)(ii)"]["answer"]
+    assert made["(4)(iii)"]["answer"] == "Sex: Female 760, Male 691. Race: Asian hidden, White 1,100."
     assert "adjusted Rand index 0.87" in made["(9)(i)"]["answer"] and "; 1 inputs moved" in made["(9)(i)"]["answer"]
 
 
