@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.export.lines import LONG_LINE, LineCounter
-from analytics.line_feeds import line_feeds
 from analytics.export.manifest import MIXED
+from analytics.line_feeds import line_feeds
 
 GOOD = '{"resourceType":"Patient","name":"Núñez 漢字 🎈"}'.encode()
 SPACED = b'{"id":"1", "resourceType" : "Patient"}'
