@@ -40,15 +40,21 @@ def test_unpacked_anywhere_it_runs_its_own_code(tmp_path: Path, name: str) -> No
     assert told == [str(folder), str(folder / "lib" / version / "site-packages" / "analytics" / "__init__.py")]
 
 
+def test_its_files_are_nobodys_and_everyone_may_read_them() -> None:
+    mine = tarfile.TarInfo("secret.py")
+    mine.uid, mine.gid, mine.uname, mine.gname, mine.mode = 1000, 1000, "me", "us", 0o600
+    entry = spark_environment._nobodys(mine)
+    assert (entry.uid, entry.gid, entry.uname, entry.gname, entry.mode) == (0, 0, "", "", 0o644)
+
+
 @pytest.mark.usefixtures("only_ours")
-def test_it_is_nobodys_and_its_python_is_where_it_was_said_to_be(tmp_path: Path) -> None:
+def test_its_python_is_where_it_was_said_to_be(tmp_path: Path) -> None:
     pack(tmp_path / "e.tar", python="/usr/bin/python3.11")
     with tarfile.open(tmp_path / "e.tar") as archive:
         entries = {entry.name: entry for entry in archive}
         told = archive.extractfile("pyvenv.cfg")
         assert told is not None and b"home = /usr/bin\n" in told.read()
     assert entries["bin/python"].linkname == "/usr/bin/python3.11"
-    assert {(entry.uid, entry.uname) for entry in entries.values()} == {(0, "")}
     assert not [name for name in entries if "__pycache__" in name or name.startswith("/")]
 
 

@@ -1,12 +1,14 @@
 """KINDRED_SPARK_...: what is read, what is refused and how it is said, and what Spark is told on each cluster."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from analytics.config import Settings, SparkOptions
 from analytics.errors import ConfigError
-from analytics.spark import _configuration
+from analytics.spark import _choose_python, _configuration
 
 
 def settings(tmp_path: Path, **given: str) -> Settings:
@@ -45,7 +47,7 @@ def test_without_settings_the_cluster_s_own_hold(tmp_path: Path) -> None:
     ("ENVIRONMENT", "/none/environment.tar.gz", "there is no file /none/environment.tar.gz"),
     ("ENVIRONMENT", "s3://bucket/environment.tar.gz", "no archive that Spark unpacks"),
     ("ENVIRONMENT", "hdfs://namenode/environment", "no archive that Spark unpacks"),
-    ("ENVIRONMENT", "hdfs://namenode/environment.tar.gz#other", "no archive that Spark unpacks"),
+    ("ENVIRONMENT", "hdfs://namenode/environment#1.tar.gz", "no archive that Spark unpacks"),
 ])  # fmt: skip
 def test_what_cannot_be_is_refused_with_the_name_of_the_variable(
     tmp_path: Path, name: str, value: str, said: str
@@ -88,3 +90,18 @@ def test_on_one_machine_nothing_is_shipped_and_all_is_on_loopback(tmp_path: Path
     made = _configuration(settings(tmp_path, **ASKED))
     assert made["spark.driver.host"] == made["spark.driver.bindAddress"] == "127.0.0.1"
     assert "spark.archives" not in made and "spark.executor.instances" not in made
+
+
+@pytest.mark.parametrize(("master", "python", "path"), [
+    ("yarn", "./environment/bin/python", None), ("local[2]", sys.executable, "/checkout"),
+])  # fmt: skip
+def test_executors_start_the_archive_s_python_and_get_no_path_of_the_driver_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, master: str, python: str, path: str | None
+) -> None:
+    for name in ("PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON", "SPARK_LOCAL_IP"):
+        monkeypatch.setenv(name, "")  # so that it is as before afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PYTHONPATH", "/checkout")
+    _choose_python(settings(tmp_path, MASTER=master, **ASKED))
+    assert (os.environ["PYSPARK_PYTHON"], os.environ.get("PYTHONPATH")) == (python, path)
+    assert os.environ["PYSPARK_DRIVER_PYTHON"] == sys.executable
