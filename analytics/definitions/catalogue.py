@@ -8,6 +8,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,11 @@ KINDS = frozenset(path.stem for path in (ROOT / "features" / "kinds").glob("*.sq
 MISSING = frozenset({"zero", "unknown"})
 SHAPES = frozenset({"flag", "count", "value", "log", "none"})
 DIRECTIONS = frozenset({"higher", "lower", "none"})
+WITHOUT_CONCEPT = frozenset(
+    {"age", "stays", "bed_days", "readmissions", "visits", "care_days", "days_since_contact", "charlson", "stops"}
+)
+WITH_ANSWER = frozenset({"answer", "charlson"})
+SENTENCE_MARKS = frozenset({"value", "unit", "date", "label", "Label"})
 
 
 @dataclass(frozen=True)
@@ -130,9 +136,25 @@ def _feature(name: str, fields: dict[str, Any]) -> Feature:
         raise DefinitionError(f"features.toml [{name}]: {empty[0]} is empty")
     if feature.concept not in known:
         raise DefinitionError(f"features.toml [{name}]: concept {feature.concept!r} is not in concepts/")
+    _check_words(feature)
     if feature.missing == "zero" and feature.shape in ("flag",) and not feature.absent:
         raise DefinitionError(f"features.toml [{name}]: a flag needs the sentence for its absence (absent)")
     return feature
+
+
+def _check_words(feature: Feature) -> None:
+    """Refuse a window that is none, no concept or answer where the kind needs one, and sentences with unknown marks."""
+    where = f"features.toml [{feature.name}]"
+    if not isinstance(feature.window_days, int) or feature.window_days < 0:
+        raise DefinitionError(f"{where}: window_days is {feature.window_days!r}, expected days, or 0 for ever")
+    if not feature.concept and feature.kind not in WITHOUT_CONCEPT:
+        raise DefinitionError(f"{where}: kind {feature.kind!r} needs a concept")
+    if feature.kind in WITH_ANSWER and not feature.answer:
+        raise DefinitionError(f"{where}: kind {feature.kind!r} needs an answer")
+    for text in (feature.sentence, feature.absent):
+        asked = {mark for _, mark, _, _ in Formatter().parse(text) if mark is not None}
+        if unknown := asked - SENTENCE_MARKS:
+            raise DefinitionError(f"{where}: a sentence has {sorted(unknown)}, known are {sorted(SENTENCE_MARKS)}")
 
 
 @cache
@@ -190,9 +212,26 @@ def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, st
         listed.setdefault("codes", ())
     try:
         codes = tuple(_full_code(code, systems) for code in listed.pop("codes"))
-        return Concept(name=name, codes=codes, answers=tuple(answers.items()), **listed)
+        concept = Concept(name=name, codes=codes, answers=tuple(answers.items()), **listed)
     except (TypeError, KeyError) as error:
         raise DefinitionError(f"concepts/{file} [{name}]: {error}") from error
+    if lacking := _lacking(concept):
+        raise DefinitionError(f"concepts/{file} [{name}]: {lacking}")
+    return concept
+
+
+def _lacking(concept: Concept) -> str:
+    """What a concept still lacks, "" for nothing."""
+    if empty := [key for key in ("family", "label", "source") if not getattr(concept, key)]:
+        return f"{empty[0]} is empty"
+    if not concept.codes and not concept.members:
+        return "there is no code"
+    if concept.family != "measurement":
+        return ""
+    if not concept.unit or not concept.range[0] < concept.range[1]:
+        return "a measurement needs a unit and a plausible range"
+    wrong = [step for step in concept.conversions if not step.get("unit") or not step.get("factor", 0) > 0]
+    return "a conversion needs a unit and a factor above 0" if wrong else ""
 
 
 def _full_code(short: str, systems: dict[str, str]) -> str:

@@ -147,6 +147,43 @@ RECENT = [
         """,
     ),
     kind(
+        "nothing is a readmission after a transfer or a stay left against advice",
+        """
+        id | time       | end        | code      | text
+        a  | 2026-01-01 | 2026-01-03 | inpatient | aadvice
+        b  | 2026-01-20 | 2026-01-22 | inpatient | other-hcf
+        c  | 2026-02-10 | 2026-02-12 | inpatient | home
+        d  | 2026-03-01 | 2026-03-02 | inpatient | home
+        """,
+        """
+        feature          | value | time       | resource
+        readmissions_6m  | 1     | 2026-03-01 | d
+        readmissions_12m | 1     | 2026-03-01 | d
+        readmissions_24m | 1     | 2026-03-01 | d
+        """,
+    ),
+    kind(
+        "nursing and rehabilitation stays apart: no admission, no night in hospital, but care",
+        """
+        id | time       | end        | code
+        a  | 2026-05-01 | 2026-05-21 | inpatient
+        a  | 2026-05-01 | 2026-05-21 | SNOMED#449411000124106
+        b  | 2025-09-01 | 2025-09-11 | ACT#NONAC
+        b  | 2025-09-01 | 2025-09-11 | SNOMED#449411000124106
+        c  | 2024-09-01 | 2024-09-11 | ACT#NONAC
+        d  | 2024-06-30 | 2024-07-11 | ACT#NONAC
+        e  | 2026-06-01 | 2026-06-03 | maternity_stay
+        """,
+        """
+        feature            | value | time       | resource
+        nursing_stays_6m   | 1     | 2026-05-01 | a
+        nursing_stays_12m  | 2     | 2026-05-01 | a
+        nursing_stays_24m  | 3     | 2026-05-01 | a
+        care_days_24m      | 4     | 2026-06-01 |
+        """,
+        "nursing_stays_6m", "nursing_stays_12m", "nursing_stays_24m", "care_days_24m", "stays_24m", "bed_days_24m",
+    ),
+    kind(
         "stays, nights, emergency visits and days with care in 6, 12 and 24 months",
         """
         id | time             | end              | code

@@ -190,6 +190,8 @@ STAGES = [
         i  | 2026-06-29 10:00 | 2026-07-20 10:00 | inpatient
         j  |                  |                  | inpatient
         k  | 2026-03-20       | 2026-03-25       | ACT#NONAC
+        l  | 2026-04-20       | 2026-04-25       | inpatient
+        l  | 2026-04-20       | 2026-04-25       | SNOMED#449411000124106
         """,
         """
         resource | time             | end_time         | emergency | acute_stay
@@ -202,6 +204,8 @@ STAGES = [
         g        | 2026-03-10 10:00 | 2026-03-10 10:00 | 1         | 0
         h        | 2026-03-12 10:00 | 2026-03-12 10:00 | 0         | 1
         i        | 2026-06-29 10:00 | 2026-07-01       | 0         | 1
+        k        | 2026-03-20       | 2026-03-25       | 0         | 0
+        l        | 2026-04-20       | 2026-04-25       | 0         | 0
         """,
     ),
     Case(
@@ -217,6 +221,29 @@ STAGES = [
         admitted         | discharged       | resource
         2026-01-01 10:00 | 2026-01-06 10:00 | a
         2026-01-07 10:01 | 2026-01-08 10:00 | c
+        """,
+    ),
+    Case(
+        "a stay is sent on if its last part is",
+        "stays",
+        """
+        id | time             | end              | code      | text
+        a  | 2026-01-01 10:00 | 2026-01-03 10:00 | inpatient | other-hcf
+        b  | 2026-01-03 12:00 | 2026-01-06 10:00 | inpatient | home
+        c  | 2026-02-01 10:00 | 2026-02-03 10:00 | inpatient | aadvice
+        d  | 2026-03-01 10:00 | 2026-03-03 10:00 | inpatient | 02
+        e  | 2026-04-01 10:00 | 2026-04-03 10:00 | inpatient | 01
+        f  | 2026-05-01 10:00 | 2026-05-03 10:00 | inpatient | 07
+        g  | 2026-06-01 10:00 | 2026-06-03 10:00 | inpatient |
+        """,
+        """
+        admitted         | discharged       | resource | sent_on
+        2026-01-01 10:00 | 2026-01-06 10:00 | a        | 0
+        2026-02-01 10:00 | 2026-02-03 10:00 | c        | 1
+        2026-03-01 10:00 | 2026-03-03 10:00 | d        | 1
+        2026-04-01 10:00 | 2026-04-03 10:00 | e        | 0
+        2026-05-01 10:00 | 2026-05-03 10:00 | f        | 1
+        2026-06-01 10:00 | 2026-06-03 10:00 | g        | 0
         """,
     ),
     Case(
@@ -267,15 +294,17 @@ STAGES = [
         "a medicine is in use until the end of its order, or for a year",
         "in_use",
         """
-        id | time       | end                 | code
-        a  | 2025-07-01 |                     | statin
-        b  | 2025-06-30 |                     | statin
-        c  | 2020-01-01 | 2026-07-01          | insulin
-        d  | 2026-06-01 | 2026-06-30 23:59:59 | insulin
-        e  | 2026-06-30 | 2030-01-01          | opioid
-        f  | 2026-07-01 |                     | opioid
-        g  |            |                     | opioid
-        h  | 2026-06-01 |                     | copd
+        id | time       | end                 | code     | text
+        a  | 2025-07-01 |                     | statin   | order
+        b  | 2025-06-30 |                     | statin   | order
+        c  | 2020-01-01 | 2026-07-01          | insulin  | plan
+        d  | 2026-06-01 | 2026-06-30 23:59:59 | insulin  | order
+        e  | 2026-06-30 | 2030-01-01          | opioid   |
+        f  | 2026-07-01 |                     | opioid   | order
+        g  |            |                     | opioid   | order
+        h  | 2026-06-01 |                     | copd     |
+        i  | 2026-06-01 |                     | thiazide | proposal
+        j  | 2026-06-01 |                     | thiazide | option
         """,
         """
         resource | concept                | family
@@ -340,13 +369,14 @@ STAGES = [
         "classes in use a year before",
         "used_before",
         """
-        id | time       | end        | code
-        a  | 2024-07-01 |            | statin
-        b  | 2024-06-30 |            | insulin
-        c  | 2020-01-01 | 2025-07-01 | opioid
-        d  | 2025-06-30 |            | thiazide
-        e  | 2025-07-01 |            | loop_diuretic
-        f  | 2020-01-01 | 2025-06-30 | beta_blocker
+        id | time       | end        | code          | text
+        a  | 2024-07-01 |            | statin        | order
+        b  | 2024-06-30 |            | insulin       | order
+        c  | 2020-01-01 | 2025-07-01 | opioid        | order
+        d  | 2025-06-30 |            | thiazide      |
+        e  | 2025-07-01 |            | loop_diuretic | order
+        f  | 2020-01-01 | 2025-06-30 | beta_blocker  | order
+        g  | 2025-06-01 |            | antiplatelet  | proposal
         """,
         """
         concept

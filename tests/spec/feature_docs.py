@@ -21,7 +21,8 @@ FAMILIES = {
     ),
     "Medicines": ("in_use", "in_use_count", "starts", "stops"),
     "Use of care": (
-        "stays", "bed_days", "readmissions", "visits", "care_days", "recent_family_count", "days_since_contact",
+        "stays", "bed_days", "readmissions", "records",
+        "visits", "care_days", "recent_family_count", "days_since_contact",
     ),
     "Screening procedures and vaccines": ("days_since",),
 }  # fmt: skip

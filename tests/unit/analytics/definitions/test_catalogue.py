@@ -30,6 +30,9 @@ FIELDS: dict[str, Any] = {
     "concept": "hba1c",
 }
 
+MEASURED: dict[str, Any] = {"family": "measurement", "label": "x", "codes": ["LOINC|1"], "source": "x", "unit": "g",
+                            "range": [0, 1]}  # fmt: skip
+
 
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -63,6 +66,16 @@ def without(key: str) -> dict[str, Any]:
         (FIELDS | {"shape": "round"}, "features.toml [x]: shape is 'round', expected one of"),
         (FIELDS | {"direction": "up"}, "features.toml [x]: direction is 'up', expected one of"),
         (FIELDS | {"concept": "shoe_size"}, "features.toml [x]: concept 'shoe_size' is not in concepts/"),
+        (FIELDS | {"direction": ""}, "features.toml [x]: direction is '', expected one of"),
+        (FIELDS | {"missing": ""}, "features.toml [x]: missing is '', expected one of"),
+        (FIELDS | {"sentence": ""}, "features.toml [x]: sentence is empty"),
+        (FIELDS | {"meaning": ""}, "features.toml [x]: meaning is empty"),
+        (FIELDS | {"sentence": "It is {valu}."}, "features.toml [x]: a sentence has ['valu'], known are ['Label', "),
+        (FIELDS | {"absent": "None {since}."}, "features.toml [x]: a sentence has ['since']"),
+        (FIELDS | {"window_days": -1}, "features.toml [x]: window_days is -1, expected days, or 0 for ever"),
+        (FIELDS | {"window_days": "730"}, "features.toml [x]: window_days is '730', expected days"),
+        (FIELDS | {"concept": ""}, "features.toml [x]: kind 'latest' needs a concept"),
+        (FIELDS | {"kind": "answer"}, "features.toml [x]: kind 'answer' needs an answer"),
         (FIELDS | {"missing": "zero", "shape": "flag"}, "features.toml [x]: a flag needs the sentence for its absence"),
     ],
 )
@@ -81,6 +94,12 @@ def test_a_feature_that_is_incomplete_or_unknown_is_refused(fields: dict[str, An
             {"family": "f", "label": "x", "codes": [], "source": "x", "colour": 1},
             "concepts/a.toml [x]: Concept.__init__() got",
         ),
+        ({"family": "f", "label": "x", "codes": [], "source": "x"}, "concepts/a.toml [x]: there is no code"),
+        ({"family": "f", "label": "x", "codes": ["LOINC|1"], "source": ""}, "concepts/a.toml [x]: source is empty"),
+        ({"family": "f", "label": "", "codes": ["LOINC|1"], "source": "x"}, "concepts/a.toml [x]: label is empty"),
+        (MEASURED | {"unit": ""}, "concepts/a.toml [x]: a measurement needs a unit and a plausible range"),
+        (MEASURED | {"range": [1, 1]}, "concepts/a.toml [x]: a measurement needs a unit and a plausible range"),
+        (MEASURED | {"conversions": [{"unit": "kg"}]}, "concepts/a.toml [x]: a conversion needs a unit and a factor"),
         ({"codes": ["4548-4"]}, "concepts: code '4548-4' must be SYSTEM|code with a system of systems.toml"),
         ({"codes": ["ICD9|250"]}, "concepts: code 'ICD9|250' must be SYSTEM|code with a system of systems.toml"),
         ({"codes": [], "answers": {"yes": ["x"]}}, "concepts: code 'x' must be SYSTEM|code"),
@@ -103,11 +122,11 @@ SPOILED: dict[str, tuple[str, str, str]] = {
     "concepts/systems.toml": ("= broken", "definitions/concepts/systems.toml: "),
     "groups.toml": ("[no_contact", "definitions/groups.toml: "),
     "concepts/care.toml": (
-        '[statin]\nfamily = "x"\nlabel = "x"\ncodes = []\nsource = ""\n',
+        '[statin]\nfamily = "x"\nlabel = "x"\ncodes = ["LOINC|1"]\nsource = "x"\n',
         "[statin]: this concept exists already",
     ),
     "concepts/measurements.toml": (
-        '[a]\nlabel = "a"\ncodes = ["LOINC|1"]\nunit = "g"\nsource = ""\nrange = [0, 1]\n'
+        '[a]\nlabel = "a"\ncodes = ["LOINC|1"]\nunit = "g"\nsource = "a"\nrange = [0, 1]\n'
         'unitless = [{ low = 0, high = 1, unit = "kg" }]\n',
         "measurements.toml [a]: unitless unit 'kg'",
     ),
