@@ -150,17 +150,18 @@ def _table(values: Cells, of: Cells | None, least: Cells | None, rows_hidden: li
     total from the end back to its row: so many people more in a row are so many more among everyone."""
     rows, columns = len(values), len(values[0])
     people = of or [[EVERYONE] * columns for _ in range(rows)]
-    end, arcs = rows + columns, []
+    end, arcs, everyone = rows + columns, [], max(sum(map(sum, values)), 1)
     for i, row in enumerate(values):
         without = sum(people[i]) - sum(row)  # of a hidden total a cell is a part, with the event and without
         for j, value in enumerate(row):
             low, high = (least[i][j] if least else 0), people[i][j]
             if rows_hidden[i]:
                 low, high = max(low, people[i][j] - without), min(high, sum(row))
-            arcs.append(streams.Arc(i, rows + j, value, low, high, people[i][j], few(value, people[i][j]), price=1.0))
+            hide, price = few(value, people[i][j]), 1 + value / everyone  # rather a small one than a large one
+            arcs.append(streams.Arc(i, rows + j, value, low, high, people[i][j], hide, price))
     for j in range(columns):
         value, most = sum(row[j] for row in values), sum(row[j] for row in people)
-        arcs.append(streams.Arc(rows + j, end, value, 0, most, most, few(value, most), price=4.0))
+        arcs.append(streams.Arc(rows + j, end, value, 0, most, most, few(value, most), 4 + value / everyone))
     for i in (place for place, hidden_row in enumerate(rows_hidden) if hidden_row):
         most = sum(people[i])
         arcs.append(streams.Arc(end, i, sum(values[i]), 0, most, most, hidden=True, price=0.0))

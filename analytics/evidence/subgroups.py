@@ -105,9 +105,11 @@ def _judged(
 
 def _c(cells: list[dict[str, Any]], n: int, events: int) -> dict[str, float] | None:
     """Of the rank, from what is told: groups whose numbers are hidden count as one, in the middle of their ranks. What
-    that one holds is the rest of the totals, and tells no more than they do."""
+    that one holds is the rest of the totals, and tells no more than they do. None where it holds most of the events."""
     levels = [(float(cell["rank"]), cell["n"], cell["events"]) for cell in cells if cell["events"] is not None]
     rest = [cell["rank"] for cell in cells if cell["events"] is None]
+    if 2 * sum(one[2] for one in levels) < events:
+        return None
     if rest:
         levels.append((float(np.mean(rest)), n - sum(one[1] for one in levels), events - sum(one[2] for one in levels)))
     levels.sort()

@@ -41,6 +41,7 @@ def columns(day: date, seed: int) -> dict[str, Any]:
         "ethnicity": ["Not Hispanic or Latino"] * N,
         "outcome": (rng.random(N) < np.array(RISKS)[kind]).astype(float),
     }  # fmt: skip
+    assert found.keys() <= catalogue.features().keys() | {"subject_id", "race", "ethnicity", "outcome"}
     found["outcome"][N - 40 :] = np.arange(40) < 4
     found["care_days_24m"] = found["care_days_12m"] + rng.poisson(5, N)
     found["days_since_contact"] = np.where(np.arange(N) < N - 40, 20.0, 800.0)

@@ -34,7 +34,7 @@ def as_text(values: Table, found: Hidden) -> list[list[int | None]]:
         # these cannot: 1 is no 10 where its row has 2 hidden ones, so a large one is hidden with them
         ([[1, 1, 50], [1, 1, 50]], [[None, None, None], [None, None, None], [None, None, None]]),
         # a small total of a column goes with its cells
-        ([[3, 60, 50], [4, 80, 50]], [[None, None, 50], [None, None, 50], [None, None, 100]]),
+        ([[3, 60, 50], [4, 80, 50]], [[None, 60, None], [None, 80, None], [None, 140, None]]),
         # nothing to hide behind
         ([[5], [80]], [[None], [None], [None]]),
     ],

@@ -26,7 +26,7 @@ def test_expected_and_observed_rates_with_their_interval() -> None:
         (PEOPLE, [5, 45, 80], [None, None, 80]),  # one alone would follow from the sum
         (PEOPLE, [0, 45, 80], [0, 45, 80]),
         (PEOPLE, [25, 45, 195], [None, 45, None]),  # five without
-        ([8, 300, 200], [3, 45, 80], [None, None, 80]),
+        ([8, 300, 200], [3, 45, 80], [None, 45, None]),
         ([500], [5], [None]),
     ],
 )

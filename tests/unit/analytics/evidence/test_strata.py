@@ -12,6 +12,7 @@ import pytest
 from analytics import build
 from analytics.definitions import catalogue, events, features, live
 from analytics.evidence import strata
+from analytics.evidence.people import COLUMNS
 
 OMB = "urn:oid:2.16.840.1.113883.6.238"
 PROFILE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
@@ -90,6 +91,10 @@ def test_no_definition_knows_the_codes_of_race_and_ethnicity() -> None:
     assert not catalogue.features().keys() & {*strata.RECORDED}
     texts = "\n".join(features.view_texts().values()) + features.outcome_text()
     assert OMB not in texts and not any(f"'{value}'" in texts for value in strata.codes()["value"].to_pylist())
+
+
+def test_what_evidence_reads_of_a_person_are_features() -> None:
+    assert set(COLUMNS) <= catalogue.features().keys()
 
 
 def test_a_column_beside_the_features_changes_no_membership() -> None:

@@ -71,18 +71,27 @@ def test_groups_with_hidden_numbers_count_as_one_in_the_c_of_a_kind() -> None:
     """So the c is the same for every number that the hidden ones may be."""
     found = []
     for place in range(1, 4):
-        people = crowd(0) | {"rank": np.repeat([1, 2, 3], 400)}
-        sex = np.tile([1.0, 0.0], 600)
-        outcome = np.zeros(1200)
-        for rank, events in ((1, place), (2, 8 - place), (3, 120)):  # 8 among women of the lower two groups
+        people = crowd(0) | {"rank": np.repeat([1, 2, 3, 4], 400)}
+        sex = np.tile([1.0, 0.0], 800)
+        outcome = np.zeros(1600)
+        for rank, events in ((1, place), (2, 8 - place), (3, 30), (4, 120)):  # 8 among women of the lower two groups
             outcome[np.flatnonzero((people["rank"] == rank) & (sex == 1))[:events]] = 1
-            outcome[np.flatnonzero((people["rank"] == rank) & (sex == 0))[: 40 if rank < 3 else 110]] = 1
-        people |= {"female": sex, "outcome": outcome, "age": np.full(1200, 50.0), "race": [None] * 1200,
-                   "ethnicity": [None] * 1200}  # fmt: skip
+            outcome[np.flatnonzero((people["rank"] == rank) & (sex == 0))[: 40 if rank < 4 else 110]] = 1
+        people |= {"female": sex, "outcome": outcome, "age": np.full(1600, 50.0), "race": [None] * 1600,
+                   "ethnicity": [None] * 1600}  # fmt: skip
         women = next(row for row in subgroups(people, groups_of(people)) if row["value"] == "Female")
-        assert [cell["events"] for cell in women["groups"]][:2] == [None, None]
+        assert [cell["events"] for cell in women["groups"]] == [None, None, None, 120]
         found.append(women["c"])
     assert found[0] is not None and found[0] == found[1] == found[2]
+
+
+def test_a_kind_most_of_whose_events_are_hidden_has_no_c() -> None:
+    found = crowd(1500, risks=(0.01, 0.02, 0.09))
+    rows = [row for row in subgroups(found, groups_of(found)) if row["n"] is not None]
+    told = [sum(cell["events"] or 0 for cell in row["groups"]) for row in rows]
+    assert any(row["events"] is not None and 2 * shown < row["events"] for row, shown in zip(rows, told, strict=True))
+    for row, shown in zip(rows, told, strict=True):
+        assert row["c"] is None or 2 * shown >= row["events"]
 
 
 counts = st.one_of(st.integers(0, 12), st.integers(0, 80))
