@@ -8,7 +8,7 @@ UV ?= uv
 LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 LIGHT := layout unit conformance# two processes at a time
-WHOLE := spec parity flow cluster browser# one at a time: they start Spark, Hadoop or a browser
+WHOLE := spec parity database flow cluster browser# one at a time: they start Spark, a server or a browser
 
 .PHONY: help install demo test hadoop unit lint types lock image image-check bench screenshots clean
 
@@ -25,7 +25,7 @@ demo: install  ## Embedded EHR, pipeline and app; prints one address to open (AR
 	@.venv/bin/kindred demo $(ARGS)
 
 test: lint types  ## Everything: lint, types, and every test; with CI=true nothing may be skipped
-	@scripts/prerequisites java browser maven
+	@scripts/prerequisites java browser maven postgresql
 	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(LIGHT))) -n 2 $(ARGS)
 	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(WHOLE))) $(ARGS)
 
@@ -55,8 +55,8 @@ image:  ## Container image, built without a daemon (root on Debian or Ubuntu)
 image-check:  ## Runs sandbox and app from that image and asks both over HTTP
 	@scripts/image check
 
-bench: install  ## The export's rate against plain parallel downloads, a ratio in one run (ARGS="--only static")
-	@$(PY) scripts/bench/export.py $(ARGS)
+bench: install  ## Every speed that has a goal, each a ratio in one run, as one table (ARGS="--only load live"; --full)
+	@$(PY) scripts/bench/bench.py $(ARGS)
 
 screenshots: install  ## The pictures in docs/images again, from a demo of 2,000 people
 	@scripts/prerequisites java browser

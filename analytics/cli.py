@@ -217,6 +217,16 @@ def publish(settings: Any, ehr: str | None, release: str | None) -> None:
     _say_counts(pipeline)
 
 
+@commands.command(epilog="Example: kindred report 20260630-0123abcd --out report.html")
+@click.argument("release", required=False)
+@click.option("--ehr", help="Of this EHR; without it, the only registered one.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Without it, in KINDRED_HOME/reports.")
+@with_settings
+def report(settings: Any, release: str | None, ehr: str | None, out: Path | None) -> None:
+    """A release of the lake (without one, the newest) as one HTML page for a clinical governance board."""
+    click.echo(_pipeline(settings, ehr).report(release, out))
+
+
 @commands.command(epilog="Example: kindred run sandbox")
 @click.argument("ehr")
 @click.option("--group", help="Export the members of this Group.")
@@ -265,6 +275,17 @@ def rollback(settings: Any, release: str | None, ehr: str | None) -> None:
     from analytics.publish import rollback as flip
 
     click.echo(flip(settings.database, only_ehr(settings, ehr), release))
+
+
+@commands.command(epilog="Example: kindred environment environment.tar.gz")
+@click.argument("archive", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--python", help="Where the executors' machines have Python 3.11; without it, where this one has it.")
+def environment(archive: Path, python: str | None) -> None:
+    """Pack this Python for the executors of a cluster; KINDRED_SPARK_ENVIRONMENT names the archive (docs/spark.md)."""
+    from analytics.spark_environment import pack
+
+    size = pack(archive, python)
+    click.echo(f"{archive} ({size / 1e6:,.0f} MB)")
 
 
 def _pipeline(settings: Any, ehr: str | None) -> Any:

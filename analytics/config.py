@@ -8,7 +8,7 @@ from pathlib import Path
 from analytics.errors import ConfigError
 from analytics.registry import BulkClient, registered_ehrs
 
-__all__ = ["BulkClient", "HdfsOptions", "Settings", "redact_url", "registered_ehrs"]
+__all__ = ["BulkClient", "HdfsOptions", "Settings", "SparkOptions", "redact_url", "registered_ehrs"]
 
 MIB = 1024 * 1024
 
@@ -24,6 +24,20 @@ class HdfsOptions:
 
 
 @dataclass(frozen=True)
+class SparkOptions:
+    """What a cluster is asked for (docs/spark.md); None leaves it to spark-defaults.conf or the cluster."""
+
+    environment: str | None = None  # URL of the packed Python environment that every executor unpacks
+    driver_host: str | None = None  # name or address under which the executors reach this process
+    driver_memory: str = "2g"
+    executors: int | None = None
+    executor_cores: int | None = None
+    executor_memory: str | None = None  # the JVM's heap
+    executor_overhead: str | None = None  # beside the heap: Python, DuckDB, Arrow
+    queue: str | None = None  # of YARN
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things are. Paths are absolute, so that a step run from another folder finds the same lake."""
 
@@ -35,6 +49,10 @@ class Settings:
     file_target_bytes: int  # lake files are rolled near this size: one HDFS block
     max_line_bytes: int  # a longer NDJSON line is quarantined by load
     hdfs: HdfsOptions = HdfsOptions()
+    spark: SparkOptions = SparkOptions()
+    keep_releases: int = 5  # in the serving database: the newest so many, and
+    keep_days: int = 90  # those published in so many days
+    earlier_dates: int = 2  # before the index date, at which the method is tried again (analytics/evidence/temporal.py)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
@@ -51,12 +69,17 @@ class Settings:
             file_target_bytes=_positive(given, "KINDRED_FILE_TARGET_BYTES", hdfs.block_bytes or 128 * MIB),
             max_line_bytes=_positive(given, "KINDRED_MAX_LINE_BYTES", 5_000_000),
             hdfs=hdfs,
+            spark=_spark(given),
+            keep_releases=_positive(given, "KINDRED_KEEP_RELEASES", 5, "releases"),
+            keep_days=_positive(given, "KINDRED_KEEP_DAYS", 90, "days"),
+            earlier_dates=_up_to_nine(given, "KINDRED_EARLIER_DATES", 2),
         )
 
     def redacted(self) -> dict[str, str | int]:
         """The settings for printing, passwords in URLs replaced by ***."""
         values = asdict(self)
-        values |= {f"hdfs_{key}": value for key, value in values.pop("hdfs").items() if value is not None}
+        for part in ("hdfs", "spark"):
+            values |= {f"{part}_{key}": value for key, value in values.pop(part).items() if value is not None}
         return {key: value if isinstance(value, int) else redact_url(str(value)) for key, value in values.items()}
 
 
@@ -82,11 +105,63 @@ def _hdfs(given: Mapping[str, str]) -> HdfsOptions:
     return HdfsOptions(block, copies, principal, str(Path(keytab).expanduser().absolute()) if keytab else None)
 
 
-def _positive(given: Mapping[str, str], name: str, default: int) -> int:
+def _spark(given: Mapping[str, str]) -> SparkOptions:
+    def count(name: str, default: int, unit: str) -> int | None:
+        return _positive(given, name, default, unit) if name in given else None
+
+    return SparkOptions(
+        environment=_archive(given.get("KINDRED_SPARK_ENVIRONMENT")),
+        driver_host=given.get("KINDRED_SPARK_DRIVER_HOST"),
+        driver_memory=_memory(given, "KINDRED_SPARK_DRIVER_MEMORY") or "2g",
+        executors=count("KINDRED_SPARK_EXECUTORS", 2, "executors"),
+        executor_cores=count("KINDRED_SPARK_EXECUTOR_CORES", 2, "cores"),
+        executor_memory=_memory(given, "KINDRED_SPARK_EXECUTOR_MEMORY"),
+        executor_overhead=_memory(given, "KINDRED_SPARK_EXECUTOR_OVERHEAD"),
+        queue=given.get("KINDRED_SPARK_QUEUE"),
+    )
+
+
+def _memory(given: Mapping[str, str], name: str) -> str | None:
+    """As Java and Spark write it; at least 256 MiB, below which neither starts."""
+    text = given.get(name)
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)([mg])", text.lower())
+    if not found or int(found[1]) * (1024 if found[2] == "g" else 1) < 256:
+        raise ConfigError(f"{name} is {text!r}, which is no size of at least 256m.",
+                          "Set it to something like 1536m or 4g, or leave it out.")
+    return text.lower()
+
+
+def _archive(place: str | None) -> str | None:
+    """A URL; a path is taken as a file of this machine, which must be there."""
+    if place is None:
+        return None
+    scheme, _, rest = place.rpartition("://")
+    if scheme not in ("", "file", "hdfs") or not rest.endswith((".tar.gz", ".tgz", ".tar", ".zip")) or "#" in rest:
+        raise ConfigError(f"KINDRED_SPARK_ENVIRONMENT is {redact_url(place)!r}, no archive that Spark unpacks.",
+                          "Set it to a path or hdfs:// URL that ends in .tar.gz: `kindred environment` makes one.")
+    if scheme == "hdfs":
+        return place
+    path = Path(rest).expanduser().absolute()
+    if not path.is_file():
+        raise ConfigError(f"KINDRED_SPARK_ENVIRONMENT: there is no file {path}.",
+                          f"Make it: kindred environment {path}")
+    return path.as_uri()
+
+
+def _positive(given: Mapping[str, str], name: str, default: int, unit: str = "bytes") -> int:
     text = given.get(name, str(default)).replace("_", "")
     if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ConfigError(f"{name} is {given[name]!r}, which is not a whole number of bytes above 0.",
+        raise ConfigError(f"{name} is {given[name]!r}, which is not a whole number of {unit} above 0.",
                           f"Set it to a number such as {default}, or leave it out.")
+    return int(text)
+
+
+def _up_to_nine(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default))
+    if not re.fullmatch("[0-9]", text):
+        raise ConfigError(f"{name} is {text!r}, which is no whole number from 0 to 9.", "Correct it, or leave it out.")
     return int(text)
 
 

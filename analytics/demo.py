@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import click
 from analytics.config import Settings
 from analytics.errors import KindredError
 from analytics.launch_check import launch_once
-from analytics.pipeline import DEMO_BOOTSTRAPS, Pipeline
+from analytics.pipeline import DEMO_BOOTSTRAPS, DEMO_EARLIER_DATES, Pipeline
 from analytics.processes import ProcessFailed, app_command, check_free, free_port, running, sandbox_command
 
 EHR = "sandbox"  # the name under which the embedded EHR registers Kindred
@@ -34,7 +35,8 @@ def run_demo(settings: Settings, *, patients: int, seed: int, data: Path | None,
     app_port = free_port() if check or port == 0 else port + 100
     for one in (ehr_port, app_port):
         check_free(one)
-    pipeline = Pipeline(settings, EHR, bootstraps=DEMO_BOOTSTRAPS)
+    sparing = replace(settings, earlier_dates=min(settings.earlier_dates, DEMO_EARLIER_DATES))
+    pipeline = Pipeline(sparing, EHR, bootstraps=DEMO_BOOTSTRAPS)
     warm_up = threading.Thread(target=_start_spark, args=(pipeline,), daemon=True)
     warm_up.start()  # Spark starts while the sandbox makes its patients
     started, ended = time.monotonic(), threading.Event()

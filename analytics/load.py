@@ -1,7 +1,8 @@
-"""load: the lake's NDJSON to events in Parquet. Each Spark task reads whole lake files and writes Parquet itself."""
+"""load: the lake's NDJSON to events in Parquet. Each Spark task reads whole lake files and writes one of Parquet."""
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analytics import snapshot
+from analytics import ndjson, snapshot
+from analytics.config import MIB
+from analytics.counts import require_all
 from analytics.definitions import catalogue, events
 from analytics.errors import DataError
 from analytics.lake import Lake
@@ -22,19 +25,29 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 FORMAT = 2  # of an events folder: 2 has touched-*.parquet for increments
-CHUNK_BYTES = 16 * 1024 * 1024  # of NDJSON held by a task at a time
+BLOCK_BYTES = 16 * MIB  # of NDJSON held by a task at a time
+ROW_GROUP_BYTES = 64 * MIB  # of events in memory that become one row group
+REPEATED = ["subject_id", "code", "text_value", "unit", "status"]  # columns that a dictionary makes smaller
+SHARE_BYTES = 4096 * MIB  # of NDJSON whose events make one Parquet file: of 128 to 512 MB
 
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """What a task made of one lake file; parquet and touched are temporary paths, relative to the lake."""
+    """What a task read of one lake file."""
 
     source: str
+    read: int
+    dropped: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class LoadedShare:
+    """What a task made of its share of the files; parquet and touched are temporary paths, relative to the lake."""
+
     parquet: str
     touched: str | None  # for increments alone
-    read: int
     events: int
-    dropped: list[tuple[int, str]]
+    files: list[LoadedFile]
 
 
 def load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_bytes: int) -> dict[str, Any]:
@@ -60,33 +73,51 @@ def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_by
     target = lake.events(ehr, export_id)
     lake.delete(target)
     manifest = snapshot.manifest(lake, ehr, export_id)
-    sources = [f"{lake.export(ehr, export_id)}/{entry['path']}" for entry in manifest["files"]]
-    if not sources and manifest.get("since") is None:
+    sizes = {f"{lake.export(ehr, export_id)}/{entry['path']}": entry for entry in manifest["files"]}
+    if not sizes and manifest.get("since") is None:
         raise DataError(f"The export {export_id} holds no files.", "Check the group or the types that were exported.")
     with spark_step(spark, "Loading events", "load the export"):
-        tasks = spark.sparkContext.parallelize(list(enumerate(sources)), max(len(sources), 1))
+        parts = shares({path: lake.size(path) for path in sizes}, spark.sparkContext.defaultParallelism)
+        tasks = spark.sparkContext.parallelize(list(enumerate(parts)), max(len(parts), 1))
         changes = manifest.get("since") is not None
-        made = tasks.mapPartitions(lambda part: _load_files(lake, target, max_line_bytes, changes, part)).collect()
+        made = tasks.mapPartitions(lambda part: _load_shares(lake, target, max_line_bytes, changes, part)).collect()
+    for file in (file for share in made for file in share.files):
+        require_all(file.read, sizes[file.source]["count"], lake.url(file.source), f"Run `kindred verify {ehr}`.")
     _commit(lake, target, made)
 
 
-def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> None:
+def shares(sizes: dict[str, int], cores: int) -> list[list[str]]:
+    """Lake files (path -> bytes) dealt out to tasks: each task writes one Parquet file.
+
+    As many shares as it takes to make them of SHARE_BYTES or less, and where there is less than that for each core, two
+    for each core. The largest files are dealt first, each to the share that has least, so that none is left to the end.
+    """
+    wanted = max(-(-sum(sizes.values()) // SHARE_BYTES), min(len(sizes), 2 * cores))
+    dealt: list[list[str]] = [[] for _ in range(wanted)]
+    heap = [(0, number) for number in range(wanted)]
+    for path in sorted(sizes, key=lambda path: (-sizes[path], path)):
+        size, number = heapq.heappop(heap)
+        dealt[number].append(path)
+        heapq.heappush(heap, (size + sizes[path], number))
+    return [share for share in dealt if share]
+
+
+def _commit(lake: Lake, target: str, loaded: list[LoadedShare]) -> None:
     """Keep what the successful tasks returned, and only that: a retried or speculative task leaves nothing behind."""
-    for number, file in enumerate(loaded):
-        lake.rename(file.parquet, f"{target}/part-{number:05d}.parquet")
-        if file.touched is not None:
-            lake.rename(file.touched, f"{target}/touched-{number:05d}.parquet")
+    for number, share in enumerate(loaded):
+        lake.rename(share.parquet, f"{target}/part-{number:05d}.parquet")
+        if share.touched is not None:
+            lake.rename(share.touched, f"{target}/touched-{number:05d}.parquet")
     lake.delete(f"{target}/_temporary")
+    files = sorted((file for share in loaded for file in share.files), key=lambda file: file.source)
     quarantine = [
-        {"file": file.source, "line": line, "reason": reason}
-        for file in loaded
-        for line, reason in sorted(file.dropped)
+        {"file": file.source, "line": line, "reason": reason} for file in files for line, reason in sorted(file.dropped)
     ]
     lake.write_bytes(f"{target}/quarantine.ndjson", "".join(json.dumps(row) + "\n" for row in quarantine).encode())
     dropped = Counter(row["reason"] for row in quarantine)
-    read = sum(file.read for file in loaded)
+    read = sum(file.read for file in files)
     hashed = catalogue.definitions_hash()
-    made = {"events": sum(file.events for file in loaded), "definitions_hash": hashed, "format": FORMAT}
+    made = {"events": sum(share.events for share in loaded), "definitions_hash": hashed, "format": FORMAT}
     lake.write_json(f"{target}/events.json", made)
     lake.write_counts(
         target, read, read - dropped.total(), dict(sorted((str(reason), n) for reason, n in dropped.items()))
@@ -94,51 +125,70 @@ def _commit(lake: Lake, target: str, loaded: list[LoadedFile]) -> None:
     lake.finish(target)
 
 
-def _load_files(
-    lake: Lake, target: str, max_line_bytes: int, changes: bool, part: Iterable[tuple[int, str]]
-) -> Iterator[LoadedFile]:
+def _load_shares(
+    lake: Lake, target: str, max_line_bytes: int, changes: bool, part: Iterable[tuple[int, list[str]]]
+) -> Iterator[LoadedShare]:
     """The Spark task. `changes`: note which resources the files speak of, too."""
     from pyspark import TaskContext
 
     context = TaskContext.get()
     attempt = context.taskAttemptId() if context else 0
     connection = events.connect()
-    for number, source in part:
+    for number, sources in part:
         temporary = f"{target}/_temporary/{attempt}/{number:05d}.parquet"
         touched = f"{target}/_temporary/{attempt}/touched-{number:05d}.parquet" if changes else None
-        yield _load_file(connection, lake, source, temporary, touched, max_line_bytes)
+        yield load_share(connection, lake, sources, temporary, touched, max_line_bytes)
 
 
-def _load_file(
-    connection: Any, lake: Lake, source: str, temporary: str, touched: str | None, max_line_bytes: int
-) -> LoadedFile:
-    resource_type = source.rsplit("/", 2)[1]
-    read = made = 0
-    dropped: list[tuple[int, str]] = []
+def load_share(
+    connection: Any, lake: Lake, sources: list[str], temporary: str, touched: str | None, max_line_bytes: int
+) -> LoadedShare:
+    """Make one Parquet file of the events of some lake files, and where `touched` is given one of the resources."""
+    files = []
     spoken_of = [TOUCHED_SCHEMA.empty_table()]
-    with (
-        lake.reading(source) as file,
-        lake.writing(temporary) as sink,
-        pq.ParquetWriter(sink, events.EVENT_SCHEMA, compression="zstd") as writer,
-    ):
-        for chunk in _chunks(file):
-            lines, too_bad = events.read_lines(chunk, max_line_bytes)
-            batch = events.events_of(connection, lines, resource_type)
-            writer.write_table(batch.events)
-            read += batch.read + len(too_bad)
-            made += batch.events.num_rows
-            dropped += batch.dropped + too_bad
-            if touched is not None:
-                spoken_of += [touched_of(connection, lines), touched_too_long(chunk, too_bad)]
+    with lake.writing(temporary) as sink, _RowGroups(sink) as groups:
+        for source in sources:
+            read, dropped = 0, list[tuple[int, str]]()
+            with lake.reading(source) as file:
+                for block in ndjson.blocks(file, BLOCK_BYTES):
+                    lines, too_bad = block.table(max_line_bytes)
+                    batch = events.events_of(connection, lines, source.rsplit("/", 2)[1])
+                    groups.add(batch.events)
+                    read += batch.read + len(too_bad)
+                    dropped += batch.dropped + too_bad
+                    if touched is not None:
+                        spoken_of += [touched_of(connection, lines), touched_too_long(block.numbered(), too_bad)]
+            files.append(LoadedFile(source, read, dropped))
     if touched is not None:
         with lake.writing(touched) as sink:
             pq.write_table(pa.concat_tables(spoken_of), sink, compression="zstd")
-    return LoadedFile(source, temporary, touched, read, made, dropped)
+    return LoadedShare(temporary, touched, groups.rows, files)
 
 
-def _chunks(file: IO[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    """Numbered lines (from 1), about CHUNK_BYTES at a time."""
-    number = 1
-    while lines := file.readlines(CHUNK_BYTES):
-        yield list(zip(range(number, number + len(lines)), lines, strict=True))
-        number += len(lines)
+class _RowGroups:
+    """A Parquet file of events whose row groups are of about ROW_GROUP_BYTES, however small what comes is."""
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        self._writer = pq.ParquetWriter(sink, events.EVENT_SCHEMA, compression="zstd", use_dictionary=REPEATED)
+        self._waiting: list[pa.Table] = []
+        self.rows = 0
+
+    def __enter__(self) -> _RowGroups:
+        return self
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is None:
+            self._write()
+        self._writer.close()
+
+    def add(self, table: pa.Table) -> None:
+        self._waiting.append(table)
+        self.rows += table.num_rows
+        if sum(one.nbytes for one in self._waiting) >= ROW_GROUP_BYTES:
+            self._write()
+
+    def _write(self) -> None:
+        if self._waiting:
+            whole = pa.concat_tables(self._waiting)
+            self._writer.write_table(whole, row_group_size=max(whole.num_rows, 1))
+        self._waiting = []

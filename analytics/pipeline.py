@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analytics.config import BulkClient, Settings, registered_ehrs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 BOOTSTRAPS = 100  # resamples for the choice of k (Hennig 2007)
 DEMO_BOOTSTRAPS = 20
+DEMO_EARLIER_DATES = 1  # the evidence says which test it lacks
 
 
 @dataclass
@@ -83,13 +85,14 @@ class Pipeline:
                 f"The export {export_id} is not loaded with these definitions.", "Run `kindred load` first."
             )
         day = as_of or newest_care(self.spark, self.lake, self.ehr, export_id)
-        self._done("build", started, build(self.spark, self.lake, self.ehr, export_id, day))
+        counts = build(self.spark, self.lake, self.ehr, export_id, day, self.settings.earlier_dates)
+        self._done("build", started, counts)
         return day
 
     def fit(self, as_of: date | None = None) -> str:
         """Features to a release. Without a date, the newest that was built. Returns the release's id."""
         from analytics.build import built
-        from analytics.fit import fit
+        from analytics.risk_groups.fit import fit
 
         export_id, started = self.newest_export(), time.monotonic()
         day = as_of or self._newest_features(export_id)
@@ -104,12 +107,29 @@ class Pipeline:
 
     def publish(self, release_id: str | None = None) -> str:
         """A release (without an id, the newest) to the serving database, as the current one."""
-        from analytics.publish import publish
+        from analytics.publish import Keep, publish
 
         started = time.monotonic()
         release_id = release_id or self._newest_release()
-        self._done("publish", started, publish(self.settings.database, self.lake, self.ehr, release_id))
+        keep = Keep(self.settings.keep_releases, self.settings.keep_days)
+        counts = publish(self.settings.database, self.lake, self.ehr, release_id, lambda: self.spark, keep)
+        self._done("publish", started, counts)
         return release_id
+
+    def report(self, release_id: str | None = None, out: Path | None = None) -> Path:
+        """The report of a release (without an id, the newest) as a file, whose path is returned."""
+        from analytics.report.page import report
+
+        release_id = release_id or self._newest_release()
+        path = out or self.settings.home / "reports" / f"{release_id}.html"
+        page = report(self.lake, self.ehr, release_id)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise ReleaseError(f"The report cannot be written to {path} ({type(error).__name__}).",
+                               "Name another file with --out.") from None
+        return path
 
     def run(self, options: ExportOptions | None = None, as_of: date | None = None, fresh: bool = True) -> str:
         """All steps. An export that was not published yet is taken up again; otherwise a new one is made.

@@ -1,65 +1,132 @@
 """publish: a release into the serving database, in one transaction that also makes it the current one.
 
-The only writer of risk results. ``rollback`` flips ``current_release`` back; readers see one release or the other.
+The only writer of risk results. ``rollback`` flips ``current_release`` back; readers see one release or the other. Kept
+are the current release, the one that was current before, the one published before the current, the newest few and
+those of some days (`Keep`); the others are pruned in the same transaction. The lake keeps them all.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, text
 
-from analytics.config import redact_url
-from analytics.errors import DatabaseError, LakeError, ReleaseError
+from analytics import serving_memberships as memberships
+from analytics import suppression
+from analytics.errors import ReleaseError
 from analytics.lake import Lake
+from analytics.release import hashes, papers
+from analytics.serving_database import bring_up_to_date, hold_alone, is_postgresql, opened, transaction
 
-TABLES = Path(__file__).with_name("tables.sql")
-BATCH = 10_000  # memberships in one INSERT
-GROUP_COLUMNS = ("rank", "name", "n", "followed", "events", "rate", "low", "high")
-RELEASE_COLUMNS = ("release_id", "ehr", "created_at", "as_of", "index_date", "definitions_hash", "model")
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+COLUMNS = ("release_id", "ehr", "created_at", "as_of", "index_date", "definitions_hash", "model", "published_at")
 
 
-def publish(database: str, lake: Lake, ehr: str, release_id: str) -> dict[str, Any]:
-    """Write a finished release of the lake and make it current. Returns how many memberships were read and kept.
+class Keep(NamedTuple):
+    """How many of the newest releases stay, and for how many days after their publication.
 
-    Does nothing but flip ``current_release`` when the release is there already. Raises ReleaseError, DatabaseError.
+    A page that began with a release looks its patient up in it some seconds later; so one that was current within
+    `grace` seconds stays as well.
+    """
+
+    releases: int = 5
+    days: int = 90
+    grace: float = 3600
+
+
+def publish(
+    database: str,
+    lake: Lake,
+    ehr: str,
+    release_id: str,
+    spark: Callable[[], SparkSession] | None = None,
+    keep: Keep = Keep(),  # noqa: B008 - immutable
+) -> dict[str, Any]:
+    """Write a finished release of the lake, make it current, prune. Returns how many memberships were read and kept.
+
+    `spark` gives the session whose executors copy to PostgreSQL; it is asked for only there, and once the database
+    was found in order. Does nothing but flip ``current_release`` when the release is there already. Raises
+    ReleaseError (a file was changed since the release was made, for one), DatabaseError, LakeError, SparkError; then
+    the release that was current still is.
     """
     folder = lake.release(ehr, release_id)
     if not lake.finished(folder):
         raise ReleaseError(
             f"There is no finished release {release_id} of {ehr} in the lake.", "Run `kindred fit` first."
         )
-    model = lake.read_json(f"{folder}/release.json")
-    with _transaction(database) as connection:
-        if not _published(connection, ehr, release_id):
-            _insert(connection, model, _memberships(lake, folder))
-        _make_current(connection, ehr, release_id)
-        kept = connection.execute(
-            text("SELECT count(*) FROM membership WHERE release_id = :release"), {"release": release_id}
-        ).scalar_one()
-    read = lake.read_counts(folder)["kept"]
-    return {"read": read, "kept": kept, "dropped": {} if read == kept else {"not_written": read - kept}}
+    whole = lake.exists(f"{folder}/{hashes.NAME}")
+    if whole:
+        hashes.check(lake, ehr, release_id)
+    model, expected = lake.read_json(f"{folder}/release.json"), int(lake.read_counts(folder)["kept"])
+    documents = papers.read(lake, folder) if whole else {}
+    _refuse_small_cells(model, documents)
+    with opened(database) as connection:
+        staging = _copied(connection, lake, ehr, release_id, spark) if is_postgresql(connection) else None
+        with transaction(connection):
+            bring_up_to_date(connection, make=True)
+            if release_id in _ids(connection, ehr):
+                kept = _count(connection, release_id)
+            else:
+                written = (
+                    memberships.attach(connection, staging, release_id)
+                    if staging
+                    else memberships.insert(connection, lake, folder, release_id)
+                )
+                kept = _whole(release_id, expected, written)
+                _insert(connection, '"release"', COLUMNS, model | {"model": json.dumps(model), "published_at": ""})
+            _add_documents(connection, release_id, documents)
+            _flip(connection, ehr, release_id, keep)
+        if is_postgresql(connection):
+            memberships.sweep(connection)
+    return {"read": expected, "kept": kept, "dropped": {}}
+
+
+def _whole(release_id: str, expected: int, found: int) -> int:
+    """`found`. Raises ReleaseError where not everyone of the lake's count was written."""
+    if found != expected:
+        raise ReleaseError(f"Release {release_id} has {found:,} memberships in the lake, and its counts say "
+                           f"{expected:,}; it was not published.", "Delete the release, then fit again.")
+    return found
+
+
+def _copied(
+    connection: Connection, lake: Lake, ehr: str, release_id: str, spark: Callable[[], SparkSession] | None
+) -> str | None:
+    """The table that holds the memberships, None where the release is published already."""
+    with transaction(connection):
+        hold_alone(connection)
+        bring_up_to_date(connection, make=True)
+    memberships.sweep(connection)
+    with transaction(connection):
+        there = release_id in _ids(connection, ehr)
+    if there:
+        return None
+    if spark is None:
+        raise ValueError("publishing to PostgreSQL needs a Spark session")
+    return memberships.copy(connection, spark(), lake, lake.release(ehr, release_id), release_id)
 
 
 def rollback(database: str, ehr: str, release_id: str | None = None) -> str:
     """Make an earlier release current: the named one, or the one published before the current one. Returns its id."""
-    with _transaction(database) as connection:
-        ids = [row.release_id for row in _releases(connection, ehr)]
-        now = _current_id(connection, ehr)
-        if release_id is None and now in ids and ids.index(now) > 0:
-            release_id = ids[ids.index(now) - 1]
+    with opened(database) as connection, transaction(connection):
+        ids: list[str] = []
+        if bring_up_to_date(connection, make=False):
+            _serialised(connection)
+            ids = _ids(connection, ehr)
+            now = _current_id(connection, ehr)
+            if release_id is None and now in ids and ids.index(now) > 0:
+                release_id = ids[ids.index(now) - 1]
         if release_id is None or release_id not in ids:
             wanted = "earlier release" if release_id is None else f"release {release_id}"
             raise ReleaseError(
-                f"There is no {wanted} of {ehr}.", f"Published, oldest first: {', '.join(ids) or 'none'}."
+                f"There is no {wanted} of {ehr}. Published, oldest first: {', '.join(ids) or 'none'}.",
+                "Older ones are pruned; `kindred publish --release ID` writes one again from the lake.",
             )
         _make_current(connection, ehr, release_id)
     return release_id
@@ -69,72 +136,84 @@ def current(database: str, ehr: str) -> dict[str, Any] | None:
     """The model of the release that is current for an EHR; None where there is none."""
     if _never_made(database):
         return None
-    with _transaction(database) as connection:
-        found = connection.execute(
-            text(
-                'SELECT r.model FROM "release" r '
-                "JOIN current_release c ON c.release_id = r.release_id WHERE c.ehr = :ehr"
-            ),
-            {"ehr": ehr},
-        ).scalar()
+    query = text(
+        'SELECT r.model FROM "release" r JOIN current_release c ON c.release_id = r.release_id WHERE c.ehr = :ehr'
+    )
+    with opened(database) as connection, transaction(connection, reading=True):
+        there = bring_up_to_date(connection, make=False)
+        found = connection.execute(query, {"ehr": ehr}).scalar() if there else None
     return json.loads(found) if found else None
 
 
 def published(database: str) -> list[dict[str, Any]]:
-    """All releases in the database, oldest first, each with "current"."""
+    """All releases in the database, oldest publication first, each with "current"."""
     if _never_made(database):
         return []
-    with _transaction(database) as connection:
-        ehrs = connection.execute(text('SELECT DISTINCT ehr FROM "release" ORDER BY ehr')).scalars().all()
-        return [
-            {"release_id": row.release_id, "ehr": ehr, "as_of": row.as_of, "created_at": row.created_at,
-             "definitions_hash": row.definitions_hash, "current": row.release_id == _current_id(connection, ehr)}
-            for ehr in ehrs
-            for row in _releases(connection, ehr)
-        ]  # fmt: skip
+    query = text(
+        'SELECT r.release_id, r.ehr, r.as_of, r.created_at, r.definitions_hash, c.release_id IS NOT NULL AS current '
+        'FROM "release" r LEFT JOIN current_release c ON c.release_id = r.release_id '
+        "ORDER BY r.ehr, r.published_at, r.release_id"
+    )
+    with opened(database) as connection, transaction(connection, reading=True):
+        if not bring_up_to_date(connection, make=False):
+            return []
+        return [dict(row) | {"current": bool(row["current"])} for row in connection.execute(query).mappings()]
 
 
 def _never_made(database: str) -> bool:
     """Whether nothing was ever published to an SQLite file: looking must not make it."""
     path = database.removeprefix("sqlite:///")
-    return path != database and path != ":memory:" and not Path(path).exists()
+    return path != database and not path.startswith((":memory:", "file:")) and not Path(path).exists()
 
 
-def _insert(connection: Connection, model: dict[str, Any], memberships: Iterator[list[dict[str, Any]]]) -> None:
-    release_id = model["release_id"]
-    _insert_rows(connection, '"release"', RELEASE_COLUMNS, [model | {"model": json.dumps(model)}])
-    groups = [group | {"release_id": release_id} for group in model["groups"]]
-    _insert_rows(connection, "risk_group", ("release_id", *GROUP_COLUMNS), groups)
-    for rows in memberships:
-        named = [row | {"release_id": release_id} for row in rows]
-        _insert_rows(connection, "membership", ("release_id", "subject_id", "rank", "second_rank", "firmness"), named)
+def _refuse_small_cells(model: dict[str, Any], documents: dict[str, Any]) -> None:
+    """What fit should have hidden never leaves the lake."""
+    for name, one in {"release": {"groups": model["groups"]}, **documents}.items():
+        if papers.shows_small_cell(one):
+            raise ReleaseError(f"Release {model['release_id']} shows a number of 1 to {suppression.largest_hidden()} "
+                               f"people in {name}.json; it was not published.", "Delete the release, then fit again.")
 
 
-def _insert_rows(connection: Connection, table: str, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    names, values = ", ".join(columns), ", ".join(f":{column}" for column in columns)
-    statement = text(f"INSERT INTO {table} ({names}) VALUES ({values})")  # noqa: S608 - names are ours
-    connection.execute(statement, [{column: row[column] for column in columns} for row in rows])
+def _add_documents(connection: Connection, release_id: str, documents: dict[str, Any]) -> None:
+    """Those that are not there yet: a release that an earlier Kindred published has none."""
+    query = text("SELECT name FROM release_document WHERE release_id = :release")
+    there = set(connection.execute(query, {"release": release_id}).scalars())
+    for name in sorted(set(documents) - there):
+        row = {"release_id": release_id, "name": name, "body": json.dumps(documents[name], allow_nan=False)}
+        _insert(connection, "release_document", ("release_id", "name", "body"), row)
 
 
-def _memberships(lake: Lake, folder: str) -> Iterator[list[dict[str, Any]]]:
-    for path in lake.files(f"{folder}/memberships", ".parquet"):
-        try:
-            with lake.reading(path) as file:
-                for batch in pq.ParquetFile(file).iter_batches(BATCH):
-                    if batch.num_rows:
-                        yield batch.to_pylist()
-        except pa.ArrowException:
-            raise LakeError(f"{lake.url(path)} is not whole Parquet.", "Delete the release, then fit again.") from None
+def _flip(connection: Connection, ehr: str, release_id: str, keep: Keep) -> None:
+    """Make it current and the newest, then prune."""
+    _serialised(connection)
+    before = _current_id(connection, ehr)
+    now = datetime.now(UTC)
+    if before != release_id:
+        connection.execute(text('UPDATE "release" SET published_at = :now WHERE release_id = :release'),
+                           {"now": _instant(now), "release": release_id})
+        _make_current(connection, ehr, release_id)
+    ids = _ids(connection, ehr)
+    stay = {release_id, before, *ids[-keep.releases :], *ids[max(0, ids.index(release_id) - 1) :]}
+    query = text('SELECT release_id FROM "release" WHERE ehr = :ehr AND published_at < :since AND last_current < :left')
+    since, left = _instant(now - timedelta(days=keep.days)), _instant(now - timedelta(seconds=keep.grace))
+    old = connection.execute(query, {"ehr": ehr, "since": since, "left": left}).scalars()
+    for one in set(old) - stay:
+        if not is_postgresql(connection):  # there it is the partition, which sweep drops
+            connection.execute(text("DELETE FROM membership WHERE release_id = :release"), {"release": one})
+        for table in ("release_document", '"release"'):
+            connection.execute(text(f"DELETE FROM {table} WHERE release_id = :release"), {"release": one})  # noqa: S608
 
 
-def _published(connection: Connection, ehr: str, release_id: str) -> bool:
-    return release_id in [row.release_id for row in _releases(connection, ehr)]
+def _serialised(connection: Connection) -> None:
+    """Flips and prunings one after the other; readers go on."""
+    if is_postgresql(connection):
+        connection.execute(text("LOCK TABLE current_release IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _releases(connection: Connection, ehr: str) -> list[Any]:
-    columns = "release_id, as_of, created_at, definitions_hash"
-    query = f'SELECT {columns} FROM "release" WHERE ehr = :ehr ORDER BY created_at, release_id'  # noqa: S608
-    return list(connection.execute(text(query), {"ehr": ehr}))
+def _ids(connection: Connection, ehr: str) -> list[str]:
+    """Releases of an EHR, oldest publication first."""
+    query = text('SELECT release_id FROM "release" WHERE ehr = :ehr ORDER BY published_at, release_id')
+    return list(connection.execute(query, {"ehr": ehr}).scalars())
 
 
 def _current_id(connection: Connection, ehr: str) -> str | None:
@@ -142,44 +221,26 @@ def _current_id(connection: Connection, ehr: str) -> str | None:
     return connection.execute(query, {"ehr": ehr}).scalar()
 
 
+def _count(connection: Connection, release_id: str) -> int:
+    query = text("SELECT count(*) FROM membership WHERE release_id = :release")
+    return int(connection.execute(query, {"release": release_id}).scalar_one())
+
+
+def _instant(when: datetime) -> str:
+    """Text of one length, so that it sorts."""
+    return when.isoformat(timespec="microseconds")
+
+
 def _make_current(connection: Connection, ehr: str, release_id: str) -> None:
+    connection.execute(
+        text('UPDATE "release" SET last_current = :now WHERE release_id = '
+             "(SELECT release_id FROM current_release WHERE ehr = :ehr)"),
+        {"now": _instant(datetime.now(UTC)), "ehr": ehr})
     connection.execute(text("DELETE FROM current_release WHERE ehr = :ehr"), {"ehr": ehr})
-    _insert_rows(connection, "current_release", ("ehr", "release_id"), [{"ehr": ehr, "release_id": release_id}])
+    _insert(connection, "current_release", ("ehr", "release_id"), {"ehr": ehr, "release_id": release_id})
 
 
-@contextmanager
-def _transaction(database: str) -> Iterator[Connection]:
-    """One transaction with the tables in place; anything the database refuses is one sentence."""
-    engine = _engine(database)
-    try:
-        with engine.begin() as connection:
-            for statement in TABLES.read_text(encoding="utf-8").split(";"):
-                if "CREATE" in statement:
-                    connection.execute(text(statement))
-            yield connection
-    except SQLAlchemyError as error:
-        raise _unusable(database, getattr(error, "orig", None) or error) from None
-    finally:
-        engine.dispose()
-
-
-def _engine(database: str) -> Engine:
-    """An engine for the URL; no driver, no folder and a port that is none are sentences too."""
-    try:
-        url = make_url(database)
-        sqlite = url.get_backend_name() == "sqlite"
-        if sqlite and url.database:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url)
-    except (SQLAlchemyError, ImportError, OSError, ValueError) as error:
-        raise _unusable(database, error) from None
-    if sqlite:
-        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode = WAL"))
-    return engine
-
-
-def _unusable(database: str, error: BaseException) -> DatabaseError:
-    return DatabaseError(
-        f"The serving database {redact_url(database)} could not be used ({type(error).__name__}).",
-        "Check KINDRED_DATABASE, that the server answers, and that this user may write.",
-    )
+def _insert(connection: Connection, table: str, columns: tuple[str, ...], row: dict[str, Any]) -> None:
+    names, values = ", ".join(columns), ", ".join(f":{column}" for column in columns)
+    statement = text(f"INSERT INTO {table} ({names}) VALUES ({values})")  # noqa: S608 - names are ours
+    connection.execute(statement, {column: row[column] for column in columns})

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from analytics.counts import parquet_rows, require_all
 from analytics.errors import DataError
 from analytics.lake import Lake
 
@@ -125,4 +126,8 @@ def _of_members(spark: SparkSession, lake: Lake, ehr: str, whole: DataFrame, inc
 
 
 def _events(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFrame:
-    return spark.read.parquet(f"{lake.url(lake.events(ehr, export_id))}/part-*.parquet")
+    """Events of one export. Raises DataError where there are not as many as load wrote."""
+    folder = lake.events(ehr, export_id)
+    made = lake.read_json(f"{folder}/events.json")["events"]
+    require_all(parquet_rows(lake, folder), made, lake.url(folder), f"Remove it and run `kindred load {ehr}`.")
+    return spark.read.parquet(f"{lake.url(folder)}/part-*.parquet")

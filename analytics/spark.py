@@ -1,4 +1,4 @@
-"""The Spark session of the pipeline: quiet, in UTC, with the running interpreter as worker."""
+"""The Spark session of the pipeline: quiet, in UTC, and with the same Python on every executor (docs/spark.md)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analytics.config import MIB, HdfsOptions, Settings
+from analytics import spark_environment
+from analytics.config import MIB, HdfsOptions, Settings, SparkOptions
 from analytics.errors import LakeError, SparkError
 from analytics.progress import progress
 
@@ -26,12 +27,12 @@ LOG4J = Path(__file__).with_name("log4j2.properties")
 
 
 def session(settings: Settings) -> SparkSession:
-    """Start (or return) the session for the configured master. Raises SparkError when Java or Spark cannot start."""
+    """Start (or return) the session for the configured master.
+
+    Raises SparkError when Java or Spark cannot start, and when the executors run another Kindred than this process.
+    """
     _check_java()
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    if settings.spark_master.startswith("local"):  # a host whose own name does not resolve must not stop a local run
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    _choose_python(settings)
     # Python's side of Spark logs the text of failed queries, values included, at any level.
     for name in ("SQLQueryContextLogger", "py4j", "pyspark"):
         logging.getLogger(name).disabled = True
@@ -43,11 +44,30 @@ def session(settings: Settings) -> SparkSession:
     with _explained("start"), _quiet_start():
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("OFF")
+    if not _local(settings):
+        with spark_step(spark, "Waiting for executors", "reach its executors"):
+            spark_environment.check(spark, tasks=2 * (settings.spark.executors or 2))
     return spark
 
 
+def _local(settings: Settings) -> bool:
+    return settings.spark_master.startswith("local")
+
+
+def _choose_python(settings: Settings) -> None:
+    """The driver runs this interpreter; the executors the one in the archive, else the one at the same path."""
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    if settings.spark.environment and not _local(settings):
+        os.environ["PYSPARK_PYTHON"] = spark_environment.PYTHON
+        os.environ.pop("PYTHONPATH", None)  # Spark would hand it on, and the archive would be mixed with a checkout
+    else:
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if _local(settings):  # a host whose own name does not resolve must not stop a local run
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+
+
 def _configuration(settings: Settings) -> dict[str, str]:
-    local = settings.spark_master.startswith("local")
+    local = _local(settings)
     common = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -58,16 +78,35 @@ def _configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.shuffle.partitions": "8" if local else "200",
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG4J.as_uri()} -Duser.timezone=UTC",
+        "spark.driver.memory": settings.spark.driver_memory,
         "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
     }
     # Who may read what is written. Hadoop sets the modes of local files too, and knows nothing of this process's umask.
     stricter = 0 if settings.lake.startswith("hdfs:") else umask()
     common["spark.hadoop.fs.permissions.umask-mode"] = f"{0o027 | stricter:03o}"
     return common | _hdfs(settings.hdfs) | (
-        {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.driver.memory": "2g"}
+        {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
         if local
-        else {}
+        else _cluster(settings.spark_master, settings.spark)
     )
+
+
+def _cluster(master: str, options: SparkOptions) -> dict[str, str]:
+    """What is asked of YARN, a standalone master or Kubernetes; what is not said, spark-defaults.conf says."""
+    archive = options.environment and f"{options.environment}#{spark_environment.FOLDER}"
+    cores = options.executors and options.executors * (options.executor_cores or 1)
+    standalone = master.startswith("spark:")
+    wanted = {
+        "spark.yarn.dist.archives" if master == "yarn" else "spark.archives": archive,
+        "spark.driver.host": options.driver_host,
+        "spark.executor.instances": options.executors,
+        "spark.executor.cores": options.executor_cores or (1 if standalone and options.executors else None),
+        "spark.cores.max": cores if standalone else None,  # a standalone master counts cores, not executors
+        "spark.executor.memory": options.executor_memory,
+        "spark.executor.memoryOverhead": options.executor_overhead,
+        "spark.yarn.queue": options.queue,
+    }
+    return {key: str(value) for key, value in wanted.items() if value is not None}
 
 
 def _hdfs(options: HdfsOptions) -> dict[str, str]:

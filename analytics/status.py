@@ -9,6 +9,7 @@ from typing import Any
 from analytics import unfinished
 from analytics.config import Settings
 from analytics.lake import Lake
+from analytics.release import hashes
 
 EXAMPLES = 3  # places of quarantined lines that are named for each reason
 
@@ -30,7 +31,14 @@ def _ehr(lake: Lake, ehr: str) -> dict[str, Any]:
         "exports": [_export(lake, ehr, name) for name in lake.finished_folders(lake.exports(ehr))],
         "unfinished_exports": unfinished.unfinished(lake, ehr),
         "failed_exports": unfinished.failed(lake, ehr),
+        "releases": [_release(lake, lake.release(ehr, name)) for name in lake.finished_folders(lake.releases(ehr))],
     }
+
+
+def _release(lake: Lake, folder: str) -> dict[str, Any]:
+    """A release of the lake: its hash, and what of its files does not match it (None where all of it does)."""
+    made = lake.read_json(f"{folder}/{hashes.NAME}") if lake.exists(f"{folder}/{hashes.NAME}") else {}
+    return {"release_id": folder.rsplit("/", 1)[1], "hash": made.get("release"), "fault": hashes.fault(lake, folder)}
 
 
 def _export(lake: Lake, ehr: str, export_id: str) -> dict[str, Any]:
@@ -83,11 +91,18 @@ def in_words(found: dict[str, Any]) -> str:
             lines += [f"  build {day}: {_counts_words(built)}" for day, built in export["build"].items()]
         lines += [unfinished.in_words(ehr, one) for one in there["unfinished_exports"]]
         lines += [unfinished.failed_in_words(ehr, one) for one in there["failed_exports"]]
+        lines += [f"  release {one['release_id']} in the lake: {_whole_words(one)}" for one in there["releases"]]
     lines += [""] + [
         f"release {r['release_id']} of {r['ehr']} as of {r['as_of']}{' (current)' if r['current'] else ''}"
         for r in found["releases"]
     ]
     return "\n".join(lines).rstrip()
+
+
+def _whole_words(release: dict[str, Any]) -> str:
+    if release["fault"]:
+        return f"not usable, {release['fault']}"
+    return f"whole, SHA-256 {release['hash'][:16]}"
 
 
 def _error_words(error: dict[str, Any]) -> str:

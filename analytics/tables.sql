@@ -1,5 +1,13 @@
--- The serving database, in SQLite and PostgreSQL alike. Only analytics/publish.py writes it, the app reads it.
+-- The serving database, version 3. Only analytics/publish.py writes it, the app reads it; it holds what the app needs.
+-- The same text for SQLite and PostgreSQL: what stands in /*postgresql ... */ holds there only, and what stands
+-- between /*sqlite*/ and /**/ does not (serving_database.py).
 -- A patient id means nothing without its EHR: every row hangs on a release, and a release on one EHR.
+
+CREATE TABLE IF NOT EXISTS serving_schema (
+    version INTEGER NOT NULL
+);
+
+INSERT INTO serving_schema SELECT 3 WHERE NOT EXISTS (SELECT * FROM serving_schema);
 
 CREATE TABLE IF NOT EXISTS "release" (
     release_id TEXT PRIMARY KEY,
@@ -8,30 +16,28 @@ CREATE TABLE IF NOT EXISTS "release" (
     as_of TEXT NOT NULL,
     index_date TEXT NOT NULL,
     definitions_hash TEXT NOT NULL,
-    model TEXT NOT NULL
+    model TEXT NOT NULL,
+    published_at TEXT NOT NULL,
+    last_current TEXT NOT NULL DEFAULT '' -- when another became current in its place
 );
 
-CREATE TABLE IF NOT EXISTS risk_group (
+-- What is told about a release beside its model: evidence, map, drift, funnel, model-card (docs/release.md). Never changed.
+CREATE TABLE IF NOT EXISTS release_document (
     release_id TEXT NOT NULL REFERENCES "release" (release_id),
-    rank INTEGER NOT NULL,
     name TEXT NOT NULL,
-    n INTEGER,
-    followed INTEGER,
-    events INTEGER,
-    rate DOUBLE PRECISION,
-    low DOUBLE PRECISION,
-    high DOUBLE PRECISION,
-    PRIMARY KEY (release_id, rank)
+    body TEXT NOT NULL, -- JSON
+    PRIMARY KEY (release_id, name)
 );
 
+-- In PostgreSQL each release is a partition with its own key: made aside, attached whole, dropped whole.
 CREATE TABLE IF NOT EXISTS membership (
-    release_id TEXT NOT NULL REFERENCES "release" (release_id),
-    subject_id TEXT NOT NULL,
+    release_id TEXT NOT NULL,
+    subject_id TEXT /*postgresql COLLATE "C" */ NOT NULL,
     rank INTEGER NOT NULL,
     second_rank INTEGER,
-    firmness DOUBLE PRECISION,
-    PRIMARY KEY (release_id, subject_id)
-);
+    firmness DOUBLE PRECISION
+    /*sqlite*/, PRIMARY KEY (release_id, subject_id)/**/
+) /*postgresql PARTITION BY LIST (release_id) */;
 
 CREATE TABLE IF NOT EXISTS current_release (
     ehr TEXT PRIMARY KEY,

@@ -6,6 +6,7 @@ must go all the same, as they would in a full export. So load notes every resour
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import duckdb
@@ -33,10 +34,10 @@ def touched_of(connection: duckdb.DuckDBPyConnection, lines: pa.Table) -> pa.Tab
         connection.unregister("touched_lines")
 
 
-def touched_too_long(numbered: list[tuple[int, bytes]], refused: list[tuple[int, str]]) -> pa.Table:
+def touched_too_long(numbered: Iterable[tuple[int, bytes]], refused: list[tuple[int, str]]) -> pa.Table:
     """The resources of lines that were too long to be made into events; without a time, so that older ones go."""
     numbers = {number for number, reason in refused if reason == "line_too_long"}
-    found = [name for number, line in numbered if number in numbers and (name := _name(line))]
+    found = [name for number, line in numbered if number in numbers and (name := _name(line))] if numbers else []
     return pa.table({"resource": found, "updated": [""] * len(found)}, schema=TOUCHED_SCHEMA)
 
 

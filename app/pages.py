@@ -74,9 +74,9 @@ def readyz() -> tuple[Response, int]:
     """Ready to show risk groups: the registry was checked at start, and the serving tables can be read."""
     serving: Serving = current_app.extensions["serving"]
     config: Config = current_app.extensions["config"]
-    readable = serving.is_readable()
-    state = {"registry": "ok", "ehrs": len(config.ehrs), "serving_database": "ok" if readable else "unreadable"}
-    return jsonify(state), 200 if readable else 503
+    trouble = serving.trouble()
+    state = {"registry": "ok", "ehrs": len(config.ehrs), "serving_database": trouble or "ok"}
+    return jsonify(state), 503 if trouble else 200
 
 
 def show_metrics() -> Response:

@@ -6,17 +6,23 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Engine, column, create_engine, select, table
+from sqlalchemy import Connection, Engine, column, create_engine, event, func, select, table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 LOG = logging.getLogger(__name__)
+VERSION = 3  # of the tables (analytics/tables.sql)
+SCHEMA = table("serving_schema", column("version"))
 RELEASE = table("release", column("release_id"), column("ehr"), column("as_of"), column("model"))
 CURRENT = table("current_release", column("ehr"), column("release_id"))
 MEMBERSHIP = table(
     "membership", column("release_id"), column("subject_id"), column("rank"), column("second_rank"), column("firmness")
 )
+DOCUMENT = table("release_document", column("release_id"), column("name"), column("body"))
+PATIENCE = 3  # seconds for a connection, for one from the pool, and for a statement: a person waits for the page
+CONNECTIONS = 10  # to PostgreSQL at once from this process, at most
+SESSION = f"SET statement_timeout = '{PATIENCE}s'; SET default_transaction_read_only = on"
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,10 @@ class Serving:
         self._engine = _read_only(url)
 
     def current(self, ehr: str) -> Release | None:
-        """The release that is current for this EHR, or None: none published yet, or the database cannot be read."""
+        """The release that is current for this EHR, or None: none published yet, or the tables cannot be used.
+
+        The log says why they cannot be used.
+        """
         query = (
             select(RELEASE.c.release_id, RELEASE.c.as_of, RELEASE.c.model)
             .join(CURRENT, CURRENT.c.release_id == RELEASE.c.release_id)
@@ -65,27 +74,74 @@ class Serving:
         row = self._first(found)
         return Membership(row.rank, row.second_rank, row.firmness) if row else None
 
-    def is_readable(self) -> bool:
-        """Can the serving tables be read now?"""
-        try:
-            with self._engine.connect() as connection:
-                connection.execute(select(CURRENT.c.ehr).limit(1))
-        except SQLAlchemyError:
-            return False
-        return True
+    def document(self, release: Release, name: str) -> dict[str, Any] | None:
+        """What is told about a release: "evidence", "map", "drift", "funnel" or "model-card" (docs/release.md).
 
-    def _first(self, query: Any) -> Any:
+        None where it was published by an earlier Kindred, which had no documents.
+        """
+        row = self._first(
+            select(DOCUMENT.c.body).where(DOCUMENT.c.release_id == release.release_id, DOCUMENT.c.name == name)
+        )
         try:
-            with self._engine.connect() as connection:
-                return connection.execute(query).first()
-        except SQLAlchemyError as error:
-            LOG.warning("serving: cannot be read (%s)", type(error).__name__)
+            return _model(row.body) if row else None
+        except ValueError:
+            LOG.error("serving: the %s of a release is not JSON; publish it again", name)
             return None
 
+    def trouble(self) -> str | None:
+        """Why the serving tables cannot be used now, in one sentence for the operator; None where they can."""
+        try:
+            with self._engine.connect() as connection:
+                return _other_version(connection)
+        except SQLAlchemyError as error:
+            return _reason(error)
 
-@lru_cache(maxsize=4)
+    def is_readable(self) -> bool:
+        """Can the serving tables be used now?"""
+        return self.trouble() is None
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    def _first(self, query: Any) -> Any:
+        """The first row; None, and the reason in the log, where the tables cannot be used."""
+        try:
+            with self._engine.connect() as connection:
+                trouble = _other_version(connection)
+                if trouble is None:
+                    return connection.execute(query).first()
+        except SQLAlchemyError as error:
+            trouble = _reason(error)
+        LOG.warning("serving: %s", trouble)
+        return None
+
+
+def _other_version(connection: Connection) -> str | None:
+    found = connection.execute(select(func.max(SCHEMA.c.version))).scalar()
+    if found == VERSION:
+        return None
+    return f"the tables are of version {found}, this app reads version {VERSION}: publish with the Kindred of this app"
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """By the code of the driver's error alone: its text may quote an address or a row."""
+    cause = getattr(error, "orig", None)
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or type(error).__name__
+    if code in ("42P01", "SQLITE_ERROR"):  # no such table
+        return "there are no tables of this version: publish a release"
+    if code == "SQLITE_CANTOPEN":
+        return "there is no database file, or this user may not read it: publish a release"
+    if code == "42501":
+        return "this user may not read the tables: grant it SELECT"
+    if code == "57014":
+        return f"it did not answer within {PATIENCE} s"
+    return f"it cannot be read ({code})"
+
+
+@lru_cache(maxsize=16)
 def _model(text: str) -> dict[str, Any]:
-    """release.json as published; parsed once, since a release never changes."""
+    """A paper of a release as published; parsed once, since a release never changes."""
     model = json.loads(text)
     if not isinstance(model, dict):
         raise ValueError("not an object")
@@ -93,11 +149,24 @@ def _model(text: str) -> dict[str, Any]:
 
 
 def _read_only(url: str) -> Engine:
-    """An engine that cannot write: SQLite is opened read-only, so a missing file stays missing."""
+    """An engine that cannot write: SQLite is opened read-only, so a missing file stays missing.
+
+    PostgreSQL: a pool whose sessions read only, and end a statement that takes too long.
+    """
     parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        parsed = parsed.set(database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"})
-        return create_engine(parsed, poolclass=NullPool)  # a file may be replaced by another
-    return create_engine(
-        parsed, pool_pre_ping=True, connect_args={"connect_timeout": 3}, execution_options={"postgresql_readonly": True}
-    )
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and not parsed.database.startswith("file:"):
+            parsed = parsed.set(database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"})
+        # A file may be replaced by another, so nothing is pooled: opening it costs a fraction of a millisecond.
+        return create_engine(parsed, poolclass=NullPool, connect_args={"timeout": PATIENCE})
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=CONNECTIONS, max_overflow=0,
+        pool_timeout=PATIENCE, connect_args={"connect_timeout": PATIENCE},
+    )  # fmt: skip
+    event.listen(engine, "connect", _begin_session)
+    return engine
+
+
+def _begin_session(connection: Any, _record: Any) -> None:
+    connection.execute(SESSION)
+    connection.commit()

@@ -22,7 +22,7 @@ time.tzset()
 
 IN_CI = os.environ.get("CI") == "true"
 # The quick ones fail first.
-ROOMS_IN_ORDER = ("layout", "unit", "spec", "parity", "conformance", "flow", "cluster", "browser")
+ROOMS_IN_ORDER = ("layout", "unit", "spec", "parity", "database", "conformance", "flow", "cluster", "browser")
 
 
 def is_this_machine(address: Any) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +20,11 @@ KINDS = frozenset(path.stem for path in (ROOT / "features" / "kinds").glob("*.sq
 MISSING = frozenset({"zero", "unknown"})
 SHAPES = frozenset({"flag", "count", "value", "log", "none"})
 DIRECTIONS = frozenset({"higher", "lower", "none"})
+WITHOUT_CONCEPT = frozenset(
+    {"age", "stays", "bed_days", "readmissions", "visits", "care_days", "days_since_contact", "charlson", "stops"}
+)
+WITH_ANSWER = frozenset({"answer", "charlson"})
+SENTENCE_MARKS = frozenset({"value", "unit", "date", "label", "Label"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,10 @@ class Feature:
 
 @dataclass(frozen=True)
 class Concept:
-    """A clinical idea and the codes that express it; measurements also have unit, range and conversions."""
+    """A clinical idea and the codes that express it; measurements also have unit, range and conversions.
+
+    members: concepts whose codes are codes of this one as well (the ingredients of a class of medicines).
+    """
 
     name: str
     family: str
@@ -64,6 +74,7 @@ class Concept:
     conversions: tuple[dict[str, Any], ...] = ()
     unitless: tuple[dict[str, Any], ...] = ()
     answers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    members: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -81,8 +92,30 @@ def features() -> dict[str, Feature]:
     Raises DefinitionError when one lacks a field or names an unknown kind, concept, policy or shape.
     """
     table = _toml("features.toml")
-    defaults = table.pop("defaults")
-    return {name: _feature(name, defaults.get(fields.get("kind", ""), {}) | fields) for name, fields in table.items()}
+    defaults, derived = table.pop("defaults"), table.pop("derived", {})
+    written = {
+        name: _feature(name, defaults.get(fields.get("kind", ""), {}) | fields) for name, fields in table.items()
+    }
+    made = [_derive(base, kind, rule) for kind, rule in derived.items() for base in written.values()
+            if base.kind == rule["of"] and base.name not in rule["not_of"]]  # fmt: skip
+    for feature in made:
+        if feature.name in written:
+            raise DefinitionError(f"features.toml [derived.{feature.kind}]: {feature.name} exists already")
+        written[feature.name] = feature
+    return written
+
+
+def _derive(base: Feature, kind: str, rule: dict[str, Any]) -> Feature:
+    """A further feature of the same concept and window, worded by the rule; direction "same" is that of the base."""
+    said = {"{name_of}": base.name, "{of}": base.label, "{Of}": base.label[:1].upper() + base.label[1:],
+            "{unit_of}": base.unit, "{high_of}": base.high, "{low_of}": base.low}  # fmt: skip
+    fields = {key: value for key, value in rule.items() if key not in {"of", "not_of", "name"}}
+    for mark, text in said.items():
+        fields = {key: value.replace(mark, text) if isinstance(value, str) else value for key, value in fields.items()}
+    fields = {"window_days": base.window_days, "concept": base.concept, "kind": kind} | fields
+    if fields.get("direction") == "same":
+        fields["direction"] = base.direction
+    return _feature(rule["name"].replace("{name_of}", base.name), fields)
 
 
 def _feature(name: str, fields: dict[str, Any]) -> Feature:
@@ -99,16 +132,37 @@ def _feature(name: str, fields: dict[str, Any]) -> Feature:
         if value not in allowed:
             raise DefinitionError(f"features.toml [{name}]: {key} is {value!r}, expected one of {sorted(allowed)}")
     known = set(concepts()) | {concept.family for concept in concepts().values()} | {""}
+    if empty := [key for key in ("label", "high", "low", "sentence", "meaning", "unit") if not getattr(feature, key)]:
+        raise DefinitionError(f"features.toml [{name}]: {empty[0]} is empty")
     if feature.concept not in known:
         raise DefinitionError(f"features.toml [{name}]: concept {feature.concept!r} is not in concepts/")
+    _check_words(feature)
     if feature.missing == "zero" and feature.shape in ("flag",) and not feature.absent:
         raise DefinitionError(f"features.toml [{name}]: a flag needs the sentence for its absence (absent)")
     return feature
 
 
+def _check_words(feature: Feature) -> None:
+    """Refuse a window that is none, no concept or answer where the kind needs one, and sentences with unknown marks."""
+    where = f"features.toml [{feature.name}]"
+    if not isinstance(feature.window_days, int) or feature.window_days < 0:
+        raise DefinitionError(f"{where}: window_days is {feature.window_days!r}, expected days, or 0 for ever")
+    if not feature.concept and feature.kind not in WITHOUT_CONCEPT:
+        raise DefinitionError(f"{where}: kind {feature.kind!r} needs a concept")
+    if feature.kind in WITH_ANSWER and not feature.answer:
+        raise DefinitionError(f"{where}: kind {feature.kind!r} needs an answer")
+    for text in (feature.sentence, feature.absent):
+        asked = {mark for _, mark, _, _ in Formatter().parse(text) if mark is not None}
+        if unknown := asked - SENTENCE_MARKS:
+            raise DefinitionError(f"{where}: a sentence has {sorted(unknown)}, known are {sorted(SENTENCE_MARKS)}")
+
+
 @cache
 def concepts() -> dict[str, Concept]:
-    """All concepts by name. Raises DefinitionError for an unknown code system, a missing field or a repeated name."""
+    """All concepts by name, Charlson's groups among them.
+
+    Raises DefinitionError for an unknown code system or member, a missing field or a repeated name.
+    """
     systems = _toml("concepts/systems.toml")
     found: dict[str, Concept] = {}
     for path in sorted((ROOT / "concepts").glob("*.toml")):
@@ -119,7 +173,34 @@ def concepts() -> dict[str, Concept]:
             if name in found:
                 raise DefinitionError(f"concepts/{path.name} [{name}]: this concept exists already")
             found[name] = _concept(path.name, name, family | fields, systems)
-    return found
+    found |= _charlson_groups(systems)
+    return {name: _with_members(concept, found) for name, concept in found.items()}
+
+
+def _with_members(concept: Concept, found: dict[str, Concept]) -> Concept:
+    if unknown := [name for name in concept.members if name not in found]:
+        raise DefinitionError(f"concepts [{concept.name}]: there is no concept {unknown[0]!r}")
+    codes = {*concept.codes, *(code for name in concept.members for code in found[name].codes)}
+    in_order = sorted(codes, key=lambda code: (len(code), code))
+    return replace(concept, codes=tuple(in_order)) if concept.members else concept
+
+
+def _charlson_groups(systems: dict[str, str]) -> dict[str, Concept]:
+    """The groups of the Charlson index as concepts (``charlson_mi``, ...), from the one list of the score."""
+    table = _toml("scores/charlson.toml")
+    return {
+        f"charlson_{name}": Concept(
+            name=f"charlson_{name}",
+            family="charlson",
+            label=group["label"],
+            codes=tuple(
+                [f"{systems['ICD10CM']}|{prefix}*" for prefix in group["icd10cm"]]
+                + [f"{systems['SNOMED']}|{code}" for code in group["snomed"]]
+            ),
+            source=table["source"],
+        )
+        for name, group in table["groups"].items()
+    }
 
 
 def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, str]) -> Concept:
@@ -127,11 +208,30 @@ def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, st
         key: tuple(_full_code(code, systems) for code in codes) for key, codes in fields.pop("answers", {}).items()
     }
     listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    if "members" in listed:
+        listed.setdefault("codes", ())
     try:
         codes = tuple(_full_code(code, systems) for code in listed.pop("codes"))
-        return Concept(name=name, codes=codes, answers=tuple(answers.items()), **listed)
+        concept = Concept(name=name, codes=codes, answers=tuple(answers.items()), **listed)
     except (TypeError, KeyError) as error:
         raise DefinitionError(f"concepts/{file} [{name}]: {error}") from error
+    if lacking := _lacking(concept):
+        raise DefinitionError(f"concepts/{file} [{name}]: {lacking}")
+    return concept
+
+
+def _lacking(concept: Concept) -> str:
+    """What a concept still lacks, "" for nothing."""
+    if empty := [key for key in ("family", "label", "source") if not getattr(concept, key)]:
+        return f"{empty[0]} is empty"
+    if not concept.codes and not concept.members:
+        return "there is no code"
+    if concept.family != "measurement":
+        return ""
+    if not concept.unit or not concept.range[0] < concept.range[1]:
+        return "a measurement needs a unit and a plausible range"
+    wrong = [step for step in concept.conversions if not step.get("unit") or not step.get("factor", 0) > 0]
+    return "a conversion needs a unit and a factor above 0" if wrong else ""
 
 
 def _full_code(short: str, systems: dict[str, str]) -> str:
@@ -159,13 +259,17 @@ def group_rules() -> dict[str, Any]:
 
 @cache
 def reference_tables() -> dict[str, pa.Table]:
-    """The definitions as tables that the feature SQL joins: concepts, units, plausible, answers, feature_defs."""
+    """The definitions as tables that the feature SQL joins.
+
+    plausible.steps: steps to the unit in which measurements are summed up, at most a million over the plausible range.
+    """
+    measured = [concept for concept in concepts().values() if concept.family == "measurement"]
     return {
         "concepts": _rows(("code", "is_prefix", "concept", "family"), _code_rows()),
         "units": _rows(("concept", "unit", "low", "high", "factor", "shift", "inferred"), _unit_rows()),
         "plausible": _rows(
-            ("concept", "low", "high"),
-            [(c.name, float(c.range[0]), float(c.range[1])) for c in concepts().values() if c.family == "measurement"],
+            ("concept", "low", "high", "steps"),
+            [(c.name, float(c.range[0]), float(c.range[1]), _steps(c)) for c in measured],
         ),
         "answers": _rows(
             ("concept", "answer", "code"),
@@ -173,8 +277,38 @@ def reference_tables() -> dict[str, pa.Table]:
         ),
         "feature_defs": _rows(
             ("feature", "kind", "concept", "answer", "window_days"),
-            [(f.name, f.kind, f.concept, f.answer, f.window_days) for f in features().values()],
+            [
+                (f.name, f.kind, f.concept, f.answer, f.window_days)
+                for f in features().values()
+            ],
         ),
+        **_score_tables(),
+    }
+
+
+def _steps(concept: Concept) -> float:
+    """The largest power of ten that divides the plausible range into at most a million steps."""
+    width = concept.range[1] - concept.range[0]
+    return float(10 ** math.floor(math.log10(1_000_000 / width)))
+
+
+def _score_tables() -> dict[str, pa.Table]:
+    """What the feature SQL needs of the published scores, from their own files."""
+    epi, groups = _toml("scores/ckd_epi_2021.toml"), _toml("scores/charlson.toml")["groups"]
+    every, low_high = epi["coefficients"], [float(bound) for bound in epi["inputs"]["age"]["range"]]
+    common = [float(every[key]) for key in ("scale", "beta", "per_year")]
+    own = [(sex, *(float(every[sex][key]) for key in ("kappa", "alpha", "factor"))) for sex in ("female", "male")]
+    weights = [(f"charlson_{name}", year, group[f"weight_{year}"]) for name, group in groups.items()
+               for year in ("1987", "2011")]  # fmt: skip
+    instead = [(f"charlson_{name}", f"charlson_{group['instead_of']}") for name, group in groups.items()
+               if "instead_of" in group]  # fmt: skip
+    return {
+        "ckd_epi": _rows(
+            ("sex", "kappa", "alpha", "factor", "scale", "beta", "per_year", "min_age", "max_age"),
+            [(*row, *common, *low_high) for row in own],
+        ),
+        "charlson_weights": _rows(("concept", "answer", "weight"), weights),
+        "charlson_instead": _rows(("concept", "instead_of"), instead),
     }
 
 

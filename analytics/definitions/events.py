@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -103,35 +104,44 @@ def events_of(connection: duckdb.DuckDBPyConnection, lines: pa.Table, expected_t
     Never raises for bad content: each line is either kept or in ``dropped``.
     """
     connection.register("raw_lines", lines)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE lines AS SELECT line_no, line FROM raw_lines WHERE json_valid(line)"
-    )
-    broken = connection.execute("SELECT line_no FROM raw_lines WHERE NOT json_valid(line)").fetchall()
-    dropped = [(number, "broken_json") for (number,) in broken]
+    # A view: a line is parsed on its way to its events, and what is rare is looked for only where counts tell of it.
+    _lines_are(connection, "raw_lines WHERE json_valid(line)")
+    dropped: list[tuple[int, str]] = []
     tables = [EVENT_SCHEMA.empty_table()]
-    for resource_type in _with_found_types(connection, expected_type, dropped):
-        tables.append(_events_of_type(connection, resource_type, dropped))
+    valid, others = 0, lines.num_rows
+    if expected_type in resource_types():
+        tables.append(_events_of_type(connection, expected_type, dropped))
+        valid, others = _counts(connection, "SELECT count(*), count_if(reason = 'other_type') FROM checked")
+    if others:
+        rest = "lines SEMI JOIN checked_other USING (line_no)" if valid else "lines"
+        for resource_type in _found_types(connection, rest, dropped):
+            tables.append(_events_of_type(connection, resource_type, dropped))
+        valid = valid or _counts(connection, "SELECT count(*) FROM others")[0]
+    if valid != lines.num_rows:
+        broken = connection.execute("SELECT line_no FROM raw_lines WHERE NOT json_valid(line)").fetchall()
+        dropped.extend((number, "broken_json") for (number,) in broken)
     connection.unregister("raw_lines")
     return Batch(lines.num_rows, pa.concat_tables(tables), dropped)
 
 
-def _with_found_types(
-    connection: duckdb.DuckDBPyConnection, expected_type: str, dropped: list[tuple[int, str]]
+def _lines_are(connection: duckdb.DuckDBPyConnection, source: str) -> None:
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS SELECT line_no, line FROM {source}")  # noqa: S608
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+    return connection.execute(query).fetchall()[0]
+
+
+def _found_types(
+    connection: duckdb.DuckDBPyConnection, rest: str, dropped: list[tuple[int, str]]
 ) -> Iterator[str]:
-    """The expected type first (its file tells the others apart), then each other known type found among the lines."""
-    if expected_type in resource_types():
-        yield expected_type
-        rest = "SELECT line_no, line FROM lines SEMI JOIN checked_other USING (line_no)"
-    else:
-        rest = "SELECT line_no, line FROM lines"
-    others = f"SELECT line_no, line, json_extract_string(line, '$.resourceType') AS type FROM ({rest})"  # noqa: S608
+    """Each known type found among the lines that are left, while `lines` holds those of this type."""
+    others = f"SELECT line_no, line, json_extract_string(line, '$.resourceType') AS type FROM {rest}"  # noqa: S608
     connection.execute(f"CREATE OR REPLACE TEMP TABLE others AS {others}")
     found = connection.execute("SELECT type, list(line_no) FROM others GROUP BY type ORDER BY type").fetchall()
     for resource_type, numbers in found:
         if resource_type in resource_types():
-            connection.execute(
-                "CREATE OR REPLACE TEMP TABLE lines AS SELECT line_no, line FROM others WHERE type = ?", [resource_type]
-            )
+            _lines_are(connection, f"others WHERE type = '{resource_type}'")
             yield resource_type
         else:
             dropped.extend((number, "unused_type" if resource_type else "no_type") for number in numbers)
@@ -140,24 +150,39 @@ def _with_found_types(
 def _events_of_type(
     connection: duckdb.DuckDBPyConnection, resource_type: str, dropped: list[tuple[int, str]]
 ) -> pa.Table:
-    rules = _rules()
     connection.execute(f"CREATE OR REPLACE TEMP VIEW mapped AS {_text(resource_type)}")
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE rules AS SELECT ? AS expected_type, ? AS has_subject, ? AS needs_time, "
-        "CAST(? AS TIMESTAMP) AS earliest, CAST(? AS TIMESTAMP) AS latest, CAST(? AS DOUBLE) AS largest_value",
-        [
-            resource_type,
-            resource_type not in rules["without_subject"],
-            resource_type not in rules["without_time"],
-            rules["earliest"],
-            rules["latest"],
-            rules["largest_value"],
-        ],
-    )
+    define_rules(connection, resource_type)
     connection.execute(_text("finish"))
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE checked_other AS SELECT line_no FROM checked WHERE reason = 'other_type'"
-    )
-    refused = "SELECT line_no, reason FROM checked WHERE reason <> 'other_type' ORDER BY line_no"
-    dropped.extend(connection.execute(refused).fetchall())
+    query = "SELECT line_no, reason FROM checked WHERE reason IS NOT NULL ORDER BY line_no"
+    refused = connection.execute(query).fetchall()
+    dropped.extend((number, reason) for number, reason in refused if reason != "other_type")
+    if any(reason == "other_type" for _, reason in refused):
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE checked_other AS SELECT line_no FROM checked WHERE reason = 'other_type'"
+        )
     return connection.sql("FROM new_events").to_arrow_table().cast(EVENT_SCHEMA)
+
+
+def define_rules(connection: duckdb.DuckDBPyConnection, resource_type: str) -> None:
+    """What a resource of this type must satisfy (rules.toml), as the one row of ``rules``."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE rules AS {rules_select(resource_type)}")
+
+
+def rules_select(resource_type: str) -> str:
+    """SELECT of the one row of ``rules`` for a type."""
+    rules = _rules()
+    return (
+        f"SELECT '{resource_type}' AS expected_type, {resource_type not in rules['without_subject']} AS has_subject, "
+        f"{resource_type not in rules['without_time']} AS needs_time, TIMESTAMP '{rules['earliest']}' AS earliest, "
+        f"TIMESTAMP '{rules['latest']}' AS latest, CAST({rules['largest_value']} AS DOUBLE) AS largest_value"
+    )
+
+
+def mapping(resource_type: str) -> str:
+    """SELECT that reads the ``lines`` of a type as one row each, with the items that become events."""
+    return _text(resource_type)
+
+
+def last_steps() -> dict[str, str]:
+    """The steps after the mapping, the same for every type, name -> SELECT."""
+    return dict(re.findall(r"CREATE OR REPLACE TEMP TABLE (\w+) AS\s+(.*?);", _text("finish"), re.DOTALL))

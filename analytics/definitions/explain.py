@@ -16,6 +16,15 @@ from analytics.definitions.catalogue import Feature
 
 Evidence = tuple[datetime | None, str | None]
 
+UNIT_WORDS = {
+    "mm[Hg]": "mmHg",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
+    "{score}": "points",
+    "kg/m2": "kg/m²",
+    "Cel": "°C",
+    "10*3/uL": "10³/µL",
+}
+
 
 def reasons(
     values: Mapping[str, float | None],
@@ -104,7 +113,7 @@ def display(feature: Feature, value: float | None) -> str:
         return "yes" if value else "no"
     value = round(value, 9) + 0.0  # converted units leave differences such as 8.9e-16 or -0.0 where nothing changed
     text = f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
-    return f"+{text}" if feature.kind == "change" and value > 0 else text
+    return f"+{text}" if feature.kind in {"change", "trend"} and value > 0 else text
 
 
 def usual_display(feature: Feature, usual: list[float] | None, share: float | None) -> str:
@@ -120,9 +129,9 @@ def usual_display(feature: Feature, usual: list[float] | None, share: float | No
 
 def unit_words(unit: str) -> str:
     """UCUM as people write it."""
-    return {"mm[Hg]": "mmHg", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "{score}": "points", "kg/m2": "kg/m²"}.get(
-        unit, unit
-    )
+    if unit.endswith("/a"):
+        return f"{unit_words(unit.removesuffix('/a'))} per year"
+    return UNIT_WORDS.get(unit, unit)
 
 
 def _window(feature: Feature) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from analytics.definitions import catalogue, events, explain, features, groups
+from analytics.definitions import catalogue, events, explain, groups, patient_scores
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.explain import Evidence
+from analytics.definitions.prepared import Prepared, Records
 
 LARGEST_LINE = 5_000_000  # bytes; the default of the batch
 
@@ -34,13 +35,13 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
     Returns the JSON of ``kindred score`` (docs/architecture.md). Values that are not known are None, never filled in.
     Raises SubjectError when the lines hold no Patient, one unborn by as_of, or resources of more than one patient.
     """
-    connection = _connection()
-    batch = _read(connection, lines)
+    prepared = _prepared()
+    batch = _read(prepared, lines)
     patient = _only_patient(batch.events)
-    features.define_in_duckdb(connection, batch.events, as_of)
-    values, died = _wide(connection, patient)
-    evidence = _evidence(connection)
-    dropped = Counter(reason for _, reason in batch.dropped) + _unusable_measurements(connection)
+    records = prepared.records(batch.events, as_of)
+    died = _died(records)
+    values, evidence = _values(records)
+    dropped = Counter(reason for _, reason in batch.dropped) + _unusable_measurements(records)
     result: dict[str, Any] = {
         "patient": patient,
         "as_of": as_of.isoformat(),
@@ -51,7 +52,7 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
         "group_hidden": _why_hidden(model, batch, died),
         "reasons": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
-        "scores": {},
+        "scores": patient_scores.compute(records, values, evidence, as_of),
         "gaps": [],
         "dropped": dict(sorted(dropped.items())),
     }
@@ -60,47 +61,45 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
     return result
 
 
-def _connection() -> duckdb.DuckDBPyConnection:
-    """One DuckDB for each thread; every score replaces its tables."""
-    if not hasattr(_thread, "connection"):
-        _thread.connection = events.connect()
-    return _thread.connection  # type: ignore[no-any-return]
+def _prepared() -> Prepared:
+    """One for each thread, planned at its first score."""
+    if not hasattr(_thread, "prepared"):
+        _thread.prepared = Prepared()
+    return _thread.prepared  # type: ignore[no-any-return]
 
 
-def _read(connection: duckdb.DuckDBPyConnection, lines: Iterable[str | bytes]) -> events.Batch:
+def _read(prepared: Prepared, lines: Iterable[str | bytes]) -> events.Batch:
     numbered = ((n, line.encode() if isinstance(line, str) else line) for n, line in enumerate(lines, start=1))
     table, too_bad = events.read_lines(numbered, LARGEST_LINE)
-    batch = events.events_of(connection, table, expected_type="")
+    batch = prepared.events_of(table)
     return events.Batch(batch.read + len(too_bad), batch.events, batch.dropped + too_bad)
 
 
 def _only_patient(found: pa.Table) -> str:
-    subjects = {subject for subject in found["subject_id"].to_pylist() if subject is not None}
+    subjects = pc.unique(found["subject_id"].drop_null()).to_pylist()
     if len(subjects) > 1:
         raise SubjectError("the resources belong to more than one patient")
-    patients = {r for r in found["resource"].to_pylist() if r.startswith("Patient/")}
-    if not patients:
+    if not pc.any(pc.starts_with(found["resource"], "Patient/")).as_py():
         raise SubjectError("there is no usable Patient resource")
-    return str(subjects.pop())
+    return str(subjects[0])
 
 
-def _wide(connection: duckdb.DuckDBPyConnection, patient: str) -> tuple[dict[str, float | None], bool]:
-    relation = connection.sql(features.wide_select())
-    rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-    row = next((row for row in rows if row["subject_id"] == patient), None)
-    if row is None:
+def _died(records: Records) -> bool:
+    if not records["person"]:
         raise SubjectError("nothing is on record about the patient by the as-of date, birth included")
-    return {name: row[name] for name in catalogue.features()}, bool(row["died"])
+    (_, died, _, _), *_ = records["person"]
+    return bool(died)
 
 
-def _evidence(connection: duckdb.DuckDBPyConnection) -> dict[str, Evidence]:
-    rows = connection.execute("SELECT feature, time, resource FROM feature_values").fetchall()
-    return {name: (time, resource) for name, time, resource in rows}
+def _values(records: Records) -> tuple[dict[str, float | None], dict[str, Evidence]]:
+    """Each feature's value, as ``features.wide`` has it, and its evidence."""
+    found = {name: value for name, value, _, _ in records["value"]}
+    values = {f.name: found.get(f.name, 0.0 if f.missing == "zero" else None) for f in catalogue.features().values()}
+    return values, {name: (time, resource) for name, _, time, resource in records["value"]}
 
 
-def _unusable_measurements(connection: duckdb.DuckDBPyConnection) -> Counter[str]:
-    counted = "SELECT reason, count(*) FROM measured WHERE reason IS NOT NULL GROUP BY reason"
-    return Counter({f"measurement_{reason}": n for reason, n in connection.execute(counted).fetchall()})
+def _unusable_measurements(records: Records) -> Counter[str]:
+    return Counter({f"measurement_{reason}": int(n) for reason, n, _, _ in records["unusable"]})
 
 
 def _why_hidden(model: Mapping[str, Any] | None, batch: events.Batch, died: bool) -> str | None:
@@ -110,7 +109,7 @@ def _why_hidden(model: Mapping[str, Any] | None, batch: events.Batch, died: bool
         return "definitions_differ"
     if died:
         return "deceased"
-    only_patient = all(resource.startswith("Patient/") for resource in set(batch.events["resource"].to_pylist()))
+    only_patient = pc.all(pc.starts_with(batch.events["resource"], "Patient/")).as_py()
     return "no_patient_data" if only_patient else None
 
 

@@ -29,6 +29,8 @@ MATTERS = {*ABSENCE_COUNTS, "Observation"}  # the other types are read for what 
 IN_PART = {"narrowed", "unnamed"}  # enough is there to score, and the page says that there is more
 PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 
+#: Kinds of features that tell nothing new beside the value they are worked out of.
+WORKED_OUT = frozenset({"value_age_days", "trend", "variability", "years_since_onset"})
 
 @dataclass(frozen=True)
 class Reason:
@@ -137,11 +139,14 @@ def _earlier(group: dict[str, Any] | None, release: Release | None, membership: 
 
 
 def found(features: dict[str, float | None]) -> list[tuple[str, str]]:
-    """What the chart holds, for a page without a group: label and value of each feature that is known."""
+    """What the chart holds, for a page without a group: label and value of each feature that is known.
+
+    What is only worked out of such a value (its age, slope and spread, years since an onset) is left out.
+    """
     rows = []
     for name, feature in catalogue.features().items():
         value = features.get(name)
-        if value is None or (value == 0 and feature.missing == "zero"):
+        if value is None or (value == 0 and feature.missing == "zero") or feature.kind in WORKED_OUT:
             continue
         unit = PLAIN_UNITS.get(feature.unit, explain.unit_words(feature.unit))
         rows.append((_capital(feature.label), f"{explain.display(feature, value)} {unit}".strip()))

@@ -41,6 +41,10 @@ from analytics.lake import Lake
 from analytics.progress import Step
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from rows import Row, send
+
 PEOPLE, SEED = 3_450, 7  # about 460 MB
 FILES = 200
 TINY_FILES, TINY_LINES = 20_000, 10
@@ -52,21 +56,26 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=4, help="files at once, on both sides")
     parser.add_argument("--only", choices=list(SERVERS))
     parser.add_argument("--folder", type=Path, default=ROOT / ".kindred/bench")
+    parser.add_argument("--rows", action="store_true", help="rows as JSON, for bench.py")
     given = parser.parse_args()
     if not shutil.which("curl"):
         parser.error("curl is not there; it is what the export is measured against")
     people = population(given.folder)
-    print(f"MB/s and ratios: median (least - most) of {given.rounds} rounds, {given.parallel} connections\n{'':<27}"
-          f"{'export':>7}{'python':>7}{'curl':>7}  {'of python':<20}{'of curl':<20}{'end to end':>10}  "
-          f"{'of curl':<20}{'CPU ms/MB':<14}{'peak':>6}  lake files")
+    if not given.rows:
+        print(f"MB/s and ratios: median (least - most) of {given.rounds} rounds, {given.parallel} connections\n{'':<27}"
+              f"{'export':>7}{'python':>7}{'curl':>7}  {'of python':<20}{'of curl':<20}{'end to end':>10}  "
+              f"{'of curl':<20}{'CPU ms/MB':<14}{'peak':>6}  lake files")
     for name in [given.only] if given.only else list(SERVERS):
         work = given.folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         with SERVERS[name](given.folder, people, work) as (registry, ehr):
             coding = "gzip" if name == "gzip" else "identity"
-            report(name, [one_round(registry, ehr, work, given.parallel, turn, coding)
-                          for turn in range(given.rounds)])
+            found = [one_round(registry, ehr, work, given.parallel, turn, coding) for turn in range(given.rounds)]
+            if given.rows:
+                send_rows(name, found)
+            else:
+                report(name, found)
         shutil.rmtree(work)
 
 
@@ -229,6 +238,15 @@ def report(name: str, rounds: list[dict[str, float]]) -> None:
     print(f"{source:<27}{rates}  {spread(rounds, 'of_python'):<20}{spread(rounds, 'of_curl'):<20}"
           f"{statistics.median(one['seconds'] for one in rounds):>8.2f} s  {spread(rounds, 'whole_of_curl'):<20}"
           f"{cpu:<14}{max(one['peak_mb'] for one in rounds):>3.0f} MB{rounds[0]['lake_files']:>12.0f}", flush=True)
+
+
+def send_rows(name: str, rounds: list[dict[str, float]]) -> None:
+    """The lines of the whole bench's table: against each of the plain downloads."""
+    megabytes = rounds[0]["bytes"] / 1e6
+    for side in ("python", "curl"):
+        send(Row(f"export, {name}, {megabytes:.0f} MB: {side}", "MB/s", [megabytes / one["export"] for one in rounds],
+                 [megabytes / one[side] for one in rounds], "", [one["cpu"] for one in rounds],
+                 [one[f"{side}_cpu"] for one in rounds], max(one["peak_mb"] for one in rounds)))
 
 
 def spread(rounds: list[dict[str, float]], key: str) -> str:

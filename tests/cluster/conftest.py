@@ -9,7 +9,8 @@ import pytest
 
 from analytics.config import HdfsOptions
 from analytics.lake import Lake
-from tests.cluster.hadoop import ROOT, USER, Cluster, java, running
+from tests.cluster.daemons import ROOT, java, running
+from tests.cluster.hadoop import USER, Cluster
 
 BLOCK, COPIES = 1024 * 1024, 2  # neither is the cluster's default
 OPTIONS = HdfsOptions(block_bytes=BLOCK, replication=COPIES)
@@ -27,7 +28,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         environment.setenv("HADOOP_USER_NAME", USER)
         environment.delenv("HADOOP_CONF_DIR", raising=False)
         environment.delenv("HADOOP_HOME", raising=False)
-        with running(tmp_path_factory.mktemp("hadoop")) as started:
+        with running(Cluster(tmp_path_factory.mktemp("hadoop"))) as started:
             yield started
 
 

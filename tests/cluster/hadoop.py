@@ -1,60 +1,30 @@
 """A real HDFS on loopback: one NameNode and three DataNodes, each a process of its own with its own storage folder."""
 
 import os
-import shutil
-import signal
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import requests
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cluster.daemons import JVM, LOG4J, ROOT, Daemons, free_port, java, write_site
+
 JARS = ROOT / ".hadoop" / "jars"
 NAMENODE = "org.apache.hadoop.hdfs.server.namenode.NameNode"
 DATANODE = "org.apache.hadoop.hdfs.server.datanode.DataNode"
 ADMIN = "org.apache.hadoop.hdfs.tools.DFSAdmin"
 SHELL = "org.apache.hadoop.fs.FsShell"
 FSCK = "org.apache.hadoop.hdfs.tools.DFSck"
-JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true")
-LOG4J = """log4j.rootLogger=INFO,console
-log4j.appender.console=org.apache.log4j.ConsoleAppender
-log4j.appender.console.layout=org.apache.log4j.PatternLayout
-log4j.appender.console.layout.ConversionPattern=%d %p %c{1}: %m%n
-"""
 SUPERUSER, USER = "hdfs", "kindred"
-# A daemon is killed as soon as its standard input ends, so when pytest is.
-WITH_US = ("sh", "-c", 'exec 3<&0; ( read -r _ <&3; kill -9 $$ ) & exec "$@" 3<&- </dev/null', "daemon")
-STARTS_WITHIN = 90  # seconds, on a loaded machine
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def java() -> str:
-    """The Java that Spark would take."""
-    home = os.environ.get("JAVA_HOME")
-    return str(Path(home) / "bin" / "java") if home else "java"
 
 
 @dataclass
-class Cluster:
+class Cluster(Daemons):
     """Addresses and processes. The user `kindred` owns /kindred; `hdfs` is the superuser."""
 
-    folder: Path
     rpc_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -74,8 +44,8 @@ class Cluster:
         for number in range(3):
             self.start_datanode(number)
         self.wait_until(lambda: self.live() == 3 and not self.safe_mode(), "three live DataNodes")
-        self.shell("-mkdir", "-p", "/kindred", "/tmp")
-        self.shell("-chown", f"{USER}:{USER}", "/kindred")
+        self.shell("-mkdir", "-p", "/kindred", "/tmp", f"/user/{USER}")
+        self.shell("-chown", f"{USER}:{USER}", "/kindred", f"/user/{USER}")
 
     def start_namenode(self, wait: bool = True) -> None:
         """Start it; `wait` until it answers."""
@@ -88,12 +58,6 @@ class Cluster:
         storage = self.folder / f"storage-{number}"
         self._spawn(f"datanode-{number}", DATANODE, f"-Ddfs.datanode.data.dir=file://{storage}")
 
-    def kill(self, name: str) -> None:
-        """kill -9 one of `namenode`, `datanode-0`, ..."""
-        process = self.running.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
     def whole(self) -> None:
         """Start what is not running, and wait until all three DataNodes live."""
         if "namenode" not in self.running:
@@ -102,27 +66,6 @@ class Cluster:
             if f"datanode-{number}" not in self.running:
                 self.start_datanode(number)
         self.wait_until(lambda: self.live() == 3 and not self.safe_mode(), "three live DataNodes")
-
-    def stop(self) -> None:
-        for process in self.running.values():
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-
-    def wait_until(self, holds: Callable[[], bool], what: str, seconds: float = STARTS_WITHIN) -> None:
-        """Ask again and again; raises AssertionError with the last words of the daemons."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            with suppress(requests.RequestException):
-                if holds():
-                    return
-            ended = [name for name, process in self.running.items() if process.poll() is not None]
-            if ended:
-                what = f"{what}: {', '.join(ended)} ended"
-                break
-            time.sleep(0.2)
-        words = {log.name: log.read_text(errors="replace")[-600:] for log in self.folder.glob("*.log")}
-        raise AssertionError(f"no {what} (waited up to {seconds} s): {words}")
 
     # -- asking -------------------------------------------------------------------------------------------------
 
@@ -194,20 +137,16 @@ class Cluster:
         return os.environ | {"HADOOP_USER_NAME": user}
 
     def _spawn(self, name: str, main: str, *arguments: str) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                [*WITH_US, *self._command(main, *arguments)], stdout=log, stderr=log, stdin=subprocess.PIPE,
-                env=self._environment(SUPERUSER), start_new_session=True,
-            )  # fmt: skip
+        self.spawn(name, self._command(main, *arguments), self._environment(SUPERUSER))
 
     def _configure(self) -> None:
         for pages in ("hdfs", "datanode"):  # Maven's jars carry no web pages, and the daemons insist on the folders
             (self.conf / "webapps" / pages).mkdir(parents=True)
         (self.conf / "log4j.properties").write_text(LOG4J)
-        _write(self.conf / "core-site.xml", {
+        write_site(self.conf / "core-site.xml", {
             "fs.defaultFS": self.url, "hadoop.tmp.dir": str(self.folder / "tmp"), "hadoop.http.staticuser.user": USER,
         })  # fmt: skip
-        _write(self.conf / "hdfs-site.xml", {
+        write_site(self.conf / "hdfs-site.xml", {
             "dfs.namenode.name.dir": f"file://{self.folder}/name",
             "dfs.namenode.http-address": f"127.0.0.1:{self.http_port}",
             "dfs.namenode.datanode.registration.ip-hostname-check": "false",
@@ -220,23 +159,3 @@ class Cluster:
             "dfs.namenode.replication.work.multiplier.per.iteration": "10",
             "dfs.datanode.du.reserved": "0", "dfs.replication": "3",
         })  # fmt: skip
-
-
-def _write(path: Path, properties: dict[str, str]) -> None:
-    entries = "".join(
-        f"<property><name>{escape(name)}</name><value>{escape(value)}</value></property>\n"
-        for name, value in properties.items()
-    )
-    path.write_text(f"<configuration>\n{entries}</configuration>\n")
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Cluster]:
-    """A cluster while the block runs; nothing of it is left behind."""
-    cluster = Cluster(folder)
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,8 @@ from analytics.config import HdfsOptions
 from analytics.errors import LakeError
 from analytics.lake import Lake
 from tests.cluster.conftest import BLOCK, COPIES
-from tests.cluster.hadoop import ROOT, USER, Cluster
+from tests.cluster.daemons import ROOT
+from tests.cluster.hadoop import USER, Cluster
 
 DATA = random.Random(7).randbytes(3 * BLOCK + 12_345)
 

@@ -53,7 +53,7 @@ def publish(path: Path, ehr: str, release: dict[str, Any]) -> None:
     with sqlite3.connect(path) as db:
         db.executescript(TABLES.read_text("utf-8"))
         row = (RELEASE_ID, ehr, "2026-06-30T12:00:00Z", "2026-06-30", "2025-06-30", release["definitions_hash"],
-               json.dumps(release))  # fmt: skip
-        db.execute("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+               json.dumps(release), "2026-06-30T12:00:00Z")  # fmt: skip
+        db.execute("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')", row)
         db.execute("INSERT INTO current_release VALUES (?, ?)", (ehr, RELEASE_ID))
     db.close()

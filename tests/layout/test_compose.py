@@ -11,6 +11,9 @@ import pytest
 import yaml
 
 from analytics.config import Settings
+from tests.cluster.distributed import SMALL
+from tests.cluster.hadoop import DATANODE, NAMENODE
+from tests.cluster.yarn import MANAGERS
 from tests.layout.sources import ROOT
 
 CONF = ROOT / "tests" / "cluster" / "compose"
@@ -34,11 +37,18 @@ def site(name: str) -> dict[str, str]:
     return {str(one.findtext("name")): str(one.findtext("value")) for one in root.iter("property")}
 
 
+def settings_of(service: dict[str, Any], folder: Path) -> Settings:
+    """As the service would read them; its archive is there."""
+    (folder / "environment.tar.gz").touch()
+    given = {key: value.replace("/state/", f"{folder}/") for key, value in service["environment"].items()}
+    return Settings.from_environment(given)
+
+
 def test_the_three_commands_are_services_on_one_image(services: dict[str, Any]) -> None:
     ours = {name: service for name, service in services.items()
             if service["image"] == "kindred" and "entrypoint" not in service}  # fmt: skip
     assert {name: service["command"][0] for name, service in ours.items()} == {
-        "sandbox": "sandbox", "app": "app", "analytics": "analytics"
+        "sandbox": "sandbox", "app": "app", "analytics": "analytics", "environment": "environment"
     }  # fmt: skip
     assert all("state:/state" in service["volumes"] for service in ours.values())
 
@@ -50,17 +60,29 @@ def test_issuer_and_app_are_one_address_for_browser_and_server(services: dict[st
     assert [name for name, service in services.items() if "ports" in service] == ["sandbox"]
 
 
-def test_one_command_runs_the_pipeline_on_hdfs_yarn_and_postgresql(services: dict[str, Any]) -> None:
+def test_one_command_runs_the_pipeline_on_hdfs_yarn_and_postgresql(services: dict[str, Any], tmp_path: Path) -> None:
     analytics = services["analytics"]
     assert analytics["command"] == ["analytics", "run", "sandbox"]
-    settings = Settings.from_environment(analytics["environment"])
+    settings = settings_of(analytics, tmp_path)
     assert settings.lake == f"{site('core')['fs.defaultFS']}/kindred"
     assert (settings.spark_master, settings.hdfs.replication) == ("yarn", DAEMONS["datanode"])
     assert settings.database.startswith("postgresql+psycopg://") and "@database:5432/" in settings.database
     assert set(analytics["depends_on"]) == {
-        "sandbox", "database", "namenode", "datanode-1", "datanode-2", "datanode-3", "resourcemanager",
+        "environment", "sandbox", "database", "namenode", "datanode-1", "datanode-2", "datanode-3", "resourcemanager",
         "nodemanager-1", "nodemanager-2",
     }  # fmt: skip
+
+
+def test_the_executors_run_the_environment_that_is_packed_before(services: dict[str, Any], tmp_path: Path) -> None:
+    packs, runs = services["environment"], services["analytics"]
+    assert packs["command"] == ["environment", runs["environment"]["KINDRED_SPARK_ENVIRONMENT"]]
+    assert runs["depends_on"]["environment"] == {"condition": "service_completed_successfully"}
+    asked = settings_of(runs, tmp_path).spark
+    assert asked.driver_host == runs["network_mode"].removeprefix("service:")  # executors call it by that name
+    assert (asked.executors, asked.executor_cores) == (DAEMONS["nodemanager"], 1)
+    assert set(SMALL) - set(runs["environment"]) == {"SPARK_LOCAL_IP"}  # what tests/cluster runs with
+    total = sum(int(size.removesuffix("g")) for size in (asked.executor_memory or "", asked.executor_overhead or ""))
+    assert total * 1024 <= int(site("yarn")["yarn.nodemanager.resource.memory-mb"])
 
 
 def test_each_daemon_is_there_with_a_folder_of_its_own(services: dict[str, Any], compose: dict[str, Any]) -> None:
@@ -81,9 +103,9 @@ def test_hosts_that_the_configuration_names_are_services(services: dict[str, Any
 
 def test_the_daemons_are_those_of_tests_cluster_in_the_version_of_pyspark_s_client(tmp_path: Path) -> None:
     script = (CONF / "daemon").read_text(encoding="utf-8")
-    cluster = (ROOT / "tests" / "cluster" / "hadoop.py").read_text(encoding="utf-8")
-    for main in re.findall(r"main=\$hdfs\.(\S+) ;;", script):
-        assert f'"org.apache.hadoop.hdfs.server.{main}"' in cluster
+    tested = {NAMENODE, DATANODE, *MANAGERS.values()}
+    packages = dict(re.findall(r"^(hdfs|yarn)=(\S+)$", script, re.MULTILINE))
+    assert {f"{packages[kind]}.{main}" for kind, main in re.findall(r"main=\$(\w+)\.(\S+) ;;", script)} == tested
     pom = (ROOT / "tests" / "cluster" / "pom.xml").read_text(encoding="utf-8")
     version = re.search(r"<hadoop.version>(.+)</hadoop.version>", pom)[1]  # type: ignore[index]
     assert list((ROOT / ".venv").glob(f"lib/*/site-packages/pyspark/jars/hadoop-client-api-{version}.jar"))

@@ -149,3 +149,16 @@ def test_pip_failures_are_one_sentence(machine: Machine, tmp_path: Path, words: 
     log.write_text(f"Collecting click\n{words}\n", encoding="utf-8")
     result = machine.run("explain-pip", str(log))
     assert said in result.stdout and result.stdout.count("\n") == 1
+
+
+def test_postgresql_is_found_on_the_path_or_where_debian_puts_it(machine: Machine, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    missing = machine.run("prerequisites", "postgresql", POSTGRESQL_HOME=nowhere)
+    assert missing.returncode == 1 and missing.stderr.count("\n") == 1
+    assert "apt-get install postgresql" in missing.stderr
+    folder = tmp_path / "postgresql" / "15" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "initdb").touch(mode=0o755)
+    assert machine.run("prerequisites", "postgresql", POSTGRESQL_HOME=str(tmp_path / "postgresql")).returncode == 0
+    machine.has("initdb", "true")
+    assert machine.run("prerequisites", "postgresql", POSTGRESQL_HOME=nowhere).returncode == 0

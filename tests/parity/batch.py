@@ -57,14 +57,10 @@ def loaded(lake: Lake, ehr: str = "test") -> tuple[pa.Table, Counter[str]]:
     """What the tasks of ``load`` make of the export: events, and dropped lines by reason."""
     home = lake.export(ehr, EXPORT)
     connection = events.connect()
-    dropped: Counter[str] = Counter()
-    tables = [events.EVENT_SCHEMA.empty_table()]
-    for number, entry in enumerate(lake.read_json(f"{home}/manifest.json")["files"]):
-        source = f"{home}/{entry['path']}"
-        made = load._load_file(connection, lake, source, f"tmp/{number}.parquet", None, LARGEST_LINE)
-        dropped.update(reason for _, reason in made.dropped)
-        tables.append(pq.read_table(f"{lake.local(made.parquet)}"))
-    return pa.concat_tables(tables), dropped
+    sources = [f"{home}/{entry['path']}" for entry in lake.read_json(f"{home}/manifest.json")["files"]]
+    made = load.load_share(connection, lake, sources, "tmp/0.parquet", None, LARGEST_LINE)
+    dropped = Counter(reason for file in made.files for _, reason in file.dropped)
+    return pq.read_table(f"{lake.local(made.parquet)}"), dropped
 
 
 def shared_of(found: pa.Table) -> pa.Table:
@@ -88,7 +84,7 @@ def by_date(rows: pa.Table | list[dict[str, Any]]) -> Numbers:
 def batch(folder: Path, lines: Iterable[bytes]) -> tuple[Numbers, Counter[str]]:
     """Everyone's features at both dates, and dropped lines by reason."""
     found, dropped = loaded(export(folder, lines))
-    return by_date(build._rows(shared_of(found), AS_OF)), dropped
+    return by_date(build._rows(shared_of(found), list(DATES))), dropped
 
 
 def live_numbers(people: Mapping[str, list[bytes]]) -> Numbers:

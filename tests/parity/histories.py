@@ -22,7 +22,9 @@ from tests.spec.live.fhir import (
 )
 
 MEASURED = [c for c in catalogue.concepts().values() if c.family == "measurement"]
-CONDITIONS = [c for c in catalogue.concepts().values() if c.family == "condition"]
+CODED = {"condition", "condition_detail", "acute_event", "social_risk", "social_status", "charlson", "screening"}
+CONDITIONS = [c for c in catalogue.concepts().values() if c.family in CODED]
+SPECIALTIES = [c for c in catalogue.concepts().values() if c.family == "specialty"]
 MEDICINES = [c for c in catalogue.concepts().values() if c.family == "medicine"]
 STAYS = ["183495009", "185349003", "183460006", "32485007"]
 SMOKING = "72166-2"
@@ -84,10 +86,13 @@ def encounters(draw: st.DrawFn, ident: str, of: str) -> Resource:
     start = START + timedelta(days=draw(st.integers(0, DAYS)), hours=draw(st.integers(0, 23)))
     begun = datetime(start.year, start.month, start.day, draw(st.integers(0, 23)))
     end = begun + timedelta(hours=draw(st.sampled_from([-5, 0, 1, 23, 24, 25, 70, 300])))
-    kind = draw(st.sampled_from(["AMB", "EMER", "IMP", "IMP", "ACUTE", "NONAC"]))
+    kind = draw(st.sampled_from(["AMB", "VR", "EMER", "IMP", "IMP", "ACUTE", "NONAC"]))
     more: Resource = (
         {"type": [codes(("http://snomed.info/sct", draw(st.sampled_from(STAYS))))]} if draw(st.booleans()) else {}
     )
+    if draw(st.booleans()):
+        system, _, code = draw(st.sampled_from(SPECIALTIES)).codes[0].rpartition("|")
+        more["serviceType"] = codes((system, code))
     zone = draw(st.sampled_from(["Z", "-05:00"]))
     ends = draw(st.sampled_from([end.isoformat() + zone, end.isoformat() + zone, None]))
     return encounter(ident, kind, begun.isoformat() + zone, ends, of, **more)

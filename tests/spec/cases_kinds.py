@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.spec.tables import Case
 
 
-def kind(name: str, events: str, expected: str) -> Case:
-    return Case(name, "feature_values", events, expected)
+def kind(name: str, events: str, expected: str, *about: str) -> Case:
+    return Case(name, "feature_values", events, expected, about)
 
 
 KINDS = [
@@ -76,6 +76,7 @@ KINDS = [
         """
         feature | value | time       | resource
         smoker  | 0     | 2026-01-01 | b
+        former_smoker | 1 | 2026-01-01 | b
         """,
     ),
     kind(
@@ -88,6 +89,7 @@ KINDS = [
         """
         feature | value | time       | resource
         smoker  | 1     | 2026-01-01 | b
+        former_smoker | 0 | 2026-01-01 | b
         """,
     ),
     kind(
@@ -210,6 +212,7 @@ KINDS = [
         b  | 2026-04-01 | weight | 80    | kg
         """,
         "",
+        "weight_change", "weight_trend", "weight_variability",
     ),
     kind(
         "no change of one value",
@@ -218,6 +221,7 @@ KINDS = [
         a  | 2026-01-02 | weight | 70    | kg
         """,
         "",
+        "weight_change", "weight_trend", "weight_variability",
     ),
     kind(
         "change between units",
@@ -246,6 +250,7 @@ KINDS = [
         calcium_channel_blocker_in_use | 1     | 2026-01-01 | d
         renin_angiotensin_in_use       | 1     | 2026-01-01 | d
         medicine_classes_in_use        | 3     |            |
+        ingredients_in_use | 3 | |
         """,
     ),
     kind(
@@ -267,6 +272,7 @@ KINDS = [
         care_days_12m | 3    | 2026-06-28 12:00 |
         days_since_contact | 2 | 2026-06-28 12:00 |
         """,
+        "stays_12m", "stays_24m", "bed_days_12m", "care_days_12m", "days_since_contact",
     ),
     kind(
         "emergency visits, those that became a stay included",
@@ -282,6 +288,7 @@ KINDS = [
         emergency_12m      | 3     | 2026-02-01 20:00 | d
         emergency_24m      | 4     | 2026-02-01 20:00 | d
         """,
+        "emergency_12m", "emergency_24m",
     ),
     kind(
         "days with care are counted once, and each day is a day of UTC",
@@ -296,6 +303,7 @@ KINDS = [
         feature            | value | time       | resource
         care_days_12m      | 2     | 2026-02-02 |
         """,
+        "care_days_12m",
     ),
     kind(
         "the last contact, however long ago",

@@ -76,14 +76,25 @@ STAGES = [
         f  | 2026-01-07 | ICD10CM#I1030
         g  | 2026-01-08 | ICD10CM#R73.03
         h  | 2026-01-09 | ICD10CM#R73.01
+        i  | 2026-01-10 | SNOMED#73595000
+        j  | 2026-01-11 | RXNORM#898342
+        k  | 2026-01-12 | ICD10CM#i21.4
         """,
         """
-        resource | concept               | family
-        a        | diabetes              | condition
-        b        | diabetes              | condition
-        b        | diabetes_complication | condition
-        f        | hypertension          | condition
-        g        | prediabetes           | condition
+        resource | concept                 | family
+        a        | diabetes                | condition
+        a        | charlson_diab           | charlson
+        b        | diabetes                | condition
+        b        | diabetes_complication   | condition
+        b        | charlson_diabwc         | charlson
+        c        | charlson_diab           | charlson
+        f        | hypertension            | condition
+        g        | prediabetes             | condition
+        i        | stress                  | social_risk
+        j        | calcium_channel_blocker | medicine
+        j        | renin_angiotensin       | medicine
+        j        | ingredient_amlodipine   | ingredient
+        j        | ingredient_benazepril   | ingredient
         """,
     ),
     Case(
@@ -91,12 +102,13 @@ STAGES = [
         "known",
         """
         id | time                | recorded            | code
-        a  | 2026-06-30 23:59:59 |                     | copd
-        b  | 2026-07-01          |                     | copd
-        c  | 2020-01-01          | 2026-06-30 23:59:59 | copd
-        d  | 2020-01-01          | 2026-07-01          | copd
-        e  |                     |                     | copd
-        f  |                     | 2026-07-01          | copd
+        a  | 2026-06-30 23:59:59 |                     | sleep_apnoea
+        b  | 2026-07-01          |                     | sleep_apnoea
+        c  | 2020-01-01          | 2026-06-30 23:59:59 | sleep_apnoea
+        d  | 2020-01-01          | 2026-07-01          | sleep_apnoea
+        e  |                     |                     | sleep_apnoea
+        f  |                     | 2026-07-01          | sleep_apnoea
+        g  | 2026-01-01          |                     | hba1c
         """,
         """
         resource | time
@@ -178,6 +190,8 @@ STAGES = [
         i  | 2026-06-29 10:00 | 2026-07-20 10:00 | inpatient
         j  |                  |                  | inpatient
         k  | 2026-03-20       | 2026-03-25       | ACT#NONAC
+        l  | 2026-04-20       | 2026-04-25       | inpatient
+        l  | 2026-04-20       | 2026-04-25       | SNOMED#449411000124106
         """,
         """
         resource | time             | end_time         | emergency | acute_stay
@@ -190,6 +204,8 @@ STAGES = [
         g        | 2026-03-10 10:00 | 2026-03-10 10:00 | 1         | 0
         h        | 2026-03-12 10:00 | 2026-03-12 10:00 | 0         | 1
         i        | 2026-06-29 10:00 | 2026-07-01       | 0         | 1
+        k        | 2026-03-20       | 2026-03-25       | 0         | 0
+        l        | 2026-04-20       | 2026-04-25       | 0         | 0
         """,
     ),
     Case(
@@ -205,6 +221,29 @@ STAGES = [
         admitted         | discharged       | resource
         2026-01-01 10:00 | 2026-01-06 10:00 | a
         2026-01-07 10:01 | 2026-01-08 10:00 | c
+        """,
+    ),
+    Case(
+        "a stay is sent on if its last part is",
+        "stays",
+        """
+        id | time             | end              | code      | text
+        a  | 2026-01-01 10:00 | 2026-01-03 10:00 | inpatient | other-hcf
+        b  | 2026-01-03 12:00 | 2026-01-06 10:00 | inpatient | home
+        c  | 2026-02-01 10:00 | 2026-02-03 10:00 | inpatient | aadvice
+        d  | 2026-03-01 10:00 | 2026-03-03 10:00 | inpatient | 02
+        e  | 2026-04-01 10:00 | 2026-04-03 10:00 | inpatient | 01
+        f  | 2026-05-01 10:00 | 2026-05-03 10:00 | inpatient | 07
+        g  | 2026-06-01 10:00 | 2026-06-03 10:00 | inpatient |
+        """,
+        """
+        admitted         | discharged       | resource | sent_on
+        2026-01-01 10:00 | 2026-01-06 10:00 | a        | 0
+        2026-02-01 10:00 | 2026-02-03 10:00 | c        | 1
+        2026-03-01 10:00 | 2026-03-03 10:00 | d        | 1
+        2026-04-01 10:00 | 2026-04-03 10:00 | e        | 0
+        2026-05-01 10:00 | 2026-05-03 10:00 | f        | 1
+        2026-06-01 10:00 | 2026-06-03 10:00 | g        | 0
         """,
     ),
     Case(
@@ -255,21 +294,26 @@ STAGES = [
         "a medicine is in use until the end of its order, or for a year",
         "in_use",
         """
-        id | time       | end                 | code
-        a  | 2025-07-01 |                     | statin
-        b  | 2025-06-30 |                     | statin
-        c  | 2020-01-01 | 2026-07-01          | insulin
-        d  | 2026-06-01 | 2026-06-30 23:59:59 | insulin
-        e  | 2026-06-30 | 2030-01-01          | opioid
-        f  | 2026-07-01 |                     | opioid
-        g  |            |                     | opioid
-        h  | 2026-06-01 |                     | copd
+        id | time       | end                 | code     | text
+        a  | 2025-07-01 |                     | statin   | order
+        b  | 2025-06-30 |                     | statin   | order
+        c  | 2020-01-01 | 2026-07-01          | insulin  | plan
+        d  | 2026-06-01 | 2026-06-30 23:59:59 | insulin  | order
+        e  | 2026-06-30 | 2030-01-01          | opioid   |
+        f  | 2026-07-01 |                     | opioid   | order
+        g  |            |                     | opioid   | order
+        h  | 2026-06-01 |                     | copd     |
+        i  | 2026-06-01 |                     | thiazide | proposal
+        j  | 2026-06-01 |                     | thiazide | option
         """,
         """
-        resource | concept
-        a        | statin
-        c        | insulin
-        e        | opioid
+        resource | concept                | family
+        a        | statin                 | medicine
+        a        | ingredient_lovastatin  | ingredient
+        c        | insulin                | medicine
+        c        | ingredient_insulin     | ingredient
+        e        | opioid                 | medicine
+        e        | ingredient_buprenorphine | ingredient
         """,
     ),
     Case(
@@ -320,5 +364,58 @@ STAGES = [
         a  | 2026-01-01 | copd
         """,
         "",
+    ),
+    Case(
+        "classes in use a year before",
+        "used_before",
+        """
+        id | time       | end        | code          | text
+        a  | 2024-07-01 |            | statin        | order
+        b  | 2024-06-30 |            | insulin       | order
+        c  | 2020-01-01 | 2025-07-01 | opioid        | order
+        d  | 2025-06-30 |            | thiazide      |
+        e  | 2025-07-01 |            | loop_diuretic | order
+        f  | 2020-01-01 | 2025-06-30 | beta_blocker  | order
+        g  | 2025-06-01 |            | antiplatelet  | proposal
+        """,
+        """
+        concept
+        statin
+        opioid
+        thiazide
+        """,
+    ),
+    Case(
+        "first records, dated ones first",
+        "first_records",
+        """
+        id | time       | code
+        b  | 2020-01-01 | gout
+        a  | 2020-01-01 | gout
+        c  |            | gout
+        d  |            | lupus
+        e  | 2019-01-01 | smoking_status
+        """,
+        """
+        concept              | time       | resource
+        gout                 | 2020-01-01 | a
+        inflammatory_arthritis | 2020-01-01 | a
+        lupus                |            | d
+        """,
+    ),
+    Case(
+        "a series summed up in whole steps: of 0.0001 % above 3 %",
+        "summaries",
+        """
+        id | time       | code  | value | unit
+        z  | 2024-06-30 | hba1c | 9     | %
+        a  | 2026-06-28 | hba1c | 7.1   | %
+        b  | 2026-06-28 | hba1c | 7.3   | %
+        c  | 2026-06-20 | hba1c | 3.0004 | %
+        """,
+        """
+        concept | n | steps | newest | resource | oldest | newest_days | oldest_days | sum_x | sum_xx     | sum_d
+        hba1c   | 3 | 10000 | 7.3    | b        | 3.0004 | 2           | 10          | 84004 | 3530000016 | 14
+        """,
     ),
 ]

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from tests.spec import engines
-from tests.spec.cases_kinds import KINDS
-from tests.spec.cases_outcomes import OUTCOMES
-from tests.spec.cases_stages import STAGES
+from tests.spec.cases import CASES
 from tests.spec.tables import AS_OF, as_table, events_of
 
 Results = dict[str, engines.Stages]
@@ -19,7 +17,7 @@ Results = dict[str, engines.Stages]
 @pytest.fixture(scope="session")
 def results(spark: Any) -> Results:
     """engine -> stage -> rows."""
-    found = as_table([event for case in (*STAGES, *KINDS, *OUTCOMES) for event in events_of(case)])
+    found = as_table([event for case in CASES for event in events_of(case)])
     return {"duckdb": engines.on_duckdb(found, AS_OF), "spark": engines.on_spark(spark, found, AS_OF)}
 
 

@@ -23,8 +23,9 @@ def on_duckdb(found: pa.Table, as_of: date) -> Stages:
     """As the chart runs them."""
     connection = events.connect()
     features.define_in_duckdb(connection, found, as_of)
+    connection.execute(f"CREATE TEMP TABLE feature_values AS {features.view_texts()['feature_values']}")
     connection.register("index_params", INDEX)
-    connection.execute(f"CREATE TEMP TABLE wide AS {features.wide_select()}")
+    features.define_wide(connection)
     connection.execute(f"CREATE TEMP TABLE outcomes AS {features.outcome_text()}")
     return {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in names()}
 
@@ -40,8 +41,11 @@ def on_spark(spark: Any, found: pa.Table, as_of: date) -> Stages:
     held: Stages = {}
     define = _holding(spark, held)
     features.define_shared(define)
-    features.define_personal(define)
-    define("wide", features.wide_select())
+    features.define_facts(define)
+    features.define_dated(define)
+    define("feature_values", features.view_texts()["feature_values"])
+    people, values = (pa.Table.from_pylist(held[name]) for name in ("people", "feature_values"))
+    held["wide"] = features.wide(people, values).to_pylist()
     define("outcomes", features.outcome_text())
     return held
 

@@ -28,6 +28,19 @@ class Case:
     table: str
     events: str
     expected: str
+    about: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> set[str]:
+        """What the case is about: the features of the kinds that it expects values of, or those that it names.
+
+        A kind may have hundreds of features: with `about` the case says which of them the table is whole for.
+        """
+        if self.about or self.table != "feature_values":
+            return set(self.about)
+        named = {row["feature"] for row in parse(self.expected)}
+        kinds = {feature.kind for name, feature in catalogue.features().items() if name in named}
+        return {name for name, feature in catalogue.features().items() if feature.kind in kinds}
 
     @property
     def person(self) -> str:

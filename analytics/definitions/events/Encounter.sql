@@ -1,8 +1,9 @@
--- One event for the class, one for the priority and one for each type coding; text_value is the discharge disposition.
+-- One event for the class, one for the priority and one for each coding of type and of service type; text_value is the discharge disposition.
 WITH parsed AS (
     SELECT line_no, line, from_json(line, '{"resourceType":"VARCHAR","id":"VARCHAR","meta":{"lastUpdated":"VARCHAR"},
         "status":"VARCHAR","subject":{"reference":"VARCHAR"},"class":{"system":"VARCHAR","code":"VARCHAR"},
-        "priority":{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]},"type":[{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]}],"period":{"start":"VARCHAR","end":"VARCHAR"},
+        "priority":{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]},"type":[{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]}],
+        "serviceType":{"coding":[{"system":"VARCHAR","code":"VARCHAR"}]},"period":{"start":"VARCHAR","end":"VARCHAR"},
         "hospitalization":{"dischargeDisposition":{"coding":[{"code":"VARCHAR"}]}}}') AS r
     FROM lines
 )
@@ -12,6 +13,7 @@ SELECT line_no, line, r.resourceType AS type, r.id AS id, referenced_id(r.subjec
         CASE WHEN r.class.code IS NOT NULL
              THEN [item(system_code(r.class), text_value := r.hospitalization.dischargeDisposition.coding[1].code)] END,
         coded_items(r.priority),
+        coded_items(r.serviceType),
         flatten(list_transform(coalesce(r.type, []), lambda t: coded_items(t, text_value := r.hospitalization.dischargeDisposition.coding[1].code)))
     ) AS items
 FROM parsed

@@ -1,4 +1,4 @@
--- Each measurement in the canonical unit of its concept, or the reason why it cannot be used.
+-- Each measurement on record by as_of in the canonical unit of its concept, or the reason why it cannot be used.
 SELECT f.subject_id, f.concept, f.time, f.resource, f.text_value AS comparator, u.inferred,
     f.numeric_value * u.factor + u.shift AS value,
     CASE
@@ -6,7 +6,8 @@ SELECT f.subject_id, f.concept, f.time, f.resource, f.text_value AS comparator, 
         WHEN u.factor IS NULL THEN 'unit_unknown'
         WHEN f.numeric_value * u.factor + u.shift < c.low OR f.numeric_value * u.factor + u.shift > c.high THEN 'implausible'
     END AS reason
-FROM known f
+FROM facts f CROSS JOIN params p
 JOIN plausible c ON f.concept = c.concept
 LEFT JOIN units u ON f.concept = u.concept AND coalesce(f.unit, '') = u.unit
     AND f.numeric_value >= u.low AND f.numeric_value <= u.high
+WHERE f.family = 'measurement' AND (f.time IS NULL OR f.time < p.as_of) AND (f.recorded IS NULL OR f.recorded < p.as_of)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from analytics.definitions import events
+from analytics.definitions import catalogue, events
 
 PATIENT = "p1"
 LOINC = "http://loinc.org"
@@ -105,3 +105,20 @@ def read(resources: Iterable[Resource | str | bytes], expected: str = "", larges
     table, too_bad = events.read_lines(enumerate(map(line, resources), start=1), largest)
     batch = events.events_of(connection(), table, expected)
     return events.Batch(batch.read + len(too_bad), batch.events, batch.dropped + too_bad)
+
+
+#: Kinds that follow from others: their tables stand in cases_series.py and cases_recent.py.
+FOLLOWING = {"value_age_days", "variability", "trend", "years_since_onset", "charlson", "starts", "stops", "egfr_2021",
+             "recent_family_count"}  # fmt: skip
+
+
+def known(features: dict[str, float | None]) -> dict[str, float]:
+    """The features that are known and not zero, of the window of a year where there are three, without FOLLOWING."""
+    return {
+        name: value
+        for name, value in features.items()
+        if value
+        and catalogue.features()[name].kind not in FOLLOWING
+        and not name.endswith(("_6m", "_24m"))
+        and name != "ingredients_in_use"
+    }

@@ -7,7 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics.lake import Lake
+from analytics.release import hashes
 from tests.flow import published
+from tests.unit.analytics import papers
 
 Row = tuple[str, int, int | None, float | None]
 
@@ -28,4 +30,12 @@ def write_release(lake: Lake, ehr: str, release_id: str, *files: list[Row], **ch
         pq.write_table(table, lake.local(f"{folder}/memberships/part-{number:05d}.parquet"))
     total = sum(len(rows) for rows in files)
     lake.write_counts(folder, total, total, {})
+    for name, paper in papers.of(release_id).items():
+        lake.write_json(f"{folder}/{name}.json", paper)
+    finish(lake, folder)
+
+
+def finish(lake: Lake, folder: str) -> None:
+    """Hashes of what lies there, and the mark that it is whole."""
+    hashes.write(lake, folder)
     lake.finish(folder)

@@ -28,7 +28,7 @@ print([name for name in {HEAVY!r} if name in sys.modules])
 
 
 def test_these_are_the_commands() -> None:
-    expected = "build demo export fit load publish rollback run sandbox score serve status verify"
+    expected = "build demo environment export fit load publish report rollback run sandbox score serve status verify"
     assert expected.split() == COMMANDS
 
 

@@ -1,16 +1,21 @@
 """publish: a release is in the serving database whole or not at all, and one step back is always there."""
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analytics import publish as publishing
+from analytics import serving_database, serving_memberships
+from analytics.config import Settings
 from analytics.errors import DatabaseError, LakeError, ReleaseError
 from analytics.lake import Lake
+from analytics.pipeline import Pipeline
 from analytics.publish import current, publish, published, rollback
-from tests.unit.analytics.releases import Row, write_release
+from analytics.release import hashes
+from tests.unit.analytics import papers
+from tests.unit.analytics.releases import Row, finish, write_release
 
 ONE: Row = ("ZZCANARY-1", 1, 2, 0.5)
 TWO: Row = ("ZZCANARY-2", 2, None, None)
@@ -43,9 +48,78 @@ def test_a_published_release_is_the_current_one(lake: Lake, database: str) -> No
     write_release(lake, "a", "r1", [ONE], [], [TWO])
     assert publish(database, lake, "a", "r1") == {"read": 2, "kept": 2, "dropped": {}}
     assert current_id(database) == "r1"
+    assert rows(database, "SELECT version FROM serving_schema") == [(serving_database.VERSION,)]
     assert sorted(rows(database, "SELECT * FROM membership")) == [("r1", *ONE), ("r1", *TWO)]
-    groups = rows(database, "SELECT rank, n, round(rate, 2) FROM risk_group ORDER BY rank")
-    assert groups == [(1, 900, 0.05), (2, 431, 0.31)]
+
+
+def test_its_papers_come_with_it(lake: Lake, database: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    publish(database, lake, "a", "r1")
+    found = {name: json.loads(body) for name, body in rows(database, "SELECT name, body FROM release_document")}
+    assert found == papers.of("r1")
+
+
+CHANGED = {
+    "release.json": "release.json was changed", "evidence.json": "evidence.json was changed",
+    "model-card.json": "model-card.json was changed", "counts.json": "counts.json was changed",
+    "memberships/part-00000.parquet": r"memberships/part-00000\.parquet was changed",
+    "hashes.json": r"the hash of the release in hashes\.json is another",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_release_of_which_a_byte_was_changed_is_refused(lake: Lake, database: str, name: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    path = f"{lake.release('a', 'r1')}/{name}"
+    if name == "hashes.json":
+        lake.write_json(path, lake.read_json(path) | {"release": "0" * 64})
+    else:
+        lake.write_bytes(path, lake.read_bytes(path) + b" ")
+    with pytest.raises(ReleaseError, match=rf"^Release r1 of a is not what was made: {CHANGED[name]}"):
+        publish(database, lake, "a", "r1")
+    assert published(database) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("evidence.json", "is missing"), ("memberships/part-00001.parquet", "does not belong")]
+)
+def test_a_release_with_a_file_too_few_or_too_many_is_refused(lake: Lake, database: str, name: str, said: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    path = f"{lake.release('a', 'r1')}/{name}"
+    lake.delete(path) if said == "is missing" else lake.write_bytes(path, b"")
+    with pytest.raises(ReleaseError, match=said):
+        publish(database, lake, "a", "r1")
+
+
+SMALL = [
+    ("evidence", {"groups": [{"rank": 1, "n": 7}]}), ("evidence", {"screening": [{"top": 0.01, "people": 3}]}),
+    ("map", {"bins": [{"x": 0, "y": 0, "n": 10, "rank": 1, "rate": None}]}),
+    ("funnel", {"steps": [{"step": "build", "unit": "people", "read": 9, "kept": 9, "dropped": {}}]}),
+    ("funnel", {"steps": [{"step": "build", "unit": "people", "read": 99, "kept": 97, "dropped": {"deceased": 2}}]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "paper"), SMALL)
+def test_a_paper_that_tells_of_a_few_people_never_leaves_the_lake(
+    lake: Lake, database: str, name: str, paper: dict[str, Any]
+) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    folder = lake.release("a", "r1")
+    lake.write_json(f"{folder}/{name}.json", papers.of("r1")[name] | paper)
+    finish(lake, folder)
+    with pytest.raises(ReleaseError, match=rf"shows a number of 1 to 10 people in {name}\.json"):
+        publish(database, lake, "a", "r1")
+    assert published(database) == []
+
+
+def test_a_release_published_without_papers_gets_them_when_it_is_published_again(lake: Lake, database: str) -> None:
+    write_release(lake, "a", "r1", [ONE])
+    publish(database, lake, "a", "r1")
+    with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
+        connection.execute("DELETE FROM release_document WHERE name <> 'map'")
+    connection.close()
+    publish(database, lake, "a", "r1")
+    assert rows(database, "SELECT count(*) FROM release_document") == [(len(papers.of()),)]
 
 
 def test_publishing_again_changes_nothing(lake: Lake, database: str) -> None:
@@ -58,13 +132,14 @@ def test_publishing_again_changes_nothing(lake: Lake, database: str) -> None:
 def test_a_failure_in_the_middle_leaves_the_old_release_current_and_readable(
     lake: Lake, database: str, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "BATCH", 1)
+    monkeypatch.setattr(serving_memberships, "BATCH", 1)
     write_release(lake, "a", "r1", [ONE])
     publish(database, lake, "a", "r1")
     write_release(lake, "a", "r2", [TWO], [TWO] if broken == "twice the same person" else [ONE])
     if broken == "a file cut off":
         file = Path(lake.local(f"{lake.release('a', 'r2')}/memberships/part-00001.parquet") or "")
         file.write_bytes(file.read_bytes()[:-20])
+        hashes.write(lake, lake.release("a", "r2"))
     with pytest.raises(DatabaseError if broken == "twice the same person" else LakeError) as failed:
         publish(database, lake, "a", "r2")
     said = str(failed.value)
@@ -96,6 +171,22 @@ def test_rollback_goes_one_back_or_to_the_named_one(lake: Lake, database: str) -
         rollback(database, "a")
     assert rollback(database, "a", "r3") == "r3"
     assert [one["release_id"] for one in published(database) if one["current"]] == ["r3"]
+
+
+def test_the_settings_say_what_is_kept(tmp_path: Path) -> None:
+    given = {"KINDRED_HOME": str(tmp_path), "KINDRED_KEEP_RELEASES": "2", "KINDRED_KEEP_DAYS": "30"}
+    pipeline = Pipeline(Settings.from_environment(given), "a")
+    database = pipeline.settings.database
+    for number in (1, 2, 3, 4):
+        write_release(pipeline.lake, "a", f"r{number}", [ONE])
+        pipeline.publish(f"r{number}")
+        with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
+            days = {1: 60, 2: 20, 3: 0, 4: 0}[number]
+            aged = f"date('now', '-{days} days') || 'T'"
+            connection.execute(f"UPDATE release SET published_at = {aged} WHERE release_id = 'r{number}'")
+            connection.execute("UPDATE release SET last_current = ''")  # no page of a moment ago
+        connection.close()
+    assert [one["release_id"] for one in published(database)] == ["r2", "r3", "r4"]
 
 
 def test_rollback_needs_something_published(database: str) -> None:

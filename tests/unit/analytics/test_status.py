@@ -87,3 +87,15 @@ def test_json_holds_the_same(settings: Settings) -> None:
 def test_a_password_is_never_shown(tmp_path: Path) -> None:
     lake = Settings.from_environment({"KINDRED_HOME": str(tmp_path), "KINDRED_LAKE": "hdfs://me:hunter2@host/lake"})
     assert "hunter2" not in in_words({"settings": lake.redacted(), "ehrs": {}, "releases": []})
+
+
+def test_a_release_of_the_lake_is_said_to_be_whole_or_not(settings: Settings) -> None:
+    lake = written(settings)
+    folder = lake.release("sandbox", "r1")
+    (found,) = status(settings)["ehrs"]["sandbox"]["releases"]
+    assert found == {"release_id": "r1", "hash": lake.read_json(f"{folder}/hashes.json")["release"], "fault": None}
+    assert f"release r1 in the lake: whole, SHA-256 {found['hash'][:16]}" in in_words(status(settings))
+    lake.write_json(f"{folder}/evidence.json", {})
+    found = status(settings)
+    assert found["ehrs"]["sandbox"]["releases"][0]["fault"] == "evidence.json was changed after the release was made"
+    assert "release r1 in the lake: not usable, evidence.json was changed" in in_words(found)

@@ -82,3 +82,27 @@ def test_a_share_does_not_tell_of_how_many_it_is() -> None:
 def test_wilson_interval_as_published(events: int, n: int, low: float, high: float) -> None:
     """Newcombe 1998, method 3."""
     assert suppression.wilson(events, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("counts", "places"),
+    [
+        ([50, 40, 30], set()), ([0, 40, 30], set()), ([], set()),
+        ([50, 40, 5], {2, 1}),  # alone, it is what the others leave
+        ([50, 40, 5, 7], {2, 3}),  # together 12, each from 2 to 10
+        ([50, 40, 5, 5], {2, 3, 1}),  # their sum of 10 would be a small number of people
+        ([50, 40, 10, 10], {2, 3, 1}),  # no small parts but two tens have the sum 20
+        ([5, 6], {0, 1}), ([5], {0}), ([5, 0, 40], {0, 2}),
+    ],
+)  # fmt: skip
+def test_parts_of_a_known_total_do_not_follow_from_the_others(counts: list[int], places: set[int]) -> None:
+    assert suppression.hidden(counts) == places
+
+
+def test_shares_hide_what_their_sum_would_tell() -> None:
+    assert suppression.shares([500, 300, 200]) == [0.5, 0.3, 0.2]
+    assert suppression.shares([500, 300, 5]) == [0.62, None, None]
+    assert suppression.shares([500, 300, 0]) == [0.62, 0.38, 0.0]
+    assert suppression.shares([5, 3]) == [None, None]
+    assert suppression.shares([0, 0]) == [None, None]
+    assert suppression.shares([795, 5]) == [None, None]

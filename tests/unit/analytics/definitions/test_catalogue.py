@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from analytics.definitions import catalogue
+from analytics.definitions import catalogue, scores
 from analytics.definitions.errors import DefinitionError
 
 CACHED = ("features", "concepts", "definitions_hash", "group_rules", "reference_tables")
@@ -29,6 +29,9 @@ FIELDS: dict[str, Any] = {
     "meaning": "x",
     "concept": "hba1c",
 }
+
+MEASURED: dict[str, Any] = {"family": "measurement", "label": "x", "codes": ["LOINC|1"], "source": "x", "unit": "g",
+                            "range": [0, 1]}  # fmt: skip
 
 
 @pytest.fixture
@@ -63,6 +66,16 @@ def without(key: str) -> dict[str, Any]:
         (FIELDS | {"shape": "round"}, "features.toml [x]: shape is 'round', expected one of"),
         (FIELDS | {"direction": "up"}, "features.toml [x]: direction is 'up', expected one of"),
         (FIELDS | {"concept": "shoe_size"}, "features.toml [x]: concept 'shoe_size' is not in concepts/"),
+        (FIELDS | {"direction": ""}, "features.toml [x]: direction is '', expected one of"),
+        (FIELDS | {"missing": ""}, "features.toml [x]: missing is '', expected one of"),
+        (FIELDS | {"sentence": ""}, "features.toml [x]: sentence is empty"),
+        (FIELDS | {"meaning": ""}, "features.toml [x]: meaning is empty"),
+        (FIELDS | {"sentence": "It is {valu}."}, "features.toml [x]: a sentence has ['valu'], known are ['Label', "),
+        (FIELDS | {"absent": "None {since}."}, "features.toml [x]: a sentence has ['since']"),
+        (FIELDS | {"window_days": -1}, "features.toml [x]: window_days is -1, expected days, or 0 for ever"),
+        (FIELDS | {"window_days": "730"}, "features.toml [x]: window_days is '730', expected days"),
+        (FIELDS | {"concept": ""}, "features.toml [x]: kind 'latest' needs a concept"),
+        (FIELDS | {"kind": "answer"}, "features.toml [x]: kind 'answer' needs an answer"),
         (FIELDS | {"missing": "zero", "shape": "flag"}, "features.toml [x]: a flag needs the sentence for its absence"),
     ],
 )
@@ -81,6 +94,12 @@ def test_a_feature_that_is_incomplete_or_unknown_is_refused(fields: dict[str, An
             {"family": "f", "label": "x", "codes": [], "source": "x", "colour": 1},
             "concepts/a.toml [x]: Concept.__init__() got",
         ),
+        ({"family": "f", "label": "x", "codes": [], "source": "x"}, "concepts/a.toml [x]: there is no code"),
+        ({"family": "f", "label": "x", "codes": ["LOINC|1"], "source": ""}, "concepts/a.toml [x]: source is empty"),
+        ({"family": "f", "label": "", "codes": ["LOINC|1"], "source": "x"}, "concepts/a.toml [x]: label is empty"),
+        (MEASURED | {"unit": ""}, "concepts/a.toml [x]: a measurement needs a unit and a plausible range"),
+        (MEASURED | {"range": [1, 1]}, "concepts/a.toml [x]: a measurement needs a unit and a plausible range"),
+        (MEASURED | {"conversions": [{"unit": "kg"}]}, "concepts/a.toml [x]: a conversion needs a unit and a factor"),
         ({"codes": ["4548-4"]}, "concepts: code '4548-4' must be SYSTEM|code with a system of systems.toml"),
         ({"codes": ["ICD9|250"]}, "concepts: code 'ICD9|250' must be SYSTEM|code with a system of systems.toml"),
         ({"codes": [], "answers": {"yes": ["x"]}}, "concepts: code 'x' must be SYSTEM|code"),
@@ -103,11 +122,11 @@ SPOILED: dict[str, tuple[str, str, str]] = {
     "concepts/systems.toml": ("= broken", "definitions/concepts/systems.toml: "),
     "groups.toml": ("[no_contact", "definitions/groups.toml: "),
     "concepts/care.toml": (
-        '[statin]\nfamily = "x"\nlabel = "x"\ncodes = []\nsource = ""\n',
+        '[statin]\nfamily = "x"\nlabel = "x"\ncodes = ["LOINC|1"]\nsource = "x"\n',
         "[statin]: this concept exists already",
     ),
     "concepts/measurements.toml": (
-        '[a]\nlabel = "a"\ncodes = ["LOINC|1"]\nunit = "g"\nsource = ""\nrange = [0, 1]\n'
+        '[a]\nlabel = "a"\ncodes = ["LOINC|1"]\nunit = "g"\nsource = "a"\nrange = [0, 1]\n'
         'unitless = [{ low = 0, high = 1, unit = "kg" }]\n',
         "measurements.toml [a]: unitless unit 'kg'",
     ),
@@ -201,6 +220,13 @@ CONVERTED: list[tuple[str, float, str, float]] = [
     ("haemoglobin", 128, "g/L", 12.8),
     ("potassium", 4.4, "mEq/L", 4.4),
     ("potassium", 4.4, "meq/L", 4.4),
+    ("height", 70, "[in_i]", 177.8),
+    ("temperature", 98.6, "[degF]", 37.0),
+    ("glucose", 5.0, "mmol/L", 90.08),
+    ("urea_nitrogen", 3.57, "mmol/L", 10.0),
+    ("white_cells", 7200, "/uL", 7.2),
+    ("platelets", 250, "10*9/L", 250),
+    ("hs_crp", 0.2, "mg/dL", 2.0),
 ]
 
 
@@ -209,6 +235,49 @@ def test_conversions_are_those_of_the_clinical_tables(concept: str, value: float
     rows = catalogue.reference_tables()["units"].to_pylist()
     (row,) = [row for row in rows if (row["concept"], row["unit"], row["inferred"]) == (concept, unit, False)]
     assert value * row["factor"] + row["shift"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", CONCEPTS)
+def test_a_concept_has_codes_and_says_where_they_are_from(name: str) -> None:
+    concept = CONCEPTS[name]
+    assert concept.codes and concept.source and concept.label
+    assert len(set(concept.codes)) == len(concept.codes)
+
+
+def test_a_class_has_the_codes_of_its_ingredients_and_no_other() -> None:
+    loop = CONCEPTS["loop_diuretic"]
+    ingredients = ("furosemide", "bumetanide", "torsemide", "ethacrynate")
+    assert loop.members == tuple(f"ingredient_{name}" for name in ingredients)
+    bare = [code.rpartition("|")[2] for code in loop.codes]
+    assert bare == ["1808", "4603", "38413", "62349", "313988", "1719286"]
+
+
+def test_a_class_with_an_unknown_ingredient_is_refused() -> None:
+    with pytest.raises(DefinitionError, match=r"concepts \[a\]: there is no concept 'b'"):
+        catalogue._with_members(catalogue.Concept("a", "medicine", "a", (), "x", members=("b",)), {})
+
+
+def test_charlson_has_one_list_of_codes_and_the_concepts_are_fed_from_it() -> None:
+    groups = scores.table("charlson")["groups"]
+    fed = {name.removeprefix("charlson_"): c for name, c in CONCEPTS.items() if c.family == "charlson"}
+    assert list(fed) == list(groups)
+    for name, group in groups.items():
+        bare = {code.rpartition("|")[2] for code in fed[name].codes}
+        assert bare == {f"{code}*" for code in group["icd10cm"]} | set(group["snomed"])
+
+
+SOCIAL = ("160903007", "160904001", "73595000", "741062008", "422650009", "423315002", "706893006", "266948004",
+          "224299000", "314529007")  # fmt: skip
+
+
+@pytest.mark.parametrize("code", SOCIAL)
+def test_a_social_finding_is_no_morbidity(code: str) -> None:
+    families = {c.family for c in CONCEPTS.values() if f"http://snomed.info/sct|{code}" in c.codes}
+    assert families and families <= {"social_risk", "social_status", "administrative"}
+
+
+def test_an_ordinary_crp_is_never_a_high_sensitivity_one() -> None:
+    assert not set(CONCEPTS["hs_crp"].codes) & set(CONCEPTS["crp"].codes)
 
 
 def test_codes_of_one_family_do_not_overlap_by_accident() -> None:

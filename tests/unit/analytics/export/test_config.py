@@ -29,7 +29,8 @@ def test_the_environment_wins_and_relative_paths_become_absolute() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [
     ("KINDRED_LAKE", "s3://bucket"), ("KINDRED_DATABASE", "kindred.db"), ("KINDRED_FILE_TARGET_BYTES", "-1"),
-    ("KINDRED_FILE_TARGET_BYTES", "128 MB"), ("KINDRED_MAX_LINE_BYTES", "0")])
+    ("KINDRED_FILE_TARGET_BYTES", "128 MB"), ("KINDRED_MAX_LINE_BYTES", "0"),
+    ("KINDRED_KEEP_RELEASES", "0"), ("KINDRED_KEEP_DAYS", "some"), ("KINDRED_EARLIER_DATES", "10")])
 def test_a_wrong_setting_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name) as caught:
         Settings.from_environment({name: value})

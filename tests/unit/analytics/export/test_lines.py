@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.export.lines import LONG_LINE, LineCounter, line_feeds
+from analytics.export.lines import LONG_LINE, LineCounter
 from analytics.export.manifest import MIXED
+from analytics.line_feeds import line_feeds
 
 GOOD = '{"resourceType":"Patient","name":"Núñez 漢字 🎈"}'.encode()
 SPACED = b'{"id":"1", "resourceType" : "Patient"}'

@@ -1,0 +1,9 @@
+-- Days since the newest dated record of the concept; absent if there is none.
+SELECT subject_id, feature, CAST(days_between(CAST(time AS DATE), as_of_date) AS DOUBLE) AS value, time, resource
+FROM (
+    SELECT f.subject_id, d.feature, p.as_of_date, f.time, f.resource,
+        ROW_NUMBER() OVER (PARTITION BY f.subject_id, d.feature ORDER BY f.time DESC, f.resource DESC) AS place
+    FROM known f JOIN feature_defs d ON d.kind = 'days_since' AND f.concept = d.concept CROSS JOIN params p
+    WHERE f.time IS NOT NULL
+) placed
+WHERE place = 1

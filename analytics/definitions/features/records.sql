@@ -1,0 +1,27 @@
+-- What a chart's score needs of one person's stages beside the values: (part, name, value, time, resource). DuckDB alone.
+SELECT 'person' AS part, subject_id AS name, CAST(died AS DOUBLE) AS value, born AS time, concat('Patient/', subject_id) AS resource
+FROM people
+UNION ALL
+SELECT 'unusable', reason, CAST(COUNT(*) AS DOUBLE), NULL, NULL FROM measured WHERE reason IS NOT NULL GROUP BY reason
+UNION ALL
+-- Every code of the patient's own resource and of the conditions on record by as_of.
+SELECT DISTINCT CASE WHEN starts_with(c.resource, 'Patient/') THEN 'patient_code' ELSE 'condition_code' END, c.code,
+    CAST(NULL AS DOUBLE), CAST(NULL AS TIMESTAMP), NULL
+FROM coded c CROSS JOIN params p
+WHERE (starts_with(c.resource, 'Patient/') OR starts_with(c.resource, 'Condition/'))
+  AND (c.time IS NULL OR c.time < p.as_of) AND (c.recorded IS NULL OR c.recorded < p.as_of)
+UNION ALL
+-- The newest stay; how many emergency visits lie in the 182 days before it, the one that led to it apart; and how many
+-- parts of it have no end.
+SELECT what, NULL, CAST(value AS DOUBLE), time, resource
+FROM (
+    WITH newest AS (SELECT admitted, discharged, resource FROM stays ORDER BY admitted DESC, resource DESC LIMIT 1)
+    SELECT 'admitted' AS what, 0 AS value, admitted AS time, resource FROM newest
+    UNION ALL SELECT 'discharged', 0, discharged, resource FROM newest
+    UNION ALL
+    SELECT 'visits_before', COUNT(*), NULL, NULL FROM encounters e CROSS JOIN newest n
+    WHERE e.emergency = 1 AND e.time < n.admitted - INTERVAL '24' HOUR AND e.time >= n.admitted - INTERVAL '182' DAY
+    UNION ALL
+    SELECT 'unended', COUNT(*), NULL, NULL FROM encounters e CROSS JOIN newest n JOIN known k ON e.resource = k.resource
+    WHERE e.acute_stay = 1 AND k.family = 'encounter' AND k.end_time IS NULL AND e.time >= n.admitted AND e.time <= n.discharged
+)

@@ -1,0 +1,122 @@
+"""One person in two statements, each planned once for a connection: lines to events, and events to values.
+
+A chart is small: asked one by one, the statements of a score are planned for longer than they run. Here the texts of
+``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
+for a statement that reads no table: what changes from run to run is handed over as Arrow (``_Given``).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics.definitions import catalogue, events, features
+
+PARAMS_SCHEMA = features.params(date.min).schema
+
+#: name of a record ("value", "unusable", "person", ...) -> its rows (name, value, time, resource).
+Records = dict[str, list[tuple[Any, ...]]]
+
+
+class _Given:
+    """A table that a planned statement reads anew at each run."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.table = schema.empty_table()
+
+    def __arrow_c_schema__(self) -> Any:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+class Prepared:
+    """A private DuckDB that has planned the way from lines to values; for one thread."""
+
+    def __init__(self) -> None:
+        self._connection = events.connect()
+        self._given = {
+            "raw_lines": _Given(events.LINE_SCHEMA),
+            "events": _Given(events.EVENT_SCHEMA),
+            "params": _Given(PARAMS_SCHEMA),
+        }
+        for name, table in {**catalogue.reference_tables(), **self._given}.items():
+            self._connection.register(name, table)
+        self._connection.execute(features.dialect_text("duckdb"))
+        self._connection.execute(f"PREPARE to_events AS {_to_events()}")
+        self._connection.execute(f"PREPARE to_records AS {_to_records()}")
+
+    def events_of(self, lines: pa.Table) -> events.Batch:
+        """As ``events.events_of`` does it for lines of any type."""
+        with self._run("to_events", raw_lines=lines) as made:
+            found = made.to_arrow_table()
+        dropped = found.filter(pc.is_valid(found["line_no"]))
+        kept = found.filter(pc.is_null(found["line_no"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
+        refused = zip(dropped["line_no"].to_pylist(), dropped["reason"].to_pylist(), strict=True)
+        return events.Batch(lines.num_rows, kept, list(refused))
+
+    def records(self, found: pa.Table, as_of: date) -> Records:
+        """What the stages make of one person's events at as_of: the values, and what else a score tells."""
+        records: Records = defaultdict(list)
+        with self._run("to_records", events=found, params=features.params(as_of)) as made:
+            for part, *row in made.fetchall():
+                records[part].append(tuple(row))
+        return records
+
+    @contextmanager
+    def _run(self, statement: str, **given: pa.Table) -> Iterator[duckdb.DuckDBPyRelation]:
+        for name, table in given.items():
+            self._given[name].table = table
+        try:
+            yield self._connection.sql(f"EXECUTE {statement}")
+        finally:  # nobody's data stay here
+            for name in given:
+                self._given[name].table = self._given[name].schema.empty_table()
+
+
+def _to_events() -> str:
+    """SELECT of the events of ``raw_lines``, and of line_no and reason for each line that gave none."""
+    types = events.resource_types()
+    known = ", ".join(f"'{name}'" for name in types)
+    steps = events.last_steps()
+    nulls = ", ".join(f"NULL AS {name}" for name in events.EVENT_SCHEMA.names)
+    checked = "\nUNION ALL\n".join(_checked(name, steps["checked"]) for name in types)
+    return f"""
+        WITH typed AS MATERIALIZED (
+            SELECT line_no, line,
+                CASE WHEN json_valid(line) THEN coalesce(json_extract_string(line, '$.resourceType'), '') END AS found
+            FROM raw_lines
+        ), checked AS MATERIALIZED ({checked})
+        SELECT {", ".join(events.EVENT_SCHEMA.names)}, NULL AS line_no, NULL AS reason FROM ({steps["new_events"]})
+        UNION ALL SELECT {nulls}, line_no, reason FROM checked WHERE reason IS NOT NULL
+        UNION ALL SELECT {nulls}, line_no,
+            CASE WHEN found IS NULL THEN 'broken_json' WHEN found = '' THEN 'no_type' ELSE 'unused_type' END
+        FROM typed WHERE found IS NULL OR found NOT IN ({known})"""  # noqa: S608
+
+
+def _checked(resource_type: str, check: str) -> str:
+    """SELECT of the lines of one type, checked; the names that the texts read are this type's own."""
+    return f"""SELECT * FROM (
+        WITH lines AS (SELECT line_no, line FROM typed WHERE found = '{resource_type}'),
+        mapped AS ({events.mapping(resource_type)}),
+        rules AS ({events.rules_select(resource_type)})
+        SELECT * FROM ({check}))"""  # noqa: S608
+
+
+def _to_records() -> str:
+    """SELECT of the records of ``events`` at ``params``: stage by stage, then the values and ``records.sql``."""
+    stages = dict(features.view_texts())
+    values = stages.pop("feature_values")
+    steps = ",\n".join(f"{name} AS MATERIALIZED ({text})" for name, text in stages.items())
+    return f"""WITH {steps}
+        SELECT 'value' AS part, feature AS name, value, time, resource FROM ({values})
+        UNION ALL {features.records_text()}"""  # noqa: S608

@@ -1,0 +1,35 @@
+"""The papers of a release as they lie in the lake: read, and looked through for numbers that must not leave it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analytics import suppression
+from analytics.errors import ReleaseError
+from analytics.lake import Lake
+
+PUBLISHED = ("evidence", "map", "drift", "funnel", "model-card")  # go into the serving database with the release
+OF_PEOPLE = {"n", "people", "followed", "events"}  # keys whose numbers are people, in every paper
+OF_STEPS = {"read", "kept"}  # those of a funnel's step; its unit says whether they are people
+
+
+def read(lake: Lake, folder: str) -> dict[str, Any]:
+    """The papers by name. Raises ReleaseError where one is missing."""
+    if missing := [name for name in PUBLISHED if not lake.exists(f"{folder}/{name}.json")]:
+        raise ReleaseError(f"{lake.url(folder)} has no {missing[0]}.json.", "Delete the release, then fit again.")
+    return {name: lake.read_json(f"{folder}/{name}.json") for name in PUBLISHED}
+
+
+def shows_small_cell(paper: Any) -> bool:
+    """Whether a number of 1 to 10 people stands in a paper under one of the names that numbers of people have."""
+    if isinstance(paper, list):
+        return any(map(shows_small_cell, paper))
+    if not isinstance(paper, dict):
+        return False
+    if paper.get("unit") == "people":
+        numbers = [paper.get(key) for key in OF_STEPS] + list(paper.get("dropped", {}).values())
+    else:
+        numbers = [paper.get(key) for key in OF_PEOPLE]
+    return any(type(one) is int and suppression.small(one) for one in numbers) or any(
+        map(shows_small_cell, paper.values())
+    )

@@ -1,0 +1,106 @@
+"""Time, processor and memory of whole process trees, read from /proc (Linux)."""
+
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+EVERY = 0.5  # seconds between two looks
+
+
+@dataclass
+class Tree:
+    """A process and all that descend from it. cpu counts processes that have ended, up to their last look."""
+
+    root: int
+    peak_mb: float = 0.0  # largest sum of PSS: pages that several processes share count once
+    _cpu: dict[tuple[int, int], float] = field(default_factory=dict)  # (pid, start) -> seconds
+
+    def look(self) -> None:
+        """Note what each process has used so far."""
+        pss = 0
+        for pid, stat in _descendants(self.root):
+            self._cpu[pid, int(stat[19])] = (int(stat[11]) + int(stat[12])) / TICK
+            pss += _pss(pid)
+        self.peak_mb = max(self.peak_mb, pss / 1024)
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of the processor, user and system."""
+        return sum(self._cpu.values())
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a way of doing something took."""
+
+    seconds: float
+    cpu: float
+    peak_mb: float
+
+
+class Watch:
+    """Watches a tree (ours, if none is named) from a thread while a block runs; `used` is there afterwards."""
+
+    def __init__(self, root: int | None = None) -> None:
+        self._tree, self._stop = Tree(root or os.getpid()), threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.used = Used(0, 0, 0)
+        self._looking = 0.0  # seconds of the processor that the looks took
+
+    def __enter__(self) -> "Watch":
+        self._tree.look()
+        self._cpu, self._began = self._tree.cpu, time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        seconds = time.monotonic() - self._began
+        self._stop.set()
+        self._thread.join()
+        self._tree.look()
+        ours = self._looking if self._tree.root == os.getpid() else 0.0
+        self.used = Used(seconds, self._tree.cpu - self._cpu - ours, self._tree.peak_mb)
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY):
+            self._tree.look()
+            self._looking = time.thread_time()
+
+
+def watched(command: list[str], env: dict[str, str], cwd: Path) -> tuple[Used, str]:
+    """Run a command to its end; what its tree used, and what it wrote to stderr. Raises where it fails."""
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with (subprocess.Popen(command, cwd=cwd, env=env, text=True, **pipes) as process,  # type: ignore[call-overload]
+          Watch(process.pid) as watch):
+        said = process.communicate()[1]
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {said[-2000:]}")
+    return watch.used, said
+
+
+def _descendants(root: int) -> list[tuple[int, list[str]]]:
+    """(pid, fields of stat after the name) of the process and all below it."""
+    stats = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208 - names alone
+        if name.isdecimal():
+            try:
+                stats[int(name)] = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+            except OSError:  # it has ended
+                continue
+    found = {root} & stats.keys()
+    while more := {pid for pid, stat in stats.items() if int(stat[1]) in found} - found:
+        found |= more
+    return [(pid, stats[pid]) for pid in found]
+
+
+def _pss(pid: int) -> int:
+    """Kilobytes; 0 where it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)

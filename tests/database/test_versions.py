@@ -1,0 +1,121 @@
+"""Tables of another version: older ones are brought up to date where they lie, newer ones are left alone."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect, text
+
+import app.serving
+from analytics import serving_database
+from analytics.errors import DatabaseError
+from analytics.lake import Lake
+from analytics.publish import current, publish, published, rollback
+from analytics.serving_database import opened, transaction
+from app.serving import Serving
+from tests.unit.analytics.releases import model, write_release
+
+VERSION_1 = Path(__file__).with_name("tables_of_version_1.sql")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return request.getfixturevalue("url") if request.param == "postgresql" else f"sqlite:///{tmp_path}/kindred.db"
+
+
+@pytest.fixture
+def old(database: str) -> str:
+    """Two releases in tables of version 1."""
+    with opened(database) as connection, transaction(connection):
+        for statement in VERSION_1.read_text().split(";"):
+            if statement.strip():
+                connection.execute(text(statement))
+        for number in (1, 2):
+            told = model("a", f"r{number}", f"2026-07-0{number}T00:00:00+00:00")
+            row = {**told, "model": json.dumps(told)}
+            names = "release_id, ehr, created_at, as_of, index_date, definitions_hash, model"
+            values = ", ".join(f":{one}" for one in names.split(", "))
+            connection.execute(text(f'INSERT INTO "release" ({names}) VALUES ({values})'),
+                               {one: row[one] for one in names.split(", ")})  # fmt: skip
+            person = {"r": f"r{number}", "n": number}
+            connection.execute(text("INSERT INTO membership VALUES (:r, 'p1', :n, NULL, 0.5)"), person)
+        connection.execute(text("INSERT INTO current_release VALUES ('a', 'r2')"))
+    return database
+
+
+def test_both_sides_know_the_same_version() -> None:
+    assert app.serving.VERSION == serving_database.VERSION
+
+
+def test_the_app_says_so_until_they_are_brought_up_to_date(old: str) -> None:
+    with closing(Serving(old)) as serving:
+        assert serving.current("a") is None
+        assert serving.trouble() == "there are no tables of this version: publish a release"
+
+
+def test_version_1_is_taken_over(old: str) -> None:
+    assert [(one["release_id"], one["current"]) for one in published(old)] == [("r1", False), ("r2", True)]
+    with closing(Serving(old)) as serving:
+        for wanted in ("r2", "r1"):
+            assert wanted == "r2" or rollback(old, "a") == wanted
+            release = serving.current("a")
+            assert release and release.release_id == wanted and serving.trouble() is None
+            membership = serving.membership(release, "p1")
+            assert membership and (f"r{membership.rank}", membership.firmness) == (wanted, 0.5)
+    with opened(old) as connection:
+        tables = set(inspect(connection).get_table_names())
+        assert not tables & {"risk_group", "membership_of_version_1"}
+
+
+def test_version_2_is_taken_over(database: str, lake: Lake, spark: Any) -> None:
+    """It lacked the papers, nothing else; those of its releases come when they are published again."""
+    for release_id in ("r1", "r2"):
+        write_release(lake, "a", release_id, [("p1", int(release_id[1:]), None, 0.5)])
+        publish(database, lake, "a", release_id, lambda: spark)
+    with opened(database) as connection, transaction(connection):
+        connection.execute(text("DROP TABLE release_document"))
+        connection.execute(text("UPDATE serving_schema SET version = 2"))
+    with closing(Serving(database)) as serving:
+        assert "of version 2, this app reads version 3" in (serving.trouble() or "")
+        assert [one["release_id"] for one in published(database)] == ["r1", "r2"]
+        release = serving.current("a")
+        assert release and release.release_id == "r2" and serving.trouble() is None
+        membership = serving.membership(release, "p1")
+        assert membership and membership.rank == 2
+        assert serving.document(release, "evidence") is None
+        publish(database, lake, "a", "r2", lambda: spark)
+        assert (serving.document(release, "evidence") or {})["of"] == "r2"
+
+
+def test_a_newer_version_is_left_alone_and_told(database: str) -> None:
+    with opened(database) as connection, transaction(connection):
+        connection.execute(text("CREATE TABLE serving_schema (version INTEGER)"))
+        connection.execute(text("INSERT INTO serving_schema VALUES (4)"))
+    for look in (lambda: current(database, "a"), lambda: published(database), lambda: rollback(database, "a")):
+        with pytest.raises(DatabaseError, match="has tables of version 4; this Kindred knows version 3") as failed:
+            look()
+        assert "hunter2" not in str(failed.value) and failed.value.exit_code == 16
+    with closing(Serving(database)) as serving:
+        assert "of version 4, this app reads version 3" in (serving.trouble() or "")
+        assert serving.current("a") is None
+    with opened(database) as connection:
+        assert inspect(connection).get_table_names() == ["serving_schema"]
+
+
+def test_version_1_without_room_to_change_stays_as_it_is(tmp_path: Path) -> None:
+    """In the middle of the change nothing is lost: it is one transaction."""
+    path = tmp_path / "kindred.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(VERSION_1.read_text())
+        connection.execute("CREATE VIEW serving_schema_in_the_way AS SELECT 1")
+        connection.execute("DROP TABLE current_release")
+        connection.execute("CREATE VIEW current_release AS SELECT 1 AS x")
+    connection.close()
+    with pytest.raises(DatabaseError):
+        current(f"sqlite:///{path}", "a")
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM risk_group").fetchone() == (0,)
+    connection.close()
