@@ -1,6 +1,7 @@
-"""One PostgreSQL server for the session, a database of its own for each test; nothing is skipped."""
+"""One PostgreSQL server for the session, a database of its own for each test; skipped at a desk without PostgreSQL."""
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from analytics.lake import Lake
-from tests.database.postgresql import Server
+from tests.database.postgresql import Server, binaries
 
 NUMBERS = itertools.count(1)
 
@@ -17,6 +18,8 @@ NUMBERS = itertools.count(1)
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """Not below pytest's own folder: that is closed to other users, and the server runs as another user."""
+    if binaries() is None and os.environ.get("CI") != "true":
+        pytest.skip("no PostgreSQL server: see scripts/prerequisites postgresql")
     folder = Path(tempfile.mkdtemp(prefix="kindred-postgresql-"))
     folder.chmod(0o711)
     started = Server.start(folder / "server")

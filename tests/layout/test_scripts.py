@@ -153,7 +153,7 @@ def test_pip_failures_are_one_sentence(machine: Machine, tmp_path: Path, words: 
 
 def test_postgresql_is_found_on_the_path_or_where_debian_puts_it(machine: Machine, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
-    missing = machine.run("prerequisites", "postgresql", POSTGRESQL_HOME=nowhere)
+    missing = machine.run("prerequisites", "postgresql", POSTGRESQL_HOME=nowhere, CI="true")
     assert missing.returncode == 1 and missing.stderr.count("\n") == 1
     assert "apt-get install postgresql" in missing.stderr
     folder = tmp_path / "postgresql" / "15" / "bin"

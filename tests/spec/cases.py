@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.spec.cases_care import CARE
 from tests.spec.cases_each import EACH
 from tests.spec.cases_kinds import KINDS
 from tests.spec.cases_outcomes import OUTCOMES
@@ -11,4 +12,4 @@ from tests.spec.cases_stages import STAGES
 from tests.spec.cases_values import VALUES
 
 OF_FEATURES = (*KINDS, *SERIES, *RECENT, *EACH, *VALUES)
-CASES = (*STAGES, *OF_FEATURES, *OUTCOMES)
+CASES = (*STAGES, *CARE, *OF_FEATURES, *OUTCOMES)
