@@ -60,11 +60,9 @@ def publish(
         raise ReleaseError(
             f"There is no finished release {release_id} of {ehr} in the lake.", "Run `kindred fit` first."
         )
-    whole = lake.exists(f"{folder}/{hashes.NAME}")
-    if whole:
-        hashes.check(lake, ehr, release_id)
+    hashes.check(lake, ehr, release_id)
     model, expected = lake.read_json(f"{folder}/release.json"), int(lake.read_counts(folder)["kept"])
-    documents = papers.read(lake, folder) if whole else {}
+    documents = papers.read(lake, folder)
     _refuse_small_cells(model, documents)
     with opened(database) as connection:
         staging = _copied(connection, lake, ehr, release_id, spark) if is_postgresql(connection) else None

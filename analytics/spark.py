@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
 import re
@@ -105,6 +106,8 @@ def _cluster(master: str, options: SparkOptions) -> dict[str, str]:
         "spark.executor.memory": options.executor_memory,
         "spark.executor.memoryOverhead": options.executor_overhead,
         "spark.yarn.queue": options.queue,
+        # Python's tasks open the lake themselves; on YARN they would be whoever runs the NodeManager.
+        "spark.executorEnv.HADOOP_USER_NAME": os.environ.get("HADOOP_USER_NAME") or getpass.getuser(),
     }
     return {key: str(value) for key, value in wanted.items() if value is not None}
 

@@ -44,7 +44,7 @@ def calibration(
     rows = []
     for place, (rank, rate) in enumerate(expected.items()):
         row: dict[str, Any] = {"rank": rank, "n": None if no_people[place] else people[place],
-                               "expected": None if rate is None else round(rate, 4)}  # fmt: skip
+                               "expected": None if rate is None else round(rate, 3)}  # fmt: skip
         shown = not no_events[place] and people[place] > 0
         low, high = suppression.wilson(events[place], people[place]) if shown else (None, None)
         rows.append(row | {"observed": events[place] / people[place] if shown else None, "low": low, "high": high})

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
+from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from analytics import suppression
 from analytics.errors import DataError
 from analytics.evidence import calibration
 from analytics.evidence.discrimination import age_and_sex, c_statistic, logistic
 from analytics.evidence.people import ages_of_care, people
+from analytics.release.drift import adjusted_rand_index
 from analytics.risk_groups import fitting
 
 if TYPE_CHECKING:
@@ -80,12 +80,13 @@ def _tested(
     counted = calibration.counted(rank, present["outcome"], ranks)
     rows = calibration.calibration({names[old]: rate for old, rate in rates}, *counted, hide_sum)
     hidden = any(row["n"] is None for row in rows)
+    pairs = Counter(zip(present["rank"].tolist(), present["rank_1"].tolist(), strict=True))
     return {
         "people": None if hidden else len(rank),
         "groups": [{"rank": row["rank"], "n": row["n"]} for row in rows],
         "c": calibration.c_of(rows, usual),
         "age_sex": c_statistic(_by_age_and_sex(past, present), present["outcome"]),
-        "adjusted_rand_index": round(adjusted_rand_index(present["rank"], present["rank_1"]), 3),
+        "adjusted_rand_index": round(adjusted_rand_index(pairs), 3),
         "calibration": rows,
     }
 
@@ -113,11 +114,3 @@ def _by_age_and_sex(past: dict[str, Any], present: dict[str, Any]) -> Any:
     beta = logistic(age_and_sex(past["age"], past["female"]), past["outcome"])
     return age_and_sex(present["age"], present["female"]) @ beta
 
-
-def adjusted_rand_index(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
-    """Agreement of two placements of the same people: 1 the same groups, 0 as by chance (Hubert and Arabie 1985)."""
-    from sklearn.metrics import adjusted_rand_score
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # many groups of few people are no mistake here
-        return float(adjusted_rand_score(one, other))

@@ -71,7 +71,7 @@ def _edges(rows: DataFrame, model: dict[str, Any]) -> dict[str, list[float]]:
     others = [name for name in model["features"] if name not in flags]
     select = [f"percentile({name}, array{TENTHS}) AS {name}" for name in others]
     found = rows.selectExpr(*select).first() if others else None
-    cut = {name: sorted({float(edge) for edge in found[name] or ()}) for name in others if found is not None}
+    cut = {name: sorted({float(f"{edge:.6g}") for edge in found[name] or ()}) for name in others if found is not None}
     return {name: [0.5] if name in flags else cut[name] for name in model["features"]}
 
 

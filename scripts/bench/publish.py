@@ -27,13 +27,17 @@ import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rows import Row, send
 
 from analytics.config import Settings
 from analytics.lake import Lake
 from analytics.publish import Keep, publish
 from analytics.spark import session
 from tests.database import postgresql
-from tests.unit.analytics.releases import model
+from tests.unit.analytics import papers
+from tests.unit.analytics.releases import finish, model
 
 FILES = 8  # as fit writes them
 COLUMNS = "subject_id, rank, second_rank, firmness"
@@ -44,6 +48,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--durable", action="store_true", help="the server waits for the disk")
+    parser.add_argument("--rows", action="store_true", help="rows as JSON, for bench.py")
     given = parser.parse_args()
     if given.durable:
         postgresql.SETTINGS |= {"fsync": "on", "synchronous_commit": "on"}
@@ -53,7 +58,11 @@ def main() -> None:
         server = postgresql.Server.start(Path(home) / "server")
         try:
             server.wait()
-            report(given.people, rounds(given, Path(home), server))
+            found = rounds(given, Path(home), server)
+            if given.rows:
+                send_rows(given.people, found)
+            else:
+                report(given.people, found)
         finally:
             server.stop()
 
@@ -112,7 +121,9 @@ def write(lake: Lake, release_id: str, people: pa.Table) -> None:
     for number in range(FILES):
         pq.write_table(people.slice(number * each, each), lake.local(f"{folder}/memberships/part-{number:05d}.parquet"))
     lake.write_counts(folder, people.num_rows, people.num_rows, {})
-    lake.finish(folder)
+    for name, paper in papers.of(release_id).items():
+        lake.write_json(f"{folder}/{name}.json", paper)
+    finish(lake, folder)
 
 
 def as_csv(people: pa.Table) -> bytes:
@@ -134,6 +145,13 @@ def plain_copy(server: postgresql.Server, ready: bytes, key: bool) -> None:
                 target.write(memoryview(ready)[start : start + 262_144])
         if key:
             cursor.execute("ALTER TABLE plain ADD PRIMARY KEY (subject_id)")
+
+
+def send_rows(people: int, found: list[dict[str, float]]) -> None:
+    """The lines of the whole bench's table."""
+    for name in ("plain COPY", "with key"):
+        ours, theirs = ([people / 1e3 / one[side] for one in found] for side in ("publish", name))
+        send(Row(f"publish, {people:,} memberships: {name}", "k rows/s", ours, theirs, ">= 0.5"))
 
 
 def report(people: int, found: list[dict[str, float]]) -> None:

@@ -5,6 +5,7 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 from analytics.definitions import groups, live
 from analytics.errors import ReleaseError
 from analytics.publish import current, rollback
+from analytics.release import hashes, papers
+from app.serving import Serving
 from fhir_fixtures.population import generate, shared_resources
 from tests.flow.way import Lines, Way, way
 
@@ -202,9 +205,34 @@ def test_one_release_back(done: tuple[Way, Any], model: dict[str, Any]) -> None:
     other = Way(home.settings, home.spark, bootstraps=2).pipeline()
     newer = other.publish(other.fit(date.fromisoformat(model["as_of"])))
     assert newer != model["release_id"]
+    drift = home.pipeline().lake.read_json(f"sandbox/releases/{newer}/drift.json")
+    assert drift["previous"]["release_id"] == model["release_id"] and drift["previous"]["same_definitions"]
+    assert [(one["rank"], one["before"]) for one in drift["groups"]] == [(g["rank"], b) for g, b in zip(
+        model["groups"], [one["now"] for one in drift["groups"]], strict=True)]  # the same people, the same centres
+    assert {one["psi"] for one in drift["features"]} <= {0.0, None} and drift["features"]
     assert rollback(home.settings.database, "sandbox") == model["release_id"]
     found = current(home.settings.database, "sandbox")
     assert found is not None and found["release_id"] == model["release_id"]
+
+
+def test_a_release_has_its_papers_whole_and_published(done: tuple[Way, Any], model: dict[str, Any]) -> None:
+    home, pipeline = done
+    lake, folder = pipeline.lake, pipeline.lake.release("sandbox", model["release_id"])
+    assert hashes.fault(lake, folder) is None
+    found = papers.read(lake, folder)
+    assert not any(map(papers.shows_small_cell, found.values()))
+    steps = {one["step"]: one for one in found["funnel"]["steps"]}
+    assert (steps["export"]["kept"], steps["load"]["kept"], steps["fit"]["kept"]) == tuple(
+        pipeline.counts[step]["kept"] for step in ("export", "load", "fit")
+    )
+    assert len(found["map"]["bins"]) + found["map"]["hidden_bins"] > 4
+    assert len(found["map"]["centres"]) == sum(group["rule"] is None for group in model["groups"])
+    assert set(found["drift"]["bins"]) <= set(model["features"]) and len(found["drift"]["bins"]) > 10
+    assert len(found["model-card"]["source_attributes"]) == 31
+    with closing(Serving(home.settings.database)) as serving:
+        release = serving.current("sandbox")
+        assert release and {name: serving.document(release, name) for name in found} == found
+    assert f"release {model['release_id']}" in pipeline.report(model["release_id"]).read_text()
 
 
 def test_a_release_holds_numbers_only(model: dict[str, Any], people: dict[str, Lines]) -> None:

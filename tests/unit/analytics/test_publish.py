@@ -81,12 +81,14 @@ def test_a_release_of_which_a_byte_was_changed_is_refused(lake: Lake, database: 
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("evidence.json", "is missing"), ("memberships/part-00001.parquet", "does not belong")]
+    ("name", "said"),
+    [("evidence.json", "is missing"), ("hashes.json", "nothing says that it is whole"),
+     ("memberships/part-00001.parquet", "does not belong")],
 )
 def test_a_release_with_a_file_too_few_or_too_many_is_refused(lake: Lake, database: str, name: str, said: str) -> None:
     write_release(lake, "a", "r1", [ONE])
     path = f"{lake.release('a', 'r1')}/{name}"
-    lake.delete(path) if said == "is missing" else lake.write_bytes(path, b"")
+    lake.write_bytes(path, b"") if said == "does not belong" else lake.delete(path)
     with pytest.raises(ReleaseError, match=said):
         publish(database, lake, "a", "r1")
 

@@ -1,5 +1,6 @@
 """KINDRED_SPARK_...: what is read, what is refused and how it is said, and what Spark is told on each cluster."""
 
+import getpass
 import os
 import sys
 from pathlib import Path
@@ -78,6 +79,14 @@ def test_a_cluster_is_told_all_of_it(tmp_path: Path, master: str, told: dict[str
     made = _configuration(settings(tmp_path, MASTER=master, **ASKED))
     both = {"spark.executor.memory": "1g", "spark.executor.memoryOverhead": "2g", "spark.driver.host": "10.0.0.5"}
     assert made.items() >= (both | told).items()
+
+
+@pytest.mark.parametrize(("given", "user"), [("somebody", "somebody"), ("", getpass.getuser())])
+def test_tasks_open_the_lake_as_who_runs_the_driver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, user: str
+) -> None:
+    monkeypatch.setenv("HADOOP_USER_NAME", given)
+    assert _configuration(settings(tmp_path, MASTER="yarn"))["spark.executorEnv.HADOOP_USER_NAME"] == user
 
 
 def test_what_is_not_set_is_left_to_spark_defaults(tmp_path: Path) -> None:

@@ -70,18 +70,25 @@ def tables(draw: st.DrawFn) -> tuple[Table, Table, list[bool]]:
 @settings(max_examples=25, deadline=None)
 @given(tables())
 def test_every_hidden_small_number_could_be_any_other_small_one(table: tuple[Table, Table, list[bool]]) -> None:
-    """What a reader with linear programming finds out of a hidden small number: nothing beyond its people."""
+    """What a reader with linear programming finds out of a hidden small number, even one who knows every total of a row
+    from elsewhere: nothing beyond its people and that total. The same of a small number without the event."""
     events, people, hidden_rows = table
     found = complementary(events, of=people, rows_hidden=hidden_rows)
     if all(map(all, found.cells)) and all(found.columns):
         return
     for i, row in enumerate(events):
         for j, count in enumerate(row):
+            others = people[i][j] - count
+            if few(count, people[i][j]):
+                low, high = span(events, people, [False] * len(events), found, (i, j))
+                roof = min(people[i][j], sum(row)) if hidden_rows[i] else people[i][j]
+                floor = max(0, people[i][j] - (sum(people[i]) - sum(row))) if hidden_rows[i] else 0
+                assert found.cells[i][j]
             if small(count):
-                low, high = span(events, people, hidden_rows, found, (i, j))
-                roof = min(suppression.largest_hidden(), people[i][j], sum(row) if hidden_rows[i] else 10**9)
-                floor = max(1, people[i][j] - (sum(people[i]) - sum(row))) if hidden_rows[i] else 1
-                assert found.cells[i][j] and low <= floor and high >= roof
+                assert low <= max(1, floor) and high >= min(suppression.largest_hidden(), roof)
+            if small(others):
+                assert high >= min(people[i][j] - 1, roof)
+                assert low <= max(people[i][j] - suppression.largest_hidden(), floor)
 
 
 @settings(max_examples=25, deadline=None)

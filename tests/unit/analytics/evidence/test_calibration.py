@@ -1,4 +1,4 @@
-"""A rate that a fit found, beside that of a later year; agreement of two placements."""
+"""A rate that a fit found, beside that of a later year."""
 
 from __future__ import annotations
 
@@ -47,19 +47,6 @@ def test_the_c_of_a_later_year_rests_on_what_is_told() -> None:
     found = [calibration.c_of(calibration.calibration(EXPECTED, PEOPLE, [few, 45, 80]), 0.15) for few in (1, 5, 10)]
     assert found[0] is not None and found[0] == found[1] == found[2]
     assert calibration.c_of(calibration.calibration(EXPECTED, PEOPLE, [2, 3, 4]), 0.01) is not None
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    # Hubert and Arabie: 2 by 2 groups of 3 with one person moved; renamed groups are the same groups
-    [
-        ([1, 1, 2, 2], [2, 2, 1, 1], 1.0),
-        ([1, 1, 1, 2, 2, 2], [1, 1, 2, 2, 2, 2], 0.3243),
-        ([1, 1, 2, 2], [1, 2, 1, 2], -0.5),
-    ],
-)
-def test_agreement_of_two_placements(one: list[int], other: list[int], expected: float) -> None:
-    assert temporal.adjusted_rand_index(np.array(one), np.array(other)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_groups_of_an_earlier_fit_are_ordered_by_what_may_be_told_of_their_rates() -> None:
