@@ -17,6 +17,7 @@ def read(content: bytes, size: int) -> tuple[list[tuple[int, str]], list[tuple[i
     found, dropped, kinds = [], [], []
     for block in ndjson.blocks(io.BytesIO(content), size):
         lines, refused = block.table(LARGEST)
+        lines.validate(full=True)
         kinds.append(str(lines.schema.field("line").type))
         connection = duckdb.connect()
         connection.register("raw_lines", lines)

@@ -55,6 +55,12 @@ def test_a_hidden_total_of_a_row_hides_a_total_of_a_column_for_both_tell_everyon
     assert any(complementary(values, of=people, rows_hidden=[True, False, False]).columns)
 
 
+def test_a_cell_does_not_hide_behind_a_total_that_may_be_known_from_elsewhere() -> None:
+    """With 10 known for the upper row, one shown total of a column would leave the small ones no room in it."""
+    found = complementary([[5, 5], [5, 20]], of=[[45, 65], [45, 60]], rows_hidden=[True, False])
+    assert found == Hidden([[True, True], [True, True]], [True, True])
+
+
 counts = st.one_of(st.integers(0, 12), st.integers(0, 60))
 
 

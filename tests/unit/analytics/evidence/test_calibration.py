@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analytics.evidence import calibration, temporal
+from analytics.evidence.discrimination import of_levels
 from analytics.suppression import wilson
 
 PEOPLE, EVENTS = [500, 300, 200], [25, 45, 80]
@@ -46,6 +47,7 @@ def test_a_sum_that_is_hidden_elsewhere_does_not_follow() -> None:
 def test_the_c_of_a_later_year_rests_on_what_is_told() -> None:
     found = [calibration.c_of(calibration.calibration(EXPECTED, PEOPLE, [few, 45, 80]), 0.15) for few in (1, 5, 10)]
     assert found[0] is not None and found[0] == found[1] == found[2]
+    assert calibration.c_of(calibration.calibration(EXPECTED, PEOPLE, EVENTS), 0.15) == of_levels(PEOPLE, EVENTS)
     assert calibration.c_of(calibration.calibration(EXPECTED, PEOPLE, [2, 3, 4]), 0.01) is not None
 
 

@@ -162,6 +162,7 @@ def test_the_colour_of_a_profile(value: float | None, level: int) -> None:
 def test_the_map_has_its_first_row_at_the_bottom() -> None:
     square = figures.squares({"size": 6, "bins": [{"x": 0, "y": 0, "n": 20, "rank": 1, "rate": 0.07}]})[0]
     assert square["middle"] == (0.5, 5.5) and square["level"] == 1
+    assert (square["x"], square["y"], square["side"]) == (0.02, 5.02, 0.96)
 
 
 def test_words() -> None:
