@@ -107,6 +107,26 @@ def test_the_second_time_there_is_nothing_to_do(done: tuple[Way, Any], model: di
     assert again.counts == {step: first.counts[step] for step in STEPS[1:]}
 
 
+def test_a_release_has_its_papers_whole_and_published(done: tuple[Way, Any], model: dict[str, Any]) -> None:
+    home, pipeline = done
+    lake, folder = pipeline.lake, pipeline.lake.release("sandbox", model["release_id"])
+    assert hashes.fault(lake, folder) is None
+    found = papers.read(lake, folder)
+    assert not any(map(papers.shows_small_cell, found.values()))
+    steps = {one["step"]: one for one in found["funnel"]["steps"]}
+    assert (steps["export"]["kept"], steps["load"]["kept"], steps["fit"]["kept"]) == tuple(
+        pipeline.counts[step]["kept"] for step in ("export", "load", "fit")
+    )
+    assert len(found["map"]["bins"]) + found["map"]["hidden_bins"] > 4
+    assert len(found["map"]["centres"]) == sum(group["rule"] is None for group in model["groups"])
+    assert set(found["drift"]["bins"]) <= set(model["features"]) and len(found["drift"]["bins"]) > 10
+    assert len(found["model-card"]["source_attributes"]) == 31
+    with closing(Serving(home.settings.database)) as serving:
+        release = serving.current("sandbox")
+        assert release and {name: serving.document(release, name) for name in found} == found
+    assert f"release {model['release_id']}" in pipeline.report(model["release_id"]).read_text()
+
+
 def test_a_fit_from_scratch_gives_the_same_release(done: tuple[Way, Any], model: dict[str, Any]) -> None:
     home, pipeline = done
     before = home.memberships(model["release_id"])
@@ -213,26 +233,6 @@ def test_one_release_back(done: tuple[Way, Any], model: dict[str, Any]) -> None:
     assert rollback(home.settings.database, "sandbox") == model["release_id"]
     found = current(home.settings.database, "sandbox")
     assert found is not None and found["release_id"] == model["release_id"]
-
-
-def test_a_release_has_its_papers_whole_and_published(done: tuple[Way, Any], model: dict[str, Any]) -> None:
-    home, pipeline = done
-    lake, folder = pipeline.lake, pipeline.lake.release("sandbox", model["release_id"])
-    assert hashes.fault(lake, folder) is None
-    found = papers.read(lake, folder)
-    assert not any(map(papers.shows_small_cell, found.values()))
-    steps = {one["step"]: one for one in found["funnel"]["steps"]}
-    assert (steps["export"]["kept"], steps["load"]["kept"], steps["fit"]["kept"]) == tuple(
-        pipeline.counts[step]["kept"] for step in ("export", "load", "fit")
-    )
-    assert len(found["map"]["bins"]) + found["map"]["hidden_bins"] > 4
-    assert len(found["map"]["centres"]) == sum(group["rule"] is None for group in model["groups"])
-    assert set(found["drift"]["bins"]) <= set(model["features"]) and len(found["drift"]["bins"]) > 10
-    assert len(found["model-card"]["source_attributes"]) == 31
-    with closing(Serving(home.settings.database)) as serving:
-        release = serving.current("sandbox")
-        assert release and {name: serving.document(release, name) for name in found} == found
-    assert f"release {model['release_id']}" in pipeline.report(model["release_id"]).read_text()
 
 
 def test_a_release_holds_numbers_only(model: dict[str, Any], people: dict[str, Lines]) -> None:
