@@ -200,7 +200,8 @@ def released(lake: Lake) -> Release:
     """The only release in a lake."""
     (release_id,) = lake.finished_folders(lake.releases(EHR))
     folder = lake.release(EHR, release_id)
-    papers = {name: _undated(lake.read_json(f"{folder}/{name}")) for name in lake.names(folder)
+    made = lake.read_json(f"{folder}/release.json")["created_at"]  # the model card says it too
+    papers = {name: _undated(lake.read_json(f"{folder}/{name}"), made) for name in lake.names(folder)
               if name.endswith(".json") and name != "hashes.json"}  # fmt: skip
     people = {}
     for path in lake.files(f"{folder}/memberships", ".parquet"):
@@ -210,10 +211,12 @@ def released(lake: Lake) -> Release:
     return Release(release_id, papers, people)
 
 
-def _undated(value: Any) -> Any:
+def _undated(value: Any, made: str) -> Any:
     if isinstance(value, dict):
-        return {key: _undated(one) for key, one in value.items() if key != "created_at"}
-    return [_undated(one) for one in value] if isinstance(value, list) else value
+        return {key: _undated(one, made) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_undated(one, made) for one in value]
+    return "when it was made" if value == made else value
 
 
 def differences(one: Any, other: Any, where: str = "") -> list[str]:
