@@ -11,9 +11,9 @@ c-statistic, with rates from one half of the people and judged on the other, is 
 McNeil 1982) below the best; of these the one with the most groups is taken, and of two with as many the one with the
 higher silhouette by Euclidean distance. Without any, all are one group.
 
-Why the number of groups comes before the silhouette: on three generated populations (2,000 and 5,000 people) k-means with
-three or four groups had the highest silhouette (0.16-0.19) and found the planted archetypes worst (adjusted Rand index
-0.20-0.26); stable candidates of six to eight groups 0.50-0.65.
+Why the number of groups comes before the silhouette: on three generated populations (2,000 and 5,000 people) k-means
+with three or four groups had the highest silhouette (0.16-0.19) and found the planted archetypes worst (adjusted Rand
+index 0.20-0.26); stable candidates of six to eight groups 0.50-0.65.
 """
 
 from __future__ import annotations
