@@ -45,7 +45,7 @@ def test_req_093_a_patient_who_cannot_be_read_has_a_page_that_says_so(
 @pytest.mark.parametrize("fault", faults.PARTS)
 def test_req_093_098_147_what_could_not_be_read_is_said(world: World, browser: Browser, fault: str) -> None:
     page = browser.open(world.faulty(fault).launch_url(ANA))
-    assert patient_of(page) == ANA and "Type 2 diabetes" in page.text
+    assert patient_of(page) == ANA and "Diabetes" in page.text
     assert "<strong>Measurements and laboratory results</strong>" in page.text
     assert world.sent_elsewhere() == []
 
@@ -62,7 +62,7 @@ def test_req_093_a_clinician_does_not_wait_as_long_as_the_ehr_likes(
 @pytest.mark.parametrize("fault", faults.OTHERS)
 def test_req_001_097_098_nothing_goes_to_another_address(world: World, browser: Browser, fault: str) -> None:
     page = browser.open(world.faulty(fault).launch_url(BEN))
-    assert patient_of(page) in (BEN, None) and "Type 2 diabetes" not in page.text
+    assert patient_of(page) in (BEN, None) and "Diabetes" not in page.text
     assert world.sent_elsewhere() == []
 
 
