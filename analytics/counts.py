@@ -21,4 +21,14 @@ def parquet_rows(lake: Lake, folder: str) -> int:
 def require_all(read: int, kept: int, where: str, again: str) -> None:
     """Raise DataError unless the step read exactly what the step before kept. `again`: what to do."""
     if read != kept:
-        raise DataError(f"{where} has {read:,} where the step before kept {kept:,}: it was changed or cut.", again)
+        raise _changed(read, kept, where, again)
+
+
+def require_no_less(read: int, kept: int, where: str, again: str) -> None:
+    """Raise DataError where something of what the step before kept is not there. More is no loss: it is counted."""
+    if read < kept:
+        raise _changed(read, kept, where, again)
+
+
+def _changed(read: int, kept: int, where: str, again: str) -> DataError:
+    return DataError(f"{where} has {read:,} where the step before kept {kept:,}: it was changed or cut.", again)

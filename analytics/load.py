@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from analytics import ndjson, snapshot
 from analytics.config import MIB
-from analytics.counts import require_all
+from analytics.counts import require_no_less
 from analytics.definitions import catalogue, events
 from analytics.errors import DataError
 from analytics.lake import Lake
@@ -82,7 +82,7 @@ def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_by
         changes = manifest.get("since") is not None
         made = tasks.mapPartitions(lambda part: _load_shares(lake, target, max_line_bytes, changes, part)).collect()
     for file in (file for share in made for file in share.files):
-        require_all(file.read, sizes[file.source]["count"], lake.url(file.source), f"Run `kindred verify {ehr}`.")
+        require_no_less(file.read, sizes[file.source]["count"], lake.url(file.source), f"Run `kindred verify {ehr}`.")
     _commit(lake, target, made)
 
 

@@ -35,8 +35,8 @@ def columns(day: date, seed: int) -> dict[str, Any]:
     found |= {
         "subject_id": [f"p{number:04}" for number in range(N)],
         "age": 35.0 + 18 * kind + rng.normal(0, 4, N), "female": (np.arange(N) // 3 % 2).astype(float),
-        "charlson_2011": 2.0 * kind + rng.integers(0, 2, N), "stays_12m": rng.poisson(0.6 * kind).astype(float),
-        "care_days_12m": rng.poisson(3 + 4 * kind).astype(float),
+        "charlson_2011": 2.0 * kind + rng.integers(0, 2, N), "stays_12m": 2.0 * kind + rng.integers(0, 2, N),
+        "care_days_12m": 3.0 + 6 * kind + rng.integers(0, 3, N),
         "race": [("White", "Asian", None)[number % 3] if number % 5 else "White" for number in range(N)],
         "ethnicity": ["Not Hispanic or Latino"] * N,
         "outcome": (rng.random(N) < np.array(RISKS)[kind]).astype(float),

@@ -1,5 +1,6 @@
 """The funnel: everything read is kept or dropped for a reason, and no step tells of a few people."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,13 @@ def test_a_step_that_did_not_read_what_was_kept_is_an_error(tmp_path: Path, coun
 def test_a_step_that_does_not_account_for_all_is_an_error() -> None:
     with pytest.raises(DataError, match="load read 10 resources, and accounts for 9"):
         funnel.balance({"load": ("resources", {"read": 10, "kept": 8, "dropped": {"not_json": 1}})})
+
+
+@pytest.mark.parametrize(("read", "adds_up"), [(9, False), (10, True), (11, True)])
+def test_load_reads_no_less_than_was_exported(read: int, adds_up: bool) -> None:
+    steps = {name: ("resources", {"read": n, "kept": n, "dropped": {}}) for name, n in (("export", 10), ("load", read))}
+    with contextlib.nullcontext() if adds_up else pytest.raises(DataError, match="export kept 10 resources, and load"):
+        funnel.balance(steps)
 
 
 def test_a_few_people_are_hidden_with_what_would_tell_them(tmp_path: Path) -> None:
