@@ -185,7 +185,9 @@ def plain_downloads(
     http = Http(client.issuer, client.hosts)
     http.token = Authorization(client, http).token
     job = Job(http, ExportLog(Lake(f"file://{work}/job"), "log.ndjson", "bench"))
-    status = job.kick_off(ExportOptions(types=()))
+    kept: list[str] = []
+    job.kick_off(ExportOptions(types=()), lambda: None, kept.append)
+    status = kept[0]
     urls = [file.url for file in job.manifest(status, Step("", None, "")).files]
     found = {"plain_waited": time.monotonic() - began}
     for name in ("curl", "python") if curl_first else ("python", "curl"):
