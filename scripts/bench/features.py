@@ -7,7 +7,6 @@ Both make the rows of all dates that build makes, from the same Parquet files of
 compared in each round.
 """
 
-import argparse
 import os
 import shutil
 import sys
@@ -35,12 +34,7 @@ EARLIER = 0  # dates before the index date
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time build against the same SQL in DuckDB alone.")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--people", type=int, default=1_000)
-    parser.add_argument("--folder", type=Path, default=ROOT / ".kindred/bench")
-    parser.add_argument("--rows", action="store_true", help="rows as JSON, for bench.py")
-    given = parser.parse_args()
+    given = people.options("Time build against the same SQL in DuckDB alone.", rounds=3, people=1_000)
     folder = people.made(given.folder, given.people)
     with tempfile.TemporaryDirectory(dir=given.folder) as home:
         found = rounds(folder, Path(home), given.rounds)

@@ -8,7 +8,6 @@ Events are compared in each round: the same number of rows, and the same sum of 
 only the instant: Spark's reader has no line to make a digest of).
 """
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -36,12 +35,7 @@ COLUMNS = [name if name != "version" else "split_part(version, '#', 1)" for name
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time load against Spark's JSON reader and DuckDB alone.")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--people", type=int, default=3_450)
-    parser.add_argument("--folder", type=Path, default=ROOT / ".kindred/bench")
-    parser.add_argument("--rows", action="store_true", help="rows as JSON, for bench.py")
-    given = parser.parse_args()
+    given = people.options("Time load against Spark's JSON reader and DuckDB alone.", rounds=5, people=3_450)
     folder = people.made(given.folder, given.people)
     with tempfile.TemporaryDirectory(dir=given.folder) as home:
         found = rounds(folder, Path(home), given.rounds)

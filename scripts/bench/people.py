@@ -1,5 +1,6 @@
 """Generated people for the bench: made once, as lake files of the size that the export rolls them to."""
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -29,6 +30,16 @@ def made(folder: Path, patients: int, workers: int = 2) -> Path:
         subprocess.run([sys.executable, __file__, str(making), str(patients), str(workers)], cwd=ROOT, check=True)
         making.rename(people)
     return people
+
+
+def options(description: str, rounds: int, people: int) -> argparse.Namespace:
+    """What a row over generated people is asked for on its command line, with its usual rounds and people."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--people", type=int, default=people)
+    parser.add_argument("--folder", type=Path, default=ROOT / ".kindred/bench")
+    parser.add_argument("--rows", action="store_true", help="rows as JSON, for bench.py")
+    return parser.parse_args()
 
 
 def as_export(people: Path, lake: Lake) -> None:
