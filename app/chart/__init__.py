@@ -3,45 +3,24 @@
 import logging
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import replace
 
-from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, url_for
 
 from app import audit, metrics
-from app.chart.mark import HEADER, check_mark, mark_of
+from app.chart.mark import HEADER, check_mark
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
+from app.chart.reading import launch_of, read
 from app.chart.view import view_of
-from app.fhir import Chart, read_chart
 from app.problems import Problem
-from app.registry import Ehr
-from app.score import as_of, score_chart
-from app.searches import ChartServer
 from app.security import check_form_token, form_token
-from app.serving import Serving
-from app.smart import Smart, cookie
 from app.smart.authorize import standalone_address
 from app.smart.style import Style
-from app.smart.tokens import Launch
 from app.turns import turns
 
 LOG = logging.getLogger(__name__)
 BLUEPRINT = Blueprint("chart", __name__, url_prefix="/s/<sid>")
 STYLE_SECONDS = 0.5  # that a page which is ready otherwise waits for the EHR's style
-
-
-def _launch(sid: str) -> tuple[Smart, Ehr, Launch]:
-    """The launch of this path, if this browser owns it; its EHR alone may frame what follows."""
-    smart: Smart = current_app.extensions["smart"]
-    ehr = smart.ehrs.get(smart.store.ehr_of(sid) or "")
-    if ehr is None:
-        raise Problem("session_unknown", "no_record")
-    g.frame_ancestors = ehr.frame_ancestors
-    launch = smart.store.find(sid, cookie.browser_of(request, ehr))
-    if launch is None:
-        raise Problem("session_unknown", "other_browser_or_expired")
-    g.patient_mark = mark_of(launch)
-    return smart, ehr, launch
 
 
 @BLUEPRINT.after_request
@@ -55,7 +34,7 @@ def repeat_patient(response: Response) -> Response:
 @BLUEPRINT.get("/")
 def page(sid: str) -> Response:
     """The risk group of the launch's patient, read and scored now."""
-    smart, ehr, launch = _launch(sid)
+    smart, ehr, launch = launch_of(sid)
     turns().take(ehr)
     style = turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
     common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark}
@@ -65,37 +44,12 @@ def page(sid: str) -> Response:
         return make_response(
             render_template("no_patient.html", opened=opened, again=again, styled=_is_styled(style), **common)
         )
-    chart, launch = _read(smart, ehr, launch)
-    on, release = as_of(ehr), _serving().current(ehr.name)
-    score = score_chart(chart, on, release)
-    if score["patient"] != launch.context.patient:
-        raise Problem("patient_mismatch", "page")
-    membership = _serving().membership(release, score["patient"]) if release else None
-    view = view_of(
-        chart, score, on, release, membership,
-        show_banner=launch.context.need_patient_banner, synthetic=ehr.is_synthetic,
-    )  # fmt: skip
-    audit.record(smart.engine, "view", launch, score["release"])
+    reading = read(smart, ehr, launch)
+    view = view_of(reading)
+    audit.record(smart.engine, "view", reading.launch, reading.score["release"])
     metrics.count("chart_views")
-    opened = opened_of(launch.context, chart.lines)
+    opened = opened_of(reading.launch.context, reading.chart.lines)
     return make_response(render_template("chart.html", view=view, opened=opened, styled=_is_styled(style), **common))
-
-
-def _read(smart: Smart, ehr: Ehr, launch: Launch) -> tuple[Chart, Launch]:
-    """The chart under the scopes that the newest token has: read again where they changed while it was read."""
-    bearer = smart.bearer(launch)
-    bearer.renew_if_ending()
-    for _ in range(2):
-        context = bearer.context
-        chart = read_chart(ChartServer(ehr, bearer), context, turns().readers(ehr))
-        if bearer.context.scopes == context.scopes:
-            return chart, replace(launch, context=context)
-    raise Problem("ehr_unreachable", "scopes_keep_changing")
-
-
-def _serving() -> Serving:
-    serving: Serving = current_app.extensions["serving"]
-    return serving
 
 
 def _is_styled(style: "Future[Style | None]") -> bool:
@@ -110,7 +64,7 @@ def _is_styled(style: "Future[Style | None]") -> bool:
 @BLUEPRINT.get("/style.css")
 def style(sid: str) -> Response:
     """The EHR's colours and sizes for this launch's page; empty where they cannot be had any more."""
-    smart, ehr, launch = _launch(sid)
+    smart, ehr, launch = launch_of(sid)
     check_mark(launch)
     turns().take(ehr)
     found = smart.styles.of(ehr, launch.context.style_url)
@@ -122,7 +76,7 @@ def style(sid: str) -> Response:
 @BLUEPRINT.post("/close")
 def close(sid: str) -> Response:
     """End the launch: revoke its tokens at the EHR, delete them here."""
-    smart, ehr, launch = _launch(sid)
+    smart, ehr, launch = launch_of(sid)
     check_form_token(sid)
     check_mark(launch)
     bearer = smart.bearer(launch)

@@ -7,6 +7,7 @@ from typing import Any
 from analytics.definitions import catalogue, explain
 from app.chart.banner import Banner, banner_of
 from app.chart.cells import may_show, shown_bound
+from app.chart.reading import Reading
 from app.chart.words import (
     GROUP_HIDDEN,
     INCOMPLETE,
@@ -19,7 +20,6 @@ from app.chart.words import (
     unread_words,
 )
 from app.charts import RangeBar, range_bar
-from app.fhir import Chart
 from app.serving import Membership, Release
 
 REASONS = 3
@@ -69,11 +69,9 @@ class View:
     synthetic: bool
 
 
-def view_of(
-    chart: Chart, score: dict[str, Any], on: date, release: Release | None, membership: Membership | None,
-    *, show_banner: bool, synthetic: bool,
-) -> View:  # fmt: skip
-    """The page for one score. `membership` is where the last population run had the patient, if it had."""
+def view_of(reading: Reading) -> View:
+    """The page for one reading."""
+    chart, score, on = reading.chart, reading.score, reading.on
     incomplete = sorted({one.resource_type for one in chart.unread if one.why not in IN_PART} & ABSENCE_COUNTS)
     group = None if incomplete else score["group"]
     # Measurements without a usable value are among `missing` already.
@@ -81,12 +79,12 @@ def view_of(
     return View(
         patient=score["patient"],
         banner=banner_of(chart.patient, on),
-        show_banner=show_banner,
+        show_banner=reading.launch.context.need_patient_banner,
         group=group,
         outcome=outcome_sentence(group) if group else None,
         firmness=firmness(group) if group else None,
         hidden=None if group else _why_hidden(score, incomplete),
-        earlier=_earlier(group, release, membership),
+        earlier=_earlier(group, reading.release, reading.membership),
         reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
         missing=[one["sentence"] for one in score["missing"]],
@@ -98,7 +96,7 @@ def view_of(
         or ("entries" if unusable else None),
         as_of=day(on.isoformat()) or "",
         release=score["release"],
-        synthetic=synthetic,
+        synthetic=reading.ehr.is_synthetic,
     )
 
 

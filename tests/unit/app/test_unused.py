@@ -7,8 +7,12 @@ import orjson
 import pytest
 
 from analytics.definitions import live
+from app.chart.reading import Reading
 from app.chart.view import View, view_of
 from app.fhir import Chart, Unread
+from app.registry import Ehr
+from app.smart.context import Context
+from app.smart.tokens import Launch, Token
 
 TODAY = date(2026, 6, 30)
 ANA: dict[str, Any] = {"resourceType": "Patient", "id": "p1", "birthDate": "1960-01-01", "gender": "female"}
@@ -18,10 +22,16 @@ DIABETES = {
 }  # fmt: skip
 
 
+def reading(chart: Chart, score: dict[str, Any]) -> Reading:
+    ehr = Ehr("here", "https://ehr.example/fhir", "kindred", "public", "https://kindred.example/callback", ())
+    launch = Launch("sid", "here", Context(patient="p1"), Token("secret", None, 0.0))
+    return Reading(launch, ehr, chart, score, TODAY, None, None)
+
+
 def page(*resources: dict[str, Any], unread: tuple[Unread, ...] = ()) -> View:
     chart = Chart(ANA, [orjson.dumps(one) for one in (ANA, *resources)], list(unread))
     score = live.score(chart.lines, TODAY, None)
-    return view_of(chart, score, TODAY, None, None, show_banner=True, synthetic=False)
+    return view_of(reading(chart, score))
 
 
 def test_what_can_be_used_leaves_nothing_to_say() -> None:
@@ -59,6 +69,6 @@ def test_parts_that_were_not_asked_for_are_told_and_hide_the_group_where_absence
     chart = Chart(ANA, [orjson.dumps(ANA)], [Unread(kind, "too_many_parts", count=12)])
     group = {"rank": 1, "of": 2, "n": 0, "followed": 0, "events": 0, "rate": None, "second": None, "firmness": None}
     score = live.score(chart.lines, TODAY, None) | {"group_hidden": None, "group": group}
-    shown = view_of(chart, score, TODAY, None, None, show_banner=True, synthetic=False)
+    shown = view_of(reading(chart, score))
     assert shown.unread[0][1] == "the EHR granted it in so many parts that 12 of them were not asked for"
     assert shown.rests_on_part and (shown.group is None) is hides
