@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,6 +25,7 @@ WITHOUT_CONCEPT = frozenset(
     {"age", "stays", "bed_days", "readmissions", "visits", "care_days", "days_since_contact", "charlson", "stops"}
 )
 WITH_ANSWER = frozenset({"answer", "charlson"})
+NAME = re.compile(r"[a-z0-9]+( [a-z0-9]+)*")
 SENTENCE_MARKS = frozenset({"value", "unit", "date", "label", "Label"})
 
 
@@ -282,7 +284,33 @@ def reference_tables() -> dict[str, pa.Table]:
                 for f in features().values()
             ],
         ),
+        **_medicine_name_tables(),
         **_score_tables(),
+    }
+
+
+def _medicine_name_tables() -> dict[str, pa.Table]:
+    """What medicines are called: a name for each concept that it stands for, and words that rule out a name, or any ('').
+
+    Raises DefinitionError for a name of no ingredient, or one that is not written as the events have it.
+    """
+    table = _toml("medicine_names.toml")
+    ingredients = [concept for concept in concepts().values() if concept.family == "ingredient"]
+    called = {one.name: [one.label, *table["names"].get(one.name, [])] for one in ingredients}
+    every = [name for names in called.values() for name in names]
+    words = every + table["not_beside"] + [word for listed in table["not_beside_name"].values() for word in listed]
+    unknown = [*(set(table["names"]) - set(called)), *(set(table["not_beside_name"]) - set(every)),
+               *(word for word in words if not NAME.fullmatch(word))]  # fmt: skip
+    if unknown:
+        raise DefinitionError(f"medicine_names.toml: {sorted(unknown)[0]!r} is no ingredient, no name, or not in small letters")
+    rows = [(name, one, "ingredient") for one, names in called.items() for name in names]
+    rows += [(name, concept.name, concept.family) for concept in concepts().values() if concept.family == "medicine"
+             for one in concept.members for name in called[one]]  # fmt: skip
+    beside = [(word, "") for word in table["not_beside"]] + [(f"{name} free", name) for name in every]
+    beside += [(word, name) for name, listed in table["not_beside_name"].items() for word in listed]
+    return {
+        "medicine_names": _rows(("name", "concept", "family"), rows),
+        "medicine_names_not": _rows(("words", "name"), beside),
     }
 
 
