@@ -63,6 +63,7 @@ class Concept:
     """A clinical idea and the codes that express it; measurements also have unit, range and conversions.
 
     members: concepts whose codes are codes of this one as well (the ingredients of a class of medicines).
+    reason_of: concepts whose codes are codes of this one where they are the reason of an encounter.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Concept:
     unitless: tuple[dict[str, Any], ...] = ()
     answers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     members: tuple[str, ...] = ()
+    reason_of: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -180,11 +182,12 @@ def concepts() -> dict[str, Concept]:
 
 
 def _with_members(concept: Concept, found: dict[str, Concept]) -> Concept:
-    if unknown := [name for name in concept.members if name not in found]:
+    if unknown := [name for name in (*concept.members, *concept.reason_of) if name not in found]:
         raise DefinitionError(f"concepts [{concept.name}]: there is no concept {unknown[0]!r}")
     codes = {*concept.codes, *(code for name in concept.members for code in found[name].codes)}
+    codes |= {f"reason|{code}" for name in concept.reason_of for code in found[name].codes}
     in_order = sorted(codes, key=lambda code: (len(code), code))
-    return replace(concept, codes=tuple(in_order)) if concept.members else concept
+    return replace(concept, codes=tuple(in_order)) if concept.members or concept.reason_of else concept
 
 
 def _charlson_groups(systems: dict[str, str]) -> dict[str, Concept]:
@@ -210,7 +213,7 @@ def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, st
         key: tuple(_full_code(code, systems) for code in codes) for key, codes in fields.pop("answers", {}).items()
     }
     listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    if "members" in listed:
+    if "members" in listed or "reason_of" in listed:
         listed.setdefault("codes", ())
     try:
         codes = tuple(_full_code(code, systems) for code in listed.pop("codes"))
@@ -226,7 +229,7 @@ def _lacking(concept: Concept) -> str:
     """What a concept still lacks, "" for nothing."""
     if empty := [key for key in ("family", "label", "source") if not getattr(concept, key)]:
         return f"{empty[0]} is empty"
-    if not concept.codes and not concept.members:
+    if not concept.codes and not concept.members and not concept.reason_of:
         return "there is no code"
     if concept.family != "measurement":
         return ""

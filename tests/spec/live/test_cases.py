@@ -36,6 +36,7 @@ EXPECTED: dict[str, tuple[dict[str, float], dict[str, int]]] = {
             "potassium": 4.4,
             "weight": 85.003210138,
             "height": 165.1,
+            "body_mass_index": 31.18,
             "glucose": 162.144,
         },
         {"measurement_unit_unknown": 1},
