@@ -7,8 +7,12 @@ CREATE MACRO fhir_time(s) AS CAST(TRY_CAST(
 
 -- A literal reference to the given type (R4 §2.3.0.1): its base, '' where it is relative, and the id; of a reference to a version the id
 -- of what it is a version of. Both are '' where it is none: contained (#x), urn:uuid, a search, or not as R4 writes it.
-CREATE MACRO reference_to(reference, type) AS regexp_extract(reference,
-    '^(?:((?i:https?)://[^?#]*)/)?' || type || '/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?$', ['base', 'id']);
+-- (The relative one apart: nearly all are, and its pattern costs a tenth.)
+CREATE MACRO reference_to(reference, type) AS CASE
+    WHEN starts_with(reference, type || '/') THEN {'base': '', 'id':
+        regexp_extract(reference, '^' || type || '/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?$', 1)}
+    ELSE regexp_extract(reference,
+        '^((?i:https?)://[^?#]*)/' || type || '/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?$', ['base', 'id']) END;
 
 -- The server of a FHIR base, as R4 compares addresses (§3.1.0.1.3, Identity): http and https are one, the path counts letter by letter;
 -- the host is in lower case and the scheme's own port left out (RFC 3986 §6.2). Whatever else differs is another server.
