@@ -1,7 +1,8 @@
-"""The resources of a Bundle, with what they refer to inside it resolved (R4 §2.36.4.1, Resolving references in Bundles).
+"""The resources of a Bundle, with what they refer to inside it resolved (R4 §2.36.4.1).
 
-A reference that is the `fullUrl` of an entry (urn:uuid and absolute ones) means that entry, and becomes `Type/id`. A relative
-one is relative to the server of its own entry: where the Bundle does not hold what it names, it becomes absolute.
+A reference that is the `fullUrl` of an entry (urn:uuid and absolute ones) means that entry, and becomes `Type/id`. A
+relative one is relative to the server of its own entry: where the Bundle does not hold what it names, it becomes
+absolute.
 """
 
 from __future__ import annotations

@@ -55,8 +55,9 @@ def load(
 ) -> dict[str, Any]:
     """Make the events of one export, and of those it builds on where it holds changes only. Returns its own counts.
 
-    base: the EHR's FHIR base: only what is referred to relatively or below it is ours (without one, relatively). Does nothing where events exist already. Raises DataError when a full export has no files, SparkError and LakeError
-    when the work cannot be done.
+    base: the EHR's FHIR base: only what is referred to relatively or below it is ours (without one, relatively). Does
+    nothing where events exist already. Raises DataError when a full export has no files, SparkError and LakeError when
+    the work cannot be done.
     """
     for one in snapshot.exports_of(lake, ehr, export_id):
         if not loaded(lake, ehr, one, base):

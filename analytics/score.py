@@ -25,7 +25,8 @@ def score_files(
     """Score one patient whose resources lie in NDJSON or Bundle files (.gz or plain).
 
     base: the FHIR base that the files are of; without one, that of the EHR whose release it is. Where no EHR is
-    registered either, no absolute reference is the patient's, but for those that a Bundle itself resolves. Raises DataError when they hold no patient or several, or cannot be read.
+    registered either, no absolute reference is the patient's, but for those that a Bundle itself resolves. Raises
+    DataError when they hold no patient or several, or cannot be read.
     """
     name = _ehr(settings, ehr)
     model = current(settings.database, name) if name else None

@@ -222,8 +222,8 @@ def is_of_another(resource: dict[str, Any], patient: str, ehr: Ehr) -> bool:
 def is_fhir_base(base: str | None, ehr: Ehr) -> bool:
     """Is this the registered FHIR base, however its host is written, or None, of a relative reference?
 
-    As R4 compares addresses (§3.1.0.1.3): whether http or https does not matter, the path does letter by letter. Another
-    tenant may live below the base, beside it, or on a listed host.
+    As R4 compares addresses (§3.1.0.1.3): whether http or https does not matter, the path does letter by letter.
+    Another tenant may live below the base, beside it, or on a listed host.
     """
     if base is None:
         return True

@@ -1,7 +1,7 @@
-"""Whose a reference is, as one table for the SQL of the events and for the app's own checks (R4 §2.3.0.1 and §3.1.0.1.3).
+"""Whose a reference is: one table for the SQL of the events and for the app's own checks (R4 §2.3.0.1, §3.1.0.1.3).
 
-The server's FHIR base is BASE; each reference is to ID. "ours": of this server; "elsewhere": of another one, where the same
-id is somebody else; "none": no literal reference to the type, so that nothing is known of what it means.
+The server's FHIR base is BASE; each reference is to ID. "ours": of this server; "elsewhere": of another one, where the
+same id is somebody else; "none": no literal reference to the type, so that nothing is known of what it means.
 """
 
 BASE = "https://ehr.example/fhir"

@@ -293,7 +293,7 @@ def reference_tables() -> dict[str, pa.Table]:
 
 
 def _medicine_name_tables() -> dict[str, pa.Table]:
-    """What medicines are called: a name for each concept that it stands for, and words that rule out a name, or any ('').
+    """What medicines are called: each name with what it stands for, and words that rule out a name, or any ('').
 
     Raises DefinitionError for a name of no ingredient, or one that is not written as the events have it.
     """
@@ -305,7 +305,8 @@ def _medicine_name_tables() -> dict[str, pa.Table]:
     unknown = [*(set(table["names"]) - set(called)), *(set(table["not_beside_name"]) - set(every)),
                *(word for word in words if not NAME.fullmatch(word))]  # fmt: skip
     if unknown:
-        raise DefinitionError(f"medicine_names.toml: {sorted(unknown)[0]!r} is no ingredient, no name, or not in small letters")
+        wrong = sorted(unknown)[0]
+        raise DefinitionError(f"medicine_names.toml: {wrong!r} is no ingredient, no name, or not in small letters")
     rows = [(name, one, "ingredient") for one, names in called.items() for name in names]
     rows += [(name, concept.name, concept.family) for concept in concepts().values() if concept.family == "medicine"
              for one in concept.members for name in called[one]]  # fmt: skip

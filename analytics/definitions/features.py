@@ -122,8 +122,8 @@ def define_wide(connection: duckdb.DuckDBPyConnection) -> None:
 def batch_select() -> str:
     """The wide row with what the batch counts: one row for each person on record, with or without a Patient resource.
 
-    Needs ``wide``. died is NULL where there is no Patient resource; unusable measurements are counted by reason, and orders that
-    no code explains by how they are known.
+    Needs ``wide``. died is NULL where there is no Patient resource; unusable measurements are counted by reason, and
+    orders that no code explains by how they are known.
     """
     reasons = ", ".join(f"COUNT(CASE WHEN reason = '{reason}' THEN 1 END) AS {reason}" for reason in UNUSABLE)
     orders = ", ".join(f"SUM(CASE WHEN how = '{how}' THEN n ELSE 0 END) AS {how}" for how in ORDERS)

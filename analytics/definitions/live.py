@@ -32,8 +32,8 @@ def score(
 
     lines: FHIR R4 resources of one patient as JSON, one each, in any order and of any type; what cannot be used is
     counted in "dropped" by reason. as_of: nothing dated or recorded after this day is used. model: ``release.json``,
-    or None. base: the FHIR base of the EHR that the lines are of: an absolute reference below it is like a relative one,
-    any other names somebody or something else, as all do without a base.
+    or None. base: the FHIR base of the EHR that the lines are of: an absolute reference below it is like a relative
+    one, any other names somebody or something else, as all do without a base.
 
     Returns the JSON of ``kindred score`` (docs/architecture.md). Values that are not known are None, never filled in.
     Raises SubjectError when the lines hold no Patient, one unborn by as_of, or resources of more than one patient.

@@ -101,7 +101,9 @@ def _to_events() -> str:
     return f"""
         WITH server AS MATERIALIZED (SELECT base FROM given_server), typed AS MATERIALIZED (
             SELECT line_no, line,
-                CASE WHEN json_valid(line) THEN coalesce(json_extract_string(line, '$.resourceType'), '') END AS found
+                -- A sound line is passed over once; TRY gives NULL for one that is not JSON.
+                coalesce(TRY(json_extract_string(line, '$.resourceType')),
+                         CASE WHEN json_valid(line) THEN '' END) AS found
             FROM raw_lines
         ), checked AS MATERIALIZED ({checked})
         SELECT {", ".join(events.EVENT_SCHEMA.names)}, NULL AS line_no, NULL AS reason FROM ({steps["new_events"]})

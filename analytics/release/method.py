@@ -1,4 +1,4 @@
-"""A hash of how a release is made: where the rule of choice or a paper is made in another way, the release is another."""
+"""A hash of how a release is made: where the rule of choice, or a paper, is made otherwise, the release is another."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ SMOKING = "72166-2"
 START = date(2023, 12, 1)
 DAYS = (date(2026, 8, 1) - START).days
 MEDICINE_IDS = ("m0", "m1")
-CALLED = ["Lipitor 40 mg", "no aspirin", "Aspirin allergy", "lisinopril-HCTZ 20/12.5", "insulin syringe", "Something else"]
+CALLED = ["Lipitor 40 mg", "no aspirin", "Aspirin allergy", "lisinopril-HCTZ 20/12.5", "insulin syringe", "Some other"]
 
 
 @st.composite
@@ -115,7 +115,8 @@ def orders(draw: st.DrawFn, ident: str, of: str) -> Resource:
         made["dispenseRequest"] = {"validityPeriod": {"end": draw(moments())}}
     if draw(st.integers(0, 2)) == 0:
         del made["medicationCodeableConcept"]
-        made["medicationReference"] = {"reference": draw(references("Medication", st.sampled_from(["m0", "m1", "gone"])))}
+        medicine = draw(references("Medication", st.sampled_from(["m0", "m1", "gone"])))
+        made["medicationReference"] = {"reference": medicine}
     elif draw(st.integers(0, 2)) == 0:
         made["medicationCodeableConcept"] = {"text": draw(st.sampled_from(CALLED)), "coding": [{"code": "local"}]}
     return made | draw(st.sampled_from([{}, {}, {"doNotPerform": True}, {"status": "stopped"}]))

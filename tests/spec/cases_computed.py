@@ -1,4 +1,4 @@
-"""Body mass index where none is recorded: from weight and adult height, never from what is not there. As of 2026-06-30."""
+"""Body mass index where none is recorded: from weight and adult height, never from what is not there."""
 
 from __future__ import annotations
 

@@ -194,11 +194,14 @@ def test_an_encounter_gives_class_priority_and_types_with_the_discharge_disposit
     assert set(read([made]).events["end_time"].to_pylist()) == {datetime(2026, 1, 4)}
 
 
-@pytest.mark.parametrize(("kind", "told"), [("IMP", True), ("EMER", True), (None, True), ("AMB", False), ("VR", False)])
+@pytest.mark.parametrize(
+    ("kind", "told"), [("IMP", True), ("EMER", True), (None, True), ("AMB", False), ("VR", False)]
+)
 def test_why_somebody_stayed_and_whence_they_came_is_no_diagnosis(kind: str | None, told: bool) -> None:
     """A reason is coded apart from conditions; of a clinic visit it is not kept."""
     more = {"reasonCode": [codes((SNOMED, "44054006"), ("http://hl7.org/fhir/sid/icd-10-cm", "Z51.11"))],
-            "type": [codes((SNOMED, "32485007"))], "hospitalization": {"admitSource": codes((None, "emd"))}}  # fmt: skip
+            "type": [codes((SNOMED, "32485007"))],
+            "hospitalization": {"admitSource": codes((None, "emd"))}}  # fmt: skip
     made = encounter("e", kind or "", "2026-01-02", **more) | ({} if kind else {"class": None})
     beside = {f"reason|{SNOMED}|44054006", "reason|http://hl7.org/fhir/sid/icd-10-cm|Z51.11", "admitted|emd"}
     found = set(read([made]).events["code"].to_pylist())
@@ -208,17 +211,23 @@ def test_why_somebody_stayed_and_whence_they_came_is_no_diagnosis(kind: str | No
 CALLED: dict[str, tuple[dict[str, Any], str | None]] = {
     "text": ({"medicationCodeableConcept": {"text": "Aspirin 81 mg"}}, "aspirin 81 mg"),
     "text and displays": (
-        {"medicationCodeableConcept": {"text": "ASA", "coding": [{"display": "Aspirin", "code": "x"}]}}, "asa aspirin",
+        {"medicationCodeableConcept": {"text": "ASA", "coding": [{"display": "Aspirin", "code": "x"}]}},
+        "asa aspirin",
     ),
     "a display that is the text": (
-        {"medicationCodeableConcept": {"text": "Aspirin", "coding": [{"display": "Aspirin", "code": "x"}]}}, "aspirin",
+        {"medicationCodeableConcept": {"text": "Aspirin", "coding": [{"display": "Aspirin", "code": "x"}]}},
+        "aspirin",
     ),
-    "marks part words": ({"medicationCodeableConcept": {"text": "lisinopril/HCTZ--20|12.5"}}, "lisinopril hctz 20 12 5"),
+    "marks part words": (
+        {"medicationCodeableConcept": {"text": "lisinopril/HCTZ--20|12.5"}},
+        "lisinopril hctz 20 12 5",
+    ),
     "accents": ({"medicationCodeableConcept": {"text": "Furos\u00e9mide"}}, "furosemide"),
     "display of a reference": ({"medicationReference": {"reference": "Medication/m", "display": "Lipitor"}}, "lipitor"),
     "contained": (
         {"medicationReference": {"reference": "#m"},
-         "contained": [{"id": "m", "code": {"text": "Warfarin"}}, {"id": "n", "code": {"text": "Aspirin"}}]}, "warfarin",
+         "contained": [{"id": "m", "code": {"text": "Warfarin"}}, {"id": "n", "code": {"text": "Aspirin"}}]},
+        "warfarin",
     ),
     "nothing but marks": ({"medicationCodeableConcept": {"text": " -- ", "coding": [{"code": "x"}]}}, None),
     "no name": ({"medicationCodeableConcept": {"coding": [{"code": "x"}]}}, None),
@@ -239,7 +248,8 @@ def test_what_an_order_calls_its_medicine(name: str) -> None:
 
 
 def test_a_name_is_cut_and_the_order_says_how_it_is_meant() -> None:
-    (event,) = read([order("r", "", "2026", medicationCodeableConcept={"text": "x" * 5_000}, intent="plan")]).events.to_pylist()
+    made = order("r", "", "2026", medicationCodeableConcept={"text": "x" * 5_000}, intent="plan")
+    (event,) = read([made]).events.to_pylist()
     assert event["code"] == "name|" + "x" * 300 and event["text_value"] == "plan"
 
 

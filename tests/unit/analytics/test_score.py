@@ -175,7 +175,8 @@ def test_a_bundle_resolves_what_it_holds(
 
 def test_a_bundle_of_two_servers_with_one_id_is_refused(settings: Settings, tmp_path: Path) -> None:
     one, other = patient(1)
-    twice = entries((f"{EHR}/Patient/ZZCANARY1", one), ("https://b.example/Patient/ZZCANARY1", one), ("urn:uuid:1", other))
+    urls = (f"{EHR}/Patient/ZZCANARY1", "https://b.example/Patient/ZZCANARY1", "urn:uuid:1")
+    twice = entries(*zip(urls, (one, one, other), strict=True))
     with pytest.raises(DataError, match="two resources of the same type and id") as raised:
         scored(settings, tmp_path, p__json=twice)
     assert "CANARY" not in str(raised.value)
