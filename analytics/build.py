@@ -81,7 +81,8 @@ def build(
         with spark_step(spark, f"Building features as of {as_of} and {len(days) - 1} earlier dates", "build features"):
             rows = _coded(spark, lake, ehr, export_id).mapInArrow(_rows_at(days), schema=_schema()).cache()
             for day, until in missing.items():
-                _write(rows.where(f"as_of = DATE '{day}'"), lake, lake.features(ehr, export_id, day), until)
+                made = _what_makes_them(lake, ehr, export_id) | {"outcomes_until": until.isoformat() if until else None}
+                _write(rows.where(f"as_of = DATE '{day}'"), lake, lake.features(ehr, export_id, day), made)
             rows.unpersist()
     counts = lake.read_counts(lake.features(ehr, export_id, as_of))
     if counts["kept"] == 0:
@@ -107,14 +108,32 @@ def _not_built(lake: Lake, ehr: str, export_id: str, days: list[date]) -> dict[d
     The index date of one release may be the as-of date of another, which needs no outcomes.
     """
     wanted = dict(zip(days, [None, *days], strict=False))
-    return {day: until for day, until in wanted.items() if not _made(lake, lake.features(ehr, export_id, day), until)}
+    same = _what_makes_them(lake, ehr, export_id)
+    return {
+        day: until
+        for day, until in wanted.items()
+        if not _made(lake, lake.features(ehr, export_id, day), until, same)
+    }
 
 
-def _made(lake: Lake, target: str, until: date | None) -> bool:
+def _what_makes_them(lake: Lake, ehr: str, export_id: str) -> dict[str, Any]:
+    """What the features of an export depend on beside its resources and the date."""
+    base = loaded_base(lake, ehr, export_id)
+    return {"layout": LAYOUT, "definitions_hash": catalogue.definitions_hash(), "fhir_base": base}
+
+
+def loaded_base(lake: Lake, ehr: str, export_id: str) -> str | None:
+    """The FHIR base for which the events of an export were made: whose absolute references are ours."""
+    note = f"{lake.events(ehr, export_id)}/events.json"
+    return lake.read_json(note).get("fhir_base") if lake.exists(note) else None
+
+
+def _made(lake: Lake, target: str, until: date | None, same: dict[str, Any]) -> bool:
     note = f"{target}/made.json"
     made = lake.read_json(note) if lake.finished(target) and lake.exists(note) else {}
-    same = made.get("definitions_hash") == catalogue.definitions_hash() and made.get("layout") == LAYOUT
-    return bool(same and (until is None or made["outcomes_until"] == until.isoformat()))
+    if not made or {key: made.get(key) for key in same} != same:
+        return False
+    return until is None or bool(made["outcomes_until"] == until.isoformat())
 
 
 def _coded(spark: SparkSession, lake: Lake, ehr: str, export_id: str) -> DataFrame:
@@ -171,30 +190,25 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, day: date, outcomes: bool) -
 def _schema() -> str:
     """Spark's DDL of what ``_rows`` returns."""
     numbers = [f"{name} DOUBLE" for name in catalogue.features()]
-    counts = [f"{reason} BIGINT" for reason in features.UNUSABLE]
+    counts = [f"{reason} BIGINT" for reason in (*features.UNUSABLE, *features.ORDERS)]
     beside = [f"{name} STRING" for name in strata.RECORDED]
     return ", ".join(["subject_id STRING", "died INT", *numbers, *counts, *beside, "outcome INT", "as_of DATE"])
 
 
-def _write(rows: DataFrame, lake: Lake, target: str, until: date | None) -> None:
+def _write(rows: DataFrame, lake: Lake, target: str, made: dict[str, Any]) -> None:
     """One row for each living person: subject_id, the features, race and ethnicity, and outcome (0, 1 or NULL)."""
     kept = _write_counts(rows, lake, target)  # the first to ask for the rows: all cores make them, whatever the files
-    alive = rows.where("died = 0").drop("died", "as_of", *features.UNUSABLE)
+    alive = rows.where("died = 0").drop("died", "as_of", *features.UNUSABLE, *features.ORDERS)
     alive.coalesce(max(kept // PEOPLE_PER_FILE, 1)).write.mode("append").parquet(lake.url(target))
     written = parquet_rows(lake, target)
     require_all(written, kept, lake.url(target), "Run `kindred build` again.")
-    made = {
-        "layout": LAYOUT,
-        "definitions_hash": catalogue.definitions_hash(),
-        "outcomes_until": until.isoformat() if until else None,
-    }
     lake.write_json(f"{target}/made.json", made)
     lake.finish(target)
 
 
 def _write_counts(rows: DataFrame, lake: Lake, target: str) -> int:
     """How many people are kept."""
-    sums = [f"sum({reason}) AS {reason}" for reason in features.UNUSABLE]
+    sums = [f"sum({reason}) AS {reason}" for reason in (*features.UNUSABLE, *features.ORDERS)]
     counted = rows.selectExpr(
         "count(*) AS read",
         "count_if(died = 0) AS kept",
@@ -205,6 +219,7 @@ def _write_counts(rows: DataFrame, lake: Lake, target: str) -> int:
     if counted is None:
         raise DataError("The features could not be counted.", "Run the step again.")
     dropped = {reason: counted[reason] for reason in ("deceased", "no_patient_resource") if counted[reason]}
-    lake.write_json(f"{target}/measurements.json", {reason: counted[reason] or 0 for reason in features.UNUSABLE})
+    for name, counts in (("measurements", features.UNUSABLE), ("orders", features.ORDERS)):
+        lake.write_json(f"{target}/{name}.json", {one: counted[one] or 0 for one in counts})
     lake.write_counts(target, counted.read, counted.kept, dropped)
     return int(counted.kept)

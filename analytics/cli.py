@@ -257,12 +257,16 @@ def status(settings: Any, as_json: bool) -> None:
     "--as-of", type=DATE, help="Nothing later is used; without it, the date of the current release, else today."
 )
 @click.option("--ehr", help="Whose current release; without it, that of the only registered EHR.")
+@click.option(
+    "--base",
+    help="FHIR base that the files are of; without it, that EHR's. Absolute references to anywhere else are not used.",
+)
 @with_settings
-def score(settings: Any, files: tuple[Path, ...], as_of: Any, ehr: str | None) -> None:
+def score(settings: Any, files: tuple[Path, ...], as_of: Any, ehr: str | None, base: str | None) -> None:
     """The live path over one patient's NDJSON or Bundle files: features, group and reasons as JSON."""
     from analytics.score import score_files
 
-    click.echo(json.dumps(score_files(settings, files, as_of.date() if as_of else None, ehr), indent=1))
+    click.echo(json.dumps(score_files(settings, files, as_of.date() if as_of else None, ehr, base), indent=1))
 
 
 @commands.command(epilog="Example: kindred rollback")

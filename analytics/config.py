@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from analytics.errors import ConfigError
-from analytics.registry import BulkClient, registered_ehrs
+from analytics.registry import BulkClient, fhir_base, registered_ehrs
 
-__all__ = ["BulkClient", "HdfsOptions", "Settings", "SparkOptions", "redact_url", "registered_ehrs"]
+__all__ = ["BulkClient", "HdfsOptions", "Settings", "SparkOptions", "fhir_base", "redact_url", "registered_ehrs"]
 
 MIB = 1024 * 1024
 

@@ -24,7 +24,7 @@ from analytics.touched import TOUCHED_SCHEMA, touched_of, touched_too_long
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-FORMAT = 2  # of an events folder: 2 has touched-*.parquet for increments
+FORMAT = 3  # of an events folder: 3 knows the FHIR base whose references are ours
 BLOCK_BYTES = 16 * MIB  # of NDJSON held by a task at a time
 ROW_GROUP_BYTES = 64 * MIB  # of events in memory that become one row group
 REPEATED = ["subject_id", "code", "text_value", "unit", "status"]  # columns that a dictionary makes smaller
@@ -50,26 +50,30 @@ class LoadedShare:
     files: list[LoadedFile]
 
 
-def load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_bytes: int) -> dict[str, Any]:
+def load(
+    spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_bytes: int, base: str | None = None
+) -> dict[str, Any]:
     """Make the events of one export, and of those it builds on where it holds changes only. Returns its own counts.
 
-    Does nothing where events exist already. Raises DataError when a full export has no files, SparkError and LakeError
-    when the work cannot be done.
+    base: the EHR's FHIR base: only what is referred to relatively or below it is ours (without one, relatively). Does
+    nothing where events exist already. Raises DataError when a full export has no files, SparkError and LakeError when
+    the work cannot be done.
     """
     for one in snapshot.exports_of(lake, ehr, export_id):
-        if not loaded(lake, ehr, one):
-            _load(spark, lake, ehr, one, max_line_bytes)
+        if not loaded(lake, ehr, one, base):
+            _load(spark, lake, ehr, one, max_line_bytes, base)
     return lake.read_counts(lake.events(ehr, export_id))
 
 
-def loaded(lake: Lake, ehr: str, export_id: str) -> bool:
-    """Whether the events of an export are there, made with these definitions."""
+def loaded(lake: Lake, ehr: str, export_id: str, base: str | None = None) -> bool:
+    """Whether the events of an export are there, made with these definitions and for this FHIR base."""
     target = lake.events(ehr, export_id)
     made = lake.read_json(f"{target}/events.json") if lake.finished(target) else {}
-    return bool(made.get("definitions_hash") == catalogue.definitions_hash() and made.get("format") == FORMAT)
+    wanted = {"definitions_hash": catalogue.definitions_hash(), "format": FORMAT, "fhir_base": base}
+    return bool(made) and {key: made.get(key) for key in wanted} == wanted
 
 
-def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_bytes: int) -> None:
+def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_bytes: int, base: str | None) -> None:
     target = lake.events(ehr, export_id)
     lake.delete(target)
     manifest = snapshot.manifest(lake, ehr, export_id)
@@ -80,10 +84,12 @@ def _load(spark: SparkSession, lake: Lake, ehr: str, export_id: str, max_line_by
         parts = shares({path: lake.size(path) for path in sizes}, spark.sparkContext.defaultParallelism)
         tasks = spark.sparkContext.parallelize(list(enumerate(parts)), max(len(parts), 1))
         changes = manifest.get("since") is not None
-        made = tasks.mapPartitions(lambda part: _load_shares(lake, target, max_line_bytes, changes, part)).collect()
+        made = tasks.mapPartitions(
+            lambda part: _load_shares(lake, target, max_line_bytes, changes, base, part)
+        ).collect()
     for file in (file for share in made for file in share.files):
         require_no_less(file.read, sizes[file.source]["count"], lake.url(file.source), f"Run `kindred verify {ehr}`.")
-    _commit(lake, target, made)
+    _commit(lake, target, made, base)
 
 
 def shares(sizes: dict[str, int], cores: int) -> list[list[str]]:
@@ -102,7 +108,7 @@ def shares(sizes: dict[str, int], cores: int) -> list[list[str]]:
     return [share for share in dealt if share]
 
 
-def _commit(lake: Lake, target: str, loaded: list[LoadedShare]) -> None:
+def _commit(lake: Lake, target: str, loaded: list[LoadedShare], base: str | None) -> None:
     """Keep what the successful tasks returned, and only that: a retried or speculative task leaves nothing behind."""
     for number, share in enumerate(loaded):
         lake.rename(share.parquet, f"{target}/part-{number:05d}.parquet")
@@ -116,8 +122,12 @@ def _commit(lake: Lake, target: str, loaded: list[LoadedShare]) -> None:
     lake.write_bytes(f"{target}/quarantine.ndjson", "".join(json.dumps(row) + "\n" for row in quarantine).encode())
     dropped = Counter(row["reason"] for row in quarantine)
     read = sum(file.read for file in files)
-    hashed = catalogue.definitions_hash()
-    made = {"events": sum(share.events for share in loaded), "definitions_hash": hashed, "format": FORMAT}
+    made = {
+        "events": sum(share.events for share in loaded),
+        "definitions_hash": catalogue.definitions_hash(),
+        "format": FORMAT,
+        "fhir_base": base,
+    }
     lake.write_json(f"{target}/events.json", made)
     lake.write_counts(
         target, read, read - dropped.total(), dict(sorted((str(reason), n) for reason, n in dropped.items()))
@@ -126,14 +136,14 @@ def _commit(lake: Lake, target: str, loaded: list[LoadedShare]) -> None:
 
 
 def _load_shares(
-    lake: Lake, target: str, max_line_bytes: int, changes: bool, part: Iterable[tuple[int, list[str]]]
+    lake: Lake, target: str, max_line_bytes: int, changes: bool, base: str | None, part: Iterable[tuple[int, list[str]]]
 ) -> Iterator[LoadedShare]:
     """The Spark task. `changes`: note which resources the files speak of, too."""
     from pyspark import TaskContext
 
     context = TaskContext.get()
     attempt = context.taskAttemptId() if context else 0
-    connection = events.connect()
+    connection = events.connect(base)
     for number, sources in part:
         temporary = f"{target}/_temporary/{attempt}/{number:05d}.parquet"
         touched = f"{target}/_temporary/{attempt}/touched-{number:05d}.parquet" if changes else None

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analytics.config import BulkClient, Settings, registered_ehrs
+from analytics.config import BulkClient, Settings, fhir_base, registered_ehrs
 from analytics.errors import ConfigError, DataError, ExportError, ReleaseError
 from analytics.lake import Lake
 from analytics.snapshot import exports_of
@@ -45,6 +45,11 @@ class Pipeline:
 
         return session(self.settings)
 
+    @cached_property
+    def base(self) -> str:
+        """The EHR's FHIR base, below which absolute references are its own."""
+        return fhir_base(self.settings.ehrs, self.ehr)
+
     def export(self, options: ExportOptions | None = None) -> str:
         """Bulk export to the lake. Returns the export's id."""
         from analytics.export import ExportOptions, export
@@ -72,7 +77,8 @@ class Pipeline:
         from analytics.load import load
 
         export_id, started = self.newest_export(), time.monotonic()
-        self._done("load", started, load(self.spark, self.lake, self.ehr, export_id, self.settings.max_line_bytes))
+        counts = load(self.spark, self.lake, self.ehr, export_id, self.settings.max_line_bytes, self.base)
+        self._done("load", started, counts)
 
     def build(self, as_of: date | None = None) -> date:
         """Events to features. Without a date, as of the newest encounter in the export."""
@@ -80,7 +86,7 @@ class Pipeline:
         from analytics.load import loaded
 
         export_id, started = self.newest_export(), time.monotonic()
-        if not all(loaded(self.lake, self.ehr, one) for one in exports_of(self.lake, self.ehr, export_id)):
+        if not all(loaded(self.lake, self.ehr, one, self.base) for one in exports_of(self.lake, self.ehr, export_id)):
             raise DataError(
                 f"The export {export_id} is not loaded with these definitions.", "Run `kindred load` first."
             )

@@ -54,7 +54,7 @@ class BulkClient:
         key, algorithm = _private_key(path, f"{ehr}.bulk", path.parent / Path(key_name).expanduser())
         return cls(
             ehr=ehr,
-            issuer=_origin_checked(path, ehr, "issuer", _text(path, ehr, table, "issuer")).rstrip("/"),
+            issuer=fhir_base(path, ehr),
             client_id=_text(path, f"{ehr}.bulk", bulk, "client_id"),
             scopes=_text(path, f"{ehr}.bulk", bulk, "scopes", "system/*.rs"),
             private_key=key, algorithm=algorithm,
@@ -66,6 +66,11 @@ class BulkClient:
 def registered_ehrs(path: Path) -> list[str]:
     """Names of the EHRs in the registry, in the order of the file. Raises ConfigError."""
     return [name for name, table in _registry(path).items() if isinstance(table, dict)]
+
+
+def fhir_base(path: Path, ehr: str) -> str:
+    """The issuer of one EHR, without a slash at its end: whose resources are ours. Raises ConfigError."""
+    return _origin_checked(path, ehr, "issuer", _text(path, ehr, _ehr_table(path, ehr), "issuer")).rstrip("/")
 
 
 def _registry(path: Path) -> dict[str, Any]:

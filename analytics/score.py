@@ -10,7 +10,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from analytics.config import Settings
+from analytics.bundles import resources
+from analytics.config import Settings, fhir_base
 from analytics.definitions import live
 from analytics.definitions.errors import SubjectError
 from analytics.errors import ConfigError, DataError
@@ -18,28 +19,33 @@ from analytics.pipeline import only_ehr
 from analytics.publish import current
 
 
-def score_files(settings: Settings, files: tuple[Path, ...], as_of: date | None, ehr: str | None) -> dict[str, Any]:
+def score_files(
+    settings: Settings, files: tuple[Path, ...], as_of: date | None, ehr: str | None, base: str | None = None
+) -> dict[str, Any]:
     """Score one patient whose resources lie in NDJSON or Bundle files (.gz or plain).
 
-    Raises DataError when they hold no patient or several, or cannot be read.
+    base: the FHIR base that the files are of; without one, that of the EHR whose release it is. Where no EHR is
+    registered either, no absolute reference is the patient's, but for those that a Bundle itself resolves. Raises
+    DataError when they hold no patient or several, or cannot be read.
     """
-    model = _current_model(settings, ehr)
+    name = _ehr(settings, ehr)
+    model = current(settings.database, name) if name else None
+    base = base or (fhir_base(settings.ehrs, name) if name else None)
     day = as_of or (date.fromisoformat(model["as_of"]) if model else datetime.now().astimezone().date())
     try:
-        return live.score((line for file in files for line in _lines(file)), day, model)
+        return live.score((line for file in files for line in _lines(file)), day, model, base)
     except SubjectError as error:
         raise DataError(f"This cannot be scored: {error}.", "Give the files of exactly one patient.") from None
 
 
-def _current_model(settings: Settings, ehr: str | None) -> dict[str, Any] | None:
-    """The current release's model; None where no EHR is registered yet and none was named."""
+def _ehr(settings: Settings, ehr: str | None) -> str | None:
+    """The EHR that is meant; None where none is registered yet and none was named."""
     try:
-        name = only_ehr(settings, ehr)
+        return only_ehr(settings, ehr)
     except ConfigError:
         if ehr is not None or settings.ehrs.exists():
             raise
         return None
-    return current(settings.database, name)
 
 
 def _lines(file: Path) -> Iterator[str | bytes]:
@@ -52,9 +58,7 @@ def _lines(file: Path) -> Iterator[str | bytes]:
     if bundle is None:
         yield from content.split(b"\n")
         return
-    for entry in bundle.get("entry") or []:
-        if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
-            yield json.dumps(entry["resource"])
+    yield from map(json.dumps, resources(bundle))
 
 
 def _bundle(content: bytes) -> dict[str, Any] | None:

@@ -62,7 +62,12 @@ def _export(lake: Lake, ehr: str, export_id: str) -> dict[str, Any]:
 
 
 def _features(lake: Lake, folder: str) -> dict[str, Any]:
-    return lake.read_counts(folder) | {"unusable_measurements": lake.read_json(f"{folder}/measurements.json")}
+    """What was built, with the measurements that could not be used and the orders that no code explains."""
+    orders = f"{folder}/orders.json"  # older features have none
+    return lake.read_counts(folder) | {
+        "unusable_measurements": lake.read_json(f"{folder}/measurements.json"),
+        "orders": lake.read_json(orders) if lake.exists(orders) else {},
+    }
 
 
 def _quarantine(lake: Lake, events: str) -> dict[str, Any]:
@@ -88,7 +93,7 @@ def in_words(found: dict[str, Any]) -> str:
             lines += ["", f"{ehr}: export {export['export_id']} {export['status']}, {resources}"]
             lines += [f"  reported or found wrong: {_error_words(error)}" for error in export["reported_errors"]]
             lines += _load_words(export.get("load"))
-            lines += [f"  build {day}: {_counts_words(built)}" for day, built in export["build"].items()]
+            lines += [line for day, built in export["build"].items() for line in _build_words(day, built)]
         lines += [unfinished.in_words(ehr, one) for one in there["unfinished_exports"]]
         lines += [unfinished.failed_in_words(ehr, one) for one in there["failed_exports"]]
         lines += [f"  release {one['release_id']} in the lake: {_whole_words(one)}" for one in there["releases"]]
@@ -116,6 +121,14 @@ def _load_words(load: dict[str, Any] | None) -> list[str]:
     for reason, quarantined in load["quarantine"].items():
         lines.append(f"    {reason}: {quarantined['n']:,}, first at {', '.join(quarantined['first'])}")
     return lines
+
+
+def _build_words(day: str, built: dict[str, Any]) -> list[str]:
+    orders = built.get("orders", {})
+    told = [f"    medicine orders known by name alone: {orders['by_name']:,}"] if orders.get("by_name") else []
+    if orders.get("elsewhere"):
+        told.append(f"    medicine orders that point to another server: {orders['elsewhere']:,}")
+    return [f"  build {day}: {_counts_words(built)}", *told]
 
 
 def _counts_words(counts: dict[str, Any]) -> str:

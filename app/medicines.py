@@ -8,11 +8,11 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from app.registry import Ehr
-from app.searches import ChartServer, Unreadable, ask, is_fhir_base
+from app.searches import REFERENCE, ChartServer, Unreadable, ask, is_fhir_base
 
 MOST_READ = 50  # Medications for one chart
 SECONDS = 8.0  # for all of them: most of the page is there already
-_MEDICATION = re.compile(r"(?:(?P<base>.*)/)?Medication/(?P<id>(?!\.{1,2}$)[A-Za-z0-9\-.]{1,64})")
+_MEDICATION = re.compile(REFERENCE.format("Medication"))
 Resource = dict[str, Any]
 
 
@@ -27,8 +27,9 @@ def unnamed(resources: Iterable[Resource], ehr: Ehr) -> list[str | None]:
 
 
 def _id(reference: str, ehr: Ehr) -> str | None:
-    found = _MEDICATION.fullmatch(reference.partition("/_history/")[0])
-    return found["id"] if found and (not found["base"] or is_fhir_base(found["base"], ehr)) else None
+    found = _MEDICATION.fullmatch(reference)
+    known = found and found["id"] not in (".", "..") and is_fhir_base(found["base"], ehr)
+    return found["id"] if found and known else None
 
 
 def read_missing(

@@ -16,10 +16,10 @@ def as_of(ehr: Ehr) -> date:
     return ehr.today or datetime.now().astimezone().date()
 
 
-def score_chart(chart: Chart, on: date, release: Release | None) -> dict[str, Any]:
+def score_chart(chart: Chart, on: date, release: Release | None, ehr: Ehr) -> dict[str, Any]:
     """`analytics.definitions.live.score` for the open patient; the answer must name that patient."""
     try:
-        result = live.score(chart.lines, on, release.model if release else None)
+        result = live.score(chart.lines, on, release.model if release else None, ehr.issuer)
     except SubjectError as error:
         raise Problem("patient_mismatch", "score") from error
     if result["patient"] != chart.patient["id"]:

@@ -29,7 +29,9 @@ MAX_PAGES = 100  # of one search
 UNSUPPORTED = {405, 501}
 CUT = {"incomplete", "too-costly", "timeout", "throttled"}  # R4 IssueType: the search did not reach everything
 KEPT_BACK = {"suppressed", "forbidden", "security"}  # and: some of it is not for this token
-_PATIENT = re.compile(r"(?:(?P<base>.*)/)?Patient/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?")
+#: A literal reference (R4 §2.3.0.1), as analytics/definitions/events/macros.sql reads it too.
+REFERENCE = r"(?:(?P<base>.*)/)?{}/(?P<id>[A-Za-z0-9\-.]{{1,64}})(?:/_history/[A-Za-z0-9\-.]{{1,64}})?"
+_PATIENT = re.compile(REFERENCE.format("Patient"))
 
 
 class Unreadable(Exception):
@@ -212,26 +214,30 @@ def is_of_another(resource: dict[str, Any], patient: str, ehr: Ehr) -> bool:
         if not isinstance(reference, str) or "Patient/" not in reference:
             continue
         named = _PATIENT.fullmatch(reference)
-        if not named or named["id"] != patient or (named["base"] and not _is_ours(named["base"], ehr)):
+        if not named or named["id"] != patient or not is_fhir_base(named["base"], ehr):
             return True
     return False
 
 
-def _is_ours(base: str, ehr: Ehr) -> bool:
-    """Is this the registered FHIR base itself, or on a listed host? Another tenant may live below the base too."""
+def is_fhir_base(base: str | None, ehr: Ehr) -> bool:
+    """Is this the registered FHIR base, however its host is written, or None, of a relative reference?
+
+    As R4 compares addresses (§3.1.0.1.3): whether http or https does not matter, the path does letter by letter.
+    Another tenant may live below the base, beside it, or on a listed host.
+    """
+    if base is None:
+        return True
     try:
-        return origin_of(base) in ehr.hosts or is_fhir_base(base, ehr)
+        return _server_of(base) == _server_of(ehr.issuer.rstrip("/"))
     except ValueError:
         return False
 
 
-def is_fhir_base(base: str, ehr: Ehr) -> bool:
-    """Is this the registered FHIR base, however its host is written?"""
-    try:
-        origin, path = origin_of(base), urlsplit(base).path
-    except ValueError:
-        return False
-    return (origin, path) == (origin_of(ehr.issuer), urlsplit(ehr.issuer).path.rstrip("/"))
+def _server_of(base: str) -> tuple[str, str]:
+    """Host with port, and path. Raises ValueError for what is no base of one server."""
+    if set(base) & set("?#"):
+        raise ValueError("not a base")
+    return origin_of(base).partition("://")[2], urlsplit(base).path
 
 
 def dicts(resource: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,6 +25,7 @@ WITHOUT_CONCEPT = frozenset(
     {"age", "stays", "bed_days", "readmissions", "visits", "care_days", "days_since_contact", "charlson", "stops"}
 )
 WITH_ANSWER = frozenset({"answer", "charlson"})
+NAME = re.compile(r"[a-z0-9]+( [a-z0-9]+)*")
 SENTENCE_MARKS = frozenset({"value", "unit", "date", "label", "Label"})
 
 
@@ -61,6 +63,7 @@ class Concept:
     """A clinical idea and the codes that express it; measurements also have unit, range and conversions.
 
     members: concepts whose codes are codes of this one as well (the ingredients of a class of medicines).
+    reason_of: concepts whose codes are codes of this one where they are the reason of an encounter.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Concept:
     unitless: tuple[dict[str, Any], ...] = ()
     answers: tuple[tuple[str, tuple[str, ...]], ...] = ()
     members: tuple[str, ...] = ()
+    reason_of: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -178,11 +182,12 @@ def concepts() -> dict[str, Concept]:
 
 
 def _with_members(concept: Concept, found: dict[str, Concept]) -> Concept:
-    if unknown := [name for name in concept.members if name not in found]:
+    if unknown := [name for name in (*concept.members, *concept.reason_of) if name not in found]:
         raise DefinitionError(f"concepts [{concept.name}]: there is no concept {unknown[0]!r}")
     codes = {*concept.codes, *(code for name in concept.members for code in found[name].codes)}
+    codes |= {f"reason|{code}" for name in concept.reason_of for code in found[name].codes}
     in_order = sorted(codes, key=lambda code: (len(code), code))
-    return replace(concept, codes=tuple(in_order)) if concept.members else concept
+    return replace(concept, codes=tuple(in_order)) if concept.members or concept.reason_of else concept
 
 
 def _charlson_groups(systems: dict[str, str]) -> dict[str, Concept]:
@@ -208,7 +213,7 @@ def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, st
         key: tuple(_full_code(code, systems) for code in codes) for key, codes in fields.pop("answers", {}).items()
     }
     listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    if "members" in listed:
+    if "members" in listed or "reason_of" in listed:
         listed.setdefault("codes", ())
     try:
         codes = tuple(_full_code(code, systems) for code in listed.pop("codes"))
@@ -224,7 +229,7 @@ def _lacking(concept: Concept) -> str:
     """What a concept still lacks, "" for nothing."""
     if empty := [key for key in ("family", "label", "source") if not getattr(concept, key)]:
         return f"{empty[0]} is empty"
-    if not concept.codes and not concept.members:
+    if not concept.codes and not concept.members and not concept.reason_of:
         return "there is no code"
     if concept.family != "measurement":
         return ""
@@ -282,7 +287,34 @@ def reference_tables() -> dict[str, pa.Table]:
                 for f in features().values()
             ],
         ),
+        **_medicine_name_tables(),
         **_score_tables(),
+    }
+
+
+def _medicine_name_tables() -> dict[str, pa.Table]:
+    """What medicines are called: each name with what it stands for, and words that rule out a name, or any ('').
+
+    Raises DefinitionError for a name of no ingredient, or one that is not written as the events have it.
+    """
+    table = _toml("medicine_names.toml")
+    ingredients = [concept for concept in concepts().values() if concept.family == "ingredient"]
+    called = {one.name: [one.label, *table["names"].get(one.name, [])] for one in ingredients}
+    every = [name for names in called.values() for name in names]
+    words = every + table["not_beside"] + [word for listed in table["not_beside_name"].values() for word in listed]
+    unknown = [*(set(table["names"]) - set(called)), *(set(table["not_beside_name"]) - set(every)),
+               *(word for word in words if not NAME.fullmatch(word))]  # fmt: skip
+    if unknown:
+        wrong = sorted(unknown)[0]
+        raise DefinitionError(f"medicine_names.toml: {wrong!r} is no ingredient, no name, or not in small letters")
+    rows = [(name, one, "ingredient") for one, names in called.items() for name in names]
+    rows += [(name, concept.name, concept.family) for concept in concepts().values() if concept.family == "medicine"
+             for one in concept.members for name in called[one]]  # fmt: skip
+    beside = [(word, "") for word in table["not_beside"]] + [(f"{name} free", name) for name in every]
+    beside += [(word, name) for name, listed in table["not_beside_name"].items() for word in listed]
+    return {
+        "medicine_names": _rows(("name", "concept", "family"), rows),
+        "medicine_names_not": _rows(("words", "name"), beside),
     }
 
 

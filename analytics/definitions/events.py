@@ -32,6 +32,7 @@ EVENT_SCHEMA = pa.schema(
     ]
 )
 LINE_SCHEMA = pa.schema([("line_no", pa.int64()), ("line", pa.string())])
+SERVER_SCHEMA = pa.schema([("base", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,29 @@ def _text(name: str) -> str:
     return (SQL / f"{name}.sql").read_text(encoding="utf-8").strip()
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """A private in-memory DuckDB with the event macros: one thread, UTC, no file or network access."""
+def connect(base: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A private in-memory DuckDB with the event macros: one thread, UTC, no file or network access.
+
+    base: the FHIR base of the server that the lines are of. What an absolute reference names is ours below that base
+    alone; without one, no absolute reference is.
+    """
     connection = duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False})
     connection.execute("SET TimeZone = 'UTC'; SET enable_external_access = false")
     connection.execute(_text("macros"))
+    define_server(connection, base)
     return connection
+
+
+def define_server(connection: duckdb.DuckDBPyConnection, base: str | None) -> None:
+    """Whose references are ours, as the one row of ``server``; the connection has the event macros."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE server AS SELECT CAST(? AS VARCHAR) AS base",
+                       [server_of(connection, base)])
+
+
+def server_of(connection: duckdb.DuckDBPyConnection, base: str | None) -> str | None:
+    """A FHIR base as the SQL compares it (R4 §3.1.0.1.3); a slash at its end does not belong to it."""
+    found = connection.execute("SELECT server_of(rtrim(CAST(? AS VARCHAR), '/'))", [base]).fetchall()
+    return None if base is None else str(found[0][0])
 
 
 def read_lines(numbered: Iterable[tuple[int, bytes]], largest: int) -> tuple[pa.Table, list[tuple[int, str]]]:

@@ -23,6 +23,9 @@ DefineView = Callable[[str, str], None]
 UNUSABLE = ("no_value", "unit_unknown", "implausible")
 
 
+#: How orders are known that no code explains (features/orders.sql).
+ORDERS = ("by_name", "elsewhere")
+
 #: Stages that need the resources of everyone; all later ones concern one person at a time.
 SHARED_STAGES = ("current_events", "coded")
 #: The stage that no date changes; those after it look at a date.
@@ -48,9 +51,15 @@ def outcome_text() -> str:
     return (SQL / "outcomes.sql").read_text(encoding="utf-8")
 
 
+def orders_text() -> str:
+    """SELECT of how many orders of each person are known how; needs the stage ``known``."""
+    return (SQL / "orders.sql").read_text(encoding="utf-8")
+
+
 def records_text() -> str:
     """SELECT of what a chart's score needs beside the values; DuckDB alone."""
-    return (SQL / "records.sql").read_text(encoding="utf-8")
+    orders = f"SELECT 'order', how, CAST(n AS DOUBLE), NULL, NULL FROM ({orders_text()})"  # noqa: S608
+    return f"{(SQL / 'records.sql').read_text(encoding='utf-8').rstrip()}\nUNION ALL\n{orders}"
 
 
 def dialect_text(engine: str) -> str:
@@ -113,15 +122,20 @@ def define_wide(connection: duckdb.DuckDBPyConnection) -> None:
 def batch_select() -> str:
     """The wide row with what the batch counts: one row for each person on record, with or without a Patient resource.
 
-    Needs ``wide``. died is NULL where there is no Patient resource; unusable measurements are counted by reason.
+    Needs ``wide``. died is NULL where there is no Patient resource; unusable measurements are counted by reason, and
+    orders that no code explains by how they are known.
     """
     reasons = ", ".join(f"COUNT(CASE WHEN reason = '{reason}' THEN 1 END) AS {reason}" for reason in UNUSABLE)
+    orders = ", ".join(f"SUM(CASE WHEN how = '{how}' THEN n ELSE 0 END) AS {how}" for how in ORDERS)
     counted = ", ".join(f"COALESCE(r.{reason}, 0) AS {reason}" for reason in UNUSABLE)
+    counted += "".join(f", CAST(COALESCE(o.{how}, 0) AS BIGINT) AS {how}" for how in ORDERS)
     return (
         f"SELECT k.subject_id, w.* EXCLUDE (subject_id), {counted} FROM "  # noqa: S608
         "(SELECT subject_id FROM known UNION SELECT subject_id FROM measured) k "
         f"LEFT JOIN wide w ON k.subject_id = w.subject_id "
-        f"LEFT JOIN (SELECT subject_id, {reasons} FROM measured GROUP BY subject_id) r ON k.subject_id = r.subject_id"
+        f"LEFT JOIN (SELECT subject_id, {reasons} FROM measured GROUP BY subject_id) r ON k.subject_id = r.subject_id "
+        f"LEFT JOIN (SELECT subject_id, {orders} FROM ({orders_text()}) GROUP BY subject_id) o "
+        "ON k.subject_id = o.subject_id"
     )
 
 

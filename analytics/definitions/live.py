@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.definitions import catalogue, events, explain, groups, patient_scores
+from analytics.definitions import catalogue, events, explain, features, groups, patient_scores
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.explain import Evidence
 from analytics.definitions.prepared import Prepared, Records
@@ -25,18 +25,21 @@ SHOWN = ("rank", "name", "description", *COUNTED)
 _thread = threading.local()
 
 
-def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | None) -> dict[str, Any]:
+def score(
+    lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | None, base: str | None = None
+) -> dict[str, Any]:
     """Score one patient.
 
     lines: FHIR R4 resources of one patient as JSON, one each, in any order and of any type; what cannot be used is
     counted in "dropped" by reason. as_of: nothing dated or recorded after this day is used. model: ``release.json``,
-    or None.
+    or None. base: the FHIR base of the EHR that the lines are of: an absolute reference below it is like a relative
+    one, any other names somebody or something else, as all do without a base.
 
     Returns the JSON of ``kindred score`` (docs/architecture.md). Values that are not known are None, never filled in.
     Raises SubjectError when the lines hold no Patient, one unborn by as_of, or resources of more than one patient.
     """
     prepared = _prepared()
-    batch = _read(prepared, lines)
+    batch = _read(prepared, lines, base)
     patient = _only_patient(batch.events)
     records = prepared.records(batch.events, as_of)
     died = _died(records)
@@ -55,6 +58,7 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
         "scores": patient_scores.compute(records, values, evidence, as_of),
         "gaps": [],
         "dropped": dict(sorted(dropped.items())),
+        "orders": dict.fromkeys(features.ORDERS, 0) | {how: int(n) for how, n, _, _ in records["order"]},
     }
     if model is not None and result["group_hidden"] is None:
         result |= _placed(values, evidence, model)
@@ -68,10 +72,10 @@ def _prepared() -> Prepared:
     return _thread.prepared  # type: ignore[no-any-return]
 
 
-def _read(prepared: Prepared, lines: Iterable[str | bytes]) -> events.Batch:
+def _read(prepared: Prepared, lines: Iterable[str | bytes], base: str | None) -> events.Batch:
     numbered = ((n, line.encode() if isinstance(line, str) else line) for n, line in enumerate(lines, start=1))
     table, too_bad = events.read_lines(numbered, LARGEST_LINE)
-    batch = prepared.events_of(table)
+    batch = prepared.events_of(table, base)
     return events.Batch(batch.read + len(too_bad), batch.events, batch.dropped + too_bad)
 
 

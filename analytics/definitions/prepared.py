@@ -46,23 +46,31 @@ class Prepared:
         self._connection = events.connect()
         self._given = {
             "raw_lines": _Given(events.LINE_SCHEMA),
+            "given_server": _Given(events.SERVER_SCHEMA),
             "events": _Given(events.EVENT_SCHEMA),
             "params": _Given(PARAMS_SCHEMA),
         }
         for name, table in {**catalogue.reference_tables(), **self._given}.items():
             self._connection.register(name, table)
+        self._servers: dict[str | None, pa.Table] = {}
         self._connection.execute(features.dialect_text("duckdb"))
         self._connection.execute(f"PREPARE to_events AS {_to_events()}")
         self._connection.execute(f"PREPARE to_records AS {_to_records()}")
 
-    def events_of(self, lines: pa.Table) -> events.Batch:
-        """As ``events.events_of`` does it for lines of any type."""
-        with self._run("to_events", raw_lines=lines) as made:
+    def events_of(self, lines: pa.Table, base: str | None = None) -> events.Batch:
+        """As ``events.events_of`` does it for lines of any type; base as ``events.connect`` has it."""
+        with self._run("to_events", raw_lines=lines, given_server=self._server(base)) as made:
             found = made.to_arrow_table()
         dropped = found.filter(pc.is_valid(found["line_no"]))
         kept = found.filter(pc.is_null(found["line_no"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
         refused = zip(dropped["line_no"].to_pylist(), dropped["reason"].to_pylist(), strict=True)
         return events.Batch(lines.num_rows, kept, list(refused))
+
+    def _server(self, base: str | None) -> pa.Table:
+        if base not in self._servers:
+            name = events.server_of(self._connection, base)
+            self._servers[base] = pa.table({"base": [name]}, schema=events.SERVER_SCHEMA)
+        return self._servers[base]
 
     def records(self, found: pa.Table, as_of: date) -> Records:
         """What the stages make of one person's events at as_of: the values, and what else a score tells."""
@@ -91,9 +99,11 @@ def _to_events() -> str:
     nulls = ", ".join(f"NULL AS {name}" for name in events.EVENT_SCHEMA.names)
     checked = "\nUNION ALL\n".join(_checked(name, steps["checked"]) for name in types)
     return f"""
-        WITH typed AS MATERIALIZED (
+        WITH server AS MATERIALIZED (SELECT base FROM given_server), typed AS MATERIALIZED (
             SELECT line_no, line,
-                CASE WHEN json_valid(line) THEN coalesce(json_extract_string(line, '$.resourceType'), '') END AS found
+                -- A sound line is passed over once; TRY gives NULL for one that is not JSON.
+                coalesce(TRY(json_extract_string(line, '$.resourceType')),
+                         CASE WHEN json_valid(line) THEN '' END) AS found
             FROM raw_lines
         ), checked AS MATERIALIZED ({checked})
         SELECT {", ".join(events.EVENT_SCHEMA.names)}, NULL AS line_no, NULL AS reason FROM ({steps["new_events"]})

@@ -12,11 +12,11 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from analytics.build import index_date
+from analytics.build import index_date, loaded_base
 from analytics.counts import parquet_rows, require_all
 from analytics.definitions import catalogue
 from analytics.lake import Lake
-from analytics.release import contents
+from analytics.release import contents, method
 from analytics.risk_groups import choice, fitting, placing, profile, surrogate
 from analytics.risk_groups.limits import limits
 from analytics.risk_groups.sample import Sample, drawn
@@ -37,11 +37,11 @@ class Fitted:
 
 
 def fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date, bootstraps: int) -> Fitted:
-    """Make the release of an export and as-of date; does nothing when it exists with these definitions and settings.
+    """Make the release of an export and as-of date; does nothing when it exists by this method and with these settings.
 
     Raises DataError when nobody has had contact, SparkError when the work cannot be done.
     """
-    release_id = _release_id(ehr, export_id, as_of, bootstraps)
+    release_id = _release_id(ehr, export_id, as_of, bootstraps, loaded_base(lake, ehr, export_id))
     target = lake.release(ehr, release_id)
     if not lake.finished(target):
         lake.delete(target)
@@ -53,9 +53,10 @@ def fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date, 
     return Fitted(release_id, lake.read_counts(target))
 
 
-def _release_id(ehr: str, export_id: str, as_of: date, bootstraps: int) -> str:
-    """The same export, date, definitions and settings give the same release."""
-    said = f"{ehr} {export_id} {as_of} {catalogue.definitions_hash()} {bootstraps} {SEED}"
+def _release_id(ehr: str, export_id: str, as_of: date, bootstraps: int, base: str | None) -> str:
+    """The same export, date, definitions, method and settings give the same release."""
+    made_by = f"{catalogue.definitions_hash()} {method.method_hash()}"
+    said = f"{ehr} {export_id} {as_of} {made_by} {bootstraps} {SEED} {base}"
     return f"{as_of:%Y%m%d}-{sha256(said.encode()).hexdigest()[:8]}"
 
 
@@ -84,6 +85,7 @@ def _fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date,
         "index_date": earlier.isoformat(),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "definitions_hash": catalogue.definitions_hash(),
+        "method_hash": method.method_hash(),
         "outcome": catalogue.group_rules()["outcome"],
         "choice": chosen.table(hide_sample=any(group["n"] is None for group in model["groups"])),
     }

@@ -17,6 +17,7 @@ def connect() -> Any:
     connection = duckdb.connect(config={"threads": os.cpu_count() or 1, "preserve_insertion_order": False})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(events._text("macros"))
+    events.define_server(connection, None)
     return connection
 
 

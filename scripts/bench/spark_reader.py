@@ -40,8 +40,28 @@ def instant(text: str) -> str:
     return f"CAST(CAST({padded} AS TIMESTAMP_LTZ) AS TIMESTAMP_NTZ)"
 
 
+def part(text: str, kind: str, number: int) -> str:
+    """Base (1) or id (2) of a literal reference, as our macro `reference_to` reads it; empty where it is none."""
+    ident = "[A-Za-z0-9.\\\\-]{1,64}"
+    return f"regexp_extract({text}, '^(?:((?i:https?)://[^?#]*)/)?{kind}/({ident})(?:/_history/{ident})?$', {number})"
+
+
 def referenced(text: str, kind: str) -> str:
-    return f"nullif(regexp_extract({text}, '(?:^|/){kind}/([A-Za-z0-9.\\\\-]{{1,64}})(?:/_history/.*)?$', 1), '')"
+    """The id where it is ours: the bench has no base, so that of a relative reference."""
+    return f"CASE WHEN {part(text, kind, 1)} = '' THEN nullif({part(text, kind, 2)}, '') END"
+
+
+def called(*texts: str) -> str:
+    """An item of what a medicine is called, as our macro `name_items` writes it; generated names have no accents."""
+    words = f"trim(regexp_replace(lower(array_join(flatten(array({', '.join(texts)})), ' ')), '[^a-z0-9]+', ' '))"
+    one = item(f"concat('name|', left({words}, 300))", text="{text}")
+    return f"filter(array({one}), i -> i.code <> 'name|')"
+
+
+def names(concept: str) -> str:
+    """Text and displays of a CodeableConcept."""
+    other = f"filter({concept}.coding, d -> NOT (d.display <=> {concept}.text))"
+    return f"concat(array({concept}.text), coalesce(transform({other}, d -> d.display), array()))"
 
 
 def item(code: str, number: str = "CAST(NULL AS DOUBLE)", text: str = NOTHING, unit: str = NOTHING,
@@ -73,7 +93,19 @@ WORDS = f"{coding(first('p.valueCodeableConcept'))}, p.valueString, p.valueBoole
 VALUE = item(coding("c"), "coalesce(p.valueQuantity.value, p.valueInteger)", f"coalesce({WORDS})",
              "coalesce(p.valueQuantity.code, p.valueQuantity.unit)")
 DISPOSITION = f"{first('hospitalization.dischargeDisposition')}.code"
-MEDICATION = referenced("medicationReference.reference", "Medication")
+MEDICATION = [part("medicationReference.reference", "Medication", number) for number in (1, 2)]
+MEDICINE = f"concat('reference|', CASE WHEN {MEDICATION[0]} = '' THEN concat('Medication/', {MEDICATION[1]}) " \
+           "ELSE 'elsewhere' END)"
+INSIDE = "filter(coalesce(contained, array()), m -> '#' || m.id = medicationReference.reference)"
+CALLED = called(names("medicationCodeableConcept"), "array(medicationReference.display)",
+                f"flatten(transform({INSIDE}, m -> {names('m.code')}))").format(text="intent")
+WHY = item("concat('reason|', " + coding("c") + ")")
+REASONS = "flatten(transform(coalesce(reasonCode, array()), t -> coalesce(filter(t.coding, c -> c.code IS NOT NULL), " \
+          "array())))"
+WHENCE = f"{first('hospitalization.admitSource')}.code"
+BESIDE = "CASE WHEN class.code IS NULL OR class.code NOT IN ('AMB', 'HH', 'VR') THEN concat(" \
+         f"transform({REASONS}, c -> {WHY}), CASE WHEN {WHENCE} IS NOT NULL THEN array(" \
+         + item(f"concat('admitted|', {WHENCE})") + ") ELSE array() END) ELSE array() END"
 DRUG_STATUS = "CASE WHEN doNotPerform THEN 'do-not-perform' ELSE status END"
 OMB = "filter(flatten(transform(coalesce(extension, array()), e -> coalesce(e.extension, array()))), " \
       "e -> e.url = 'ombCategory' AND e.valueCoding.code IS NOT NULL)"
@@ -90,7 +122,7 @@ MAPPED = {
         f"concat(CASE WHEN class.code IS NOT NULL THEN array({item(coding('class'), text=DISPOSITION)}) "
         "ELSE array() END, "
         f"{coded('priority')}, {coded('serviceType')}, "
-        f"flatten(transform(coalesce(type, array()), t -> {coded('t', DISPOSITION)})))"),
+        f"flatten(transform(coalesce(type, array()), t -> {coded('t', DISPOSITION)})), {BESIDE})"),
     "Condition": (
         "subject", f"{first('verificationStatus')}.code", "coalesce(onsetDateTime, onsetPeriod.start, recordedDate)",
         "coalesce(abatementDateTime, abatementPeriod.end)", "recordedDate",
@@ -102,14 +134,13 @@ MAPPED = {
     "Procedure": (
         "subject", "status", "coalesce(performedDateTime, performedPeriod.start)", "performedPeriod.end", NOTHING,
         coded("code")),
-    "Medication": (None, "status", NOTHING, NOTHING, NOTHING, coded("code")),
+    "Medication": (None, "status", NOTHING, NOTHING, NOTHING,
+                   f"concat({coded('code')}, {called(names('code')).format(text=NOTHING)})"),
     "MedicationRequest": (
         "subject", DRUG_STATUS, "authoredOn", "dispenseRequest.validityPeriod.end", "authoredOn",
         f"concat({coded('medicationCodeableConcept', 'intent')}, "
-        "flatten(transform(filter(coalesce(contained, array()), "
-        f"m -> '#' || m.id = medicationReference.reference), m -> {coded('m.code', 'intent')})), "
-        f"CASE WHEN {MEDICATION} IS NOT NULL THEN array("
-        + item(f"concat('reference|Medication/', {MEDICATION})", text="intent") + ") ELSE array() END)"),
+        f"flatten(transform({INSIDE}, m -> {coded('m.code', 'intent')})), "
+        f"CASE WHEN {MEDICATION[1]} <> '' THEN array({item(MEDICINE, text='intent')}) ELSE array() END, {CALLED})"),
     "Patient": (
         "id", NOTHING, "birthDate", NOTHING, NOTHING,
         f"concat(array({item(repr('MEDS_BIRTH'), own_time='birthDate')}), CASE WHEN gender IS NOT NULL THEN array("

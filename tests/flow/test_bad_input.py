@@ -56,6 +56,8 @@ BAD: list[tuple[bytes, str | None]] = [
     (observation(11).replace(b"6.1", b'"NaN"'), "value_not_a_number"),
     (observation(12, note=[{"text": "x" * HUGE}]), "line_too_long"),
     (observation(13), None),
+    (observation(14, subject={"reference": f"https://other.example/fhir/Patient/{CANARY}-1"}), "subject_elsewhere"),
+    (observation(15, subject={"reference": f"#{CANARY}-1"}), "no_subject"),
 ]
 
 

@@ -16,6 +16,7 @@ from analytics import build, load
 from analytics.definitions import catalogue, events, features, live
 from analytics.definitions.errors import SubjectError
 from analytics.lake import Lake
+from tests.references import BASE
 
 AS_OF = date(2026, 6, 30)
 DATES = (AS_OF, build.index_date(AS_OF))
@@ -56,7 +57,7 @@ def export(folder: Path, lines: Iterable[bytes], ehr: str = "test") -> Lake:
 def loaded(lake: Lake, ehr: str = "test") -> tuple[pa.Table, Counter[str]]:
     """What the tasks of ``load`` make of the export: events, and dropped lines by reason."""
     home = lake.export(ehr, EXPORT)
-    connection = events.connect()
+    connection = events.connect(BASE)
     sources = [f"{home}/{entry['path']}" for entry in lake.read_json(f"{home}/manifest.json")["files"]]
     made = load.load_share(connection, lake, sources, "tmp/0.parquet", None, LARGEST_LINE)
     dropped = Counter(reason for file in made.files for _, reason in file.dropped)
@@ -93,7 +94,7 @@ def live_numbers(people: Mapping[str, list[bytes]]) -> Numbers:
     for day in DATES:
         for person, lines in people.items():
             try:
-                found[day][person] = live.score(lines, day, None)["features"]
+                found[day][person] = live.score(lines, day, None, BASE)["features"]
             except SubjectError:
                 continue
     return found

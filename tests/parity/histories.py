@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from analytics.definitions import catalogue
+from tests.references import REFERENCES, written
 from tests.spec.live.fhir import (
     LOINC,
     Resource,
@@ -31,6 +32,14 @@ SMOKING = "72166-2"
 START = date(2023, 12, 1)
 DAYS = (date(2026, 8, 1) - START).days
 MEDICINE_IDS = ("m0", "m1")
+CALLED = ["Lipitor 40 mg", "no aspirin", "Aspirin allergy", "lisinopril-HCTZ 20/12.5", "insulin syringe", "Some other"]
+
+
+@st.composite
+def references(draw: st.DrawFn, resource_type: str, idents: st.SearchStrategy[str]) -> str:
+    """A reference, mostly relative; now and then as servers also write it, or to another server."""
+    template = draw(st.just("{type}/{id}") | st.sampled_from(list(REFERENCES)))
+    return written(template, resource_type, draw(idents))
 
 
 @st.composite
@@ -106,9 +115,10 @@ def orders(draw: st.DrawFn, ident: str, of: str) -> Resource:
         made["dispenseRequest"] = {"validityPeriod": {"end": draw(moments())}}
     if draw(st.integers(0, 2)) == 0:
         del made["medicationCodeableConcept"]
-        made["medicationReference"] = {
-            "reference": draw(st.sampled_from(["Medication/m0", "Medication/m1", "Medication/gone"]))
-        }
+        medicine = draw(references("Medication", st.sampled_from(["m0", "m1", "gone"])))
+        made["medicationReference"] = {"reference": medicine}
+    elif draw(st.integers(0, 2)) == 0:
+        made["medicationCodeableConcept"] = {"text": draw(st.sampled_from(CALLED)), "coding": [{"code": "local"}]}
     return made | draw(st.sampled_from([{}, {}, {"doNotPerform": True}, {"status": "stopped"}]))
 
 
@@ -152,7 +162,8 @@ def histories(draw: st.DrawFn, of: str) -> list[bytes]:
     made = [draw(people(of))]
     for number in range(draw(st.integers(0, 14))):
         ident = f"{of}-{draw(st.integers(0, number))}"  # the same id again is another version
-        made.append(draw(draw(st.sampled_from(makers))(ident, of)))
+        resource = draw(draw(st.sampled_from(makers))(ident, of))
+        made.append(resource | {"subject": {"reference": draw(references("Patient", st.just(of)))}})
     stamps = st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.5Z", "2026-01-01T02:00:00+01:00", None])
     lines = [as_line(resource | {"meta": {"lastUpdated": draw(stamps)}}) for resource in made]
     spoiled = draw(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from analytics.definitions import live
 from tests.parity.batch import AS_OF, batch, differences, live_numbers
 from tests.parity.histories import histories, medicines
+from tests.references import BASE
 
 SHARED = medicines(["6472", "1998"])
 QUIET = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -35,5 +36,5 @@ def test_the_chart_and_the_batch_agree_about_everyone(people: dict[str, list[byt
 def test_the_chart_and_the_batch_drop_the_same_lines_for_the_same_reasons(lines: list[bytes]) -> None:
     with TemporaryDirectory() as folder:
         _, dropped = batch(Path(folder), lines)
-    told = live.score(lines, AS_OF, None)["dropped"]
+    told = live.score(lines, AS_OF, None, BASE)["dropped"]
     assert Counter({reason: n for reason, n in told.items() if not reason.startswith("measurement_")}) == dropped

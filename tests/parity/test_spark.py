@@ -16,6 +16,7 @@ from analytics.definitions import catalogue
 from analytics.lake import Lake
 from fhir_fixtures.population import generate, shared_resources
 from tests.parity.batch import AS_OF, DATES, EXPORT, LARGEST_LINE, Numbers, differences, export, live_numbers
+from tests.references import BASE
 from tests.spec import engines
 
 PEOPLE = 40
@@ -44,7 +45,7 @@ def lake(spark: Any, people: dict[str, list[bytes]], tmp_path_factory: pytest.Te
         line for path in CASES.glob("*.ndjson") for line in path.read_bytes().splitlines() if SOMEBODY_ELSE in line
     ]
     made = export(tmp_path_factory.mktemp("lake"), [*lines, *stray, *(line for _, line in shared_resources())], EHR)
-    load.load(spark, made, EHR, EXPORT, LARGEST_LINE)
+    load.load(spark, made, EHR, EXPORT, LARGEST_LINE, BASE)
     build.build(spark, made, EHR, EXPORT, AS_OF)
     return made
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from tests.spec.cases_care import CARE
+from tests.spec.cases_computed import COMPUTED
 from tests.spec.cases_each import EACH
 from tests.spec.cases_kinds import KINDS
+from tests.spec.cases_names import NAMES
 from tests.spec.cases_outcomes import OUTCOMES
+from tests.spec.cases_planned import PLANNED
 from tests.spec.cases_recent import RECENT
 from tests.spec.cases_series import SERIES
 from tests.spec.cases_stages import STAGES
 from tests.spec.cases_values import VALUES
 
 OF_FEATURES = (*KINDS, *SERIES, *RECENT, *EACH, *VALUES)
-CASES = (*STAGES, *CARE, *OF_FEATURES, *OUTCOMES)
+CASES = (*STAGES, *CARE, *PLANNED, *COMPUTED, *NAMES, *OF_FEATURES, *OUTCOMES)

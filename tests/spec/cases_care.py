@@ -96,7 +96,7 @@ CARE = [
         """,
     ),
     Case(
-        "an emergency visit that leads to a stay is part of it, alone it is none",
+        "an emergency visit that leads to a stay is its beginning, alone it is none",
         "stays",
         """
         id | time             | end              | code
@@ -107,7 +107,7 @@ CARE = [
         """,
         """
         admitted         | discharged       | resource
-        2026-01-01 12:00 | 2026-01-04 12:00 | b
+        2026-01-01 08:00 | 2026-01-04 12:00 | b
         2026-03-01 08:00 | 2026-03-03 12:00 | d
         """,
     ),

@@ -11,6 +11,26 @@ def kind(name: str, events: str, expected: str, *about: str) -> Case:
 
 KINDS = [
     kind(
+        "a condition has ended where every record of it has",
+        """
+        id | time       | end                 | code         | text
+        a  | 2010-01-01 | 2012-01-01          | asthma       | resolved
+        b  | 2015-01-01 | 2016-01-01          | depression   |
+        c  | 2020-01-01 |                     | depression   | active
+        d  | 2020-01-01 | 2026-06-30 23:59:59 | anaemia      |
+        e  | 2020-01-01 | 2026-07-01          | copd         |
+        f  | 2020-01-01 |                     | hypertension | inactive
+        g  | 2020-01-01 | 2021-01-01          | stress       |
+        """,
+        """
+        feature               | value
+        ended_condition_count | 2
+        condition_count       | 5
+        """,
+        "ended_condition_count",
+        "condition_count",
+    ),
+    kind(
         "age on the birthday",
         """
         id | time       | code

@@ -15,7 +15,7 @@ TABLE = Path(__file__).resolve().parents[2] / "docs" / "features.md"
 #: heading -> the kinds under it, in this order.
 FAMILIES = {
     "People and smoking": ("age", "person_is", "answer"),
-    "Conditions and social findings": ("ever", "years_since_onset", "family_count", "charlson"),
+    "Conditions and social findings": ("ever", "years_since_onset", "family_count", "ended_family_count", "charlson"),
     "Vitals, laboratory values and screens": (
         "latest", "value_age_days", "change", "trend", "variability", "egfr_2021",
     ),

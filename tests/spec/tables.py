@@ -1,8 +1,9 @@
 """ASCII tables: how a case is written, and how its events and results are read.
 
 Input columns: id (default: the row's number), time, code, value, unit, text, end, recorded (default: time), status,
-version, of ("nobody" for a Medication). A code is a concept's name (its first code), `SYSTEM#code`, or `med:ID` for a
-reference to the Medication of that id. An empty cell is NULL. Times are UTC.
+version, kind (the resource's type where it matters), of ("nobody" for a Medication). A code is a concept's name (its
+first code), `SYSTEM#code`, or `med:ID` for a reference to the Medication of that id. An empty cell is NULL. Times are
+UTC.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _event(person: str, number: int, row: dict[str, str]) -> dict[str, Any]:
         "end_time": _instant(row.get("end", "")),
         "status": row.get("status") or None,
         "recorded": _instant(row.get("recorded", "")) or time,
-        "resource": f"{'Medication' if nobody else 'R'}/{person}-{ident}",
+        "resource": f"{'Medication' if nobody else row.get('kind') or 'R'}/{person}-{ident}",
         "version": row.get("version") or "1",
     }
 

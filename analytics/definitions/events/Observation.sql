@@ -19,7 +19,7 @@ WITH parsed AS (
         coalesce(r.valueQuantity.code, r.valueQuantity.unit) AS unit
     FROM parsed
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, referenced_id(r.subject.reference, 'Patient') AS subject_id, r.status AS status,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.subject.reference, 'Patient') AS subject, r.status AS status,
     coalesce(r.effectiveDateTime, r.effectiveInstant, r.effectivePeriod.start, r.issued) AS time_text,
     r.effectivePeriod.end AS end_text, r.issued AS recorded_text, r.meta.lastUpdated AS updated_text,
     -- The Observation's own value as columns: a lambda copies whatever it takes from around it, for each coding.

@@ -7,7 +7,7 @@ WITH parsed AS (
                       "extension":[{"url":"VARCHAR","valueCoding":{"system":"VARCHAR","code":"VARCHAR"}}]}]}') AS r
     FROM lines
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, r.id AS subject_id, CAST(NULL AS VARCHAR) AS status,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, {'base': '', 'id': r.id} AS subject, CAST(NULL AS VARCHAR) AS status,
     r.birthDate AS time_text, CAST(NULL AS VARCHAR) AS end_text, CAST(NULL AS VARCHAR) AS recorded_text, r.meta.lastUpdated AS updated_text,
     list_concat(
         [item('MEDS_BIRTH', own_time := r.birthDate)],

@@ -1,8 +1,9 @@
 -- The same last step for every type: check each resource, give a reason to those that cannot be used, and
--- turn the rest into events. Reads `mapped` (what a type's file selects) and `rules` (one row).
+-- turn the rest into events. Reads `mapped` (what a type's file selects), `rules` and `server` (one row each). Whose resource it is: a
+-- relative reference, or one below the base of this server, is ours; the same id on another server is somebody else.
 CREATE OR REPLACE TEMP TABLE checked AS
 WITH timed AS (
-    SELECT line_no, type, id, subject_id, status, items, time_text, end_text, recorded_text,
+    SELECT line_no, type, id, nullif(subject.id, '') AS subject_id, nullif(subject.base, '') AS subject_base, status, items, time_text, end_text, recorded_text,
         fhir_time(time_text) AS time, fhir_time(end_text) AS end_time, fhir_time(recorded_text) AS recorded,
         coalesce(strftime(fhir_time(updated_text), '%Y-%m-%dT%H:%M:%S.%f'), '') || '#' || md5(line) AS version
     FROM mapped
@@ -11,6 +12,7 @@ SELECT line_no, type, id, subject_id, status, items, time, end_time, recorded, v
     WHEN type IS DISTINCT FROM rules.expected_type THEN 'other_type'
     WHEN id IS NULL OR NOT regexp_full_match(id, '[A-Za-z0-9.\-]{1,64}') THEN 'no_id'
     WHEN subject_id IS NULL AND rules.has_subject THEN 'no_subject'
+    WHEN subject_base IS NOT NULL AND server_of(subject_base) IS DISTINCT FROM server.base THEN 'subject_elsewhere'
     WHEN len(coalesce(items, [])) = 0 THEN 'no_code'
     WHEN time_text IS NULL AND rules.needs_time THEN 'no_date'
     WHEN (time_text IS NOT NULL AND time IS NULL) OR (recorded_text IS NOT NULL AND recorded IS NULL)
@@ -24,7 +26,7 @@ SELECT line_no, type, id, subject_id, status, items, time, end_time, recorded, v
     WHEN len(list_filter(items, lambda i: NOT isfinite(i.numeric_value))) > 0 THEN 'value_not_a_number'
     WHEN len(list_filter(items, lambda i: abs(i.numeric_value) > rules.largest_value)) > 0 THEN 'value_out_of_range'
     END AS reason
-FROM timed CROSS JOIN rules;
+FROM timed CROSS JOIN rules CROSS JOIN server;
 
 CREATE OR REPLACE TEMP TABLE new_events AS
 WITH unnested AS (SELECT * EXCLUDE (items), unnest(items) AS i FROM checked WHERE reason IS NULL)

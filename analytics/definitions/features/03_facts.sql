@@ -1,5 +1,6 @@
 -- From here on everything concerns one person at a time. Events whose code belongs to a concept; several codings of one
--- resource that mean the same concept count once.
+-- resource that mean the same concept count once. by_name: no code of an order is known, and what its medicine is called names it
+-- (medicine_names.toml), unless words beside the name say otherwise.
 WITH seen AS (
     SELECT DISTINCT code FROM coded
 ), meant AS (
@@ -7,6 +8,24 @@ WITH seen AS (
     UNION
     SELECT s.code, c.concept, c.family FROM seen s
     JOIN concepts c ON c.is_prefix AND substring(replace(s.code, '.', ''), 1, length(c.code)) = c.code
+), called AS (
+    SELECT code, concat(' ', substring(code, 6), ' ') AS words FROM seen WHERE substring(code, 1, 5) = 'name|'
+), ruled_out AS (
+    SELECT DISTINCT s.code, r.name FROM called s JOIN medicine_names_not r ON contains(s.words, concat(' ', r.words, ' '))
+), named AS (
+    SELECT DISTINCT s.code, n.concept, n.family
+    FROM called s JOIN medicine_names n ON contains(s.words, concat(' ', n.name, ' '))
+    LEFT JOIN ruled_out r ON s.code = r.code AND (r.name = '' OR r.name = n.name)
+    WHERE r.code IS NULL
+), known_orders AS (
+    SELECT DISTINCT e.resource FROM coded e JOIN meant m ON e.code = m.code
+    WHERE m.family IN ('ingredient', 'medicine', 'medicine_detail')
 )
-SELECT DISTINCT e.subject_id, m.concept, m.family, e.time, e.recorded, e.end_time, e.numeric_value, e.text_value, e.unit, e.resource
+SELECT DISTINCT e.subject_id, m.concept, m.family, e.time, e.recorded, e.end_time, e.numeric_value, e.text_value, e.unit, e.resource,
+    0 AS by_name
 FROM coded e JOIN meant m ON e.code = m.code
+UNION ALL
+SELECT DISTINCT e.subject_id, n.concept, n.family, e.time, e.recorded, e.end_time, e.numeric_value, e.text_value, e.unit, e.resource,
+    1 AS by_name
+FROM coded e JOIN named n ON e.code = n.code LEFT JOIN known_orders k ON e.resource = k.resource
+WHERE k.resource IS NULL

@@ -20,8 +20,8 @@ FROM (
     UNION ALL SELECT 'discharged', 0, discharged, resource FROM newest
     UNION ALL
     SELECT 'visits_before', COUNT(*), NULL, NULL FROM encounters e CROSS JOIN newest n
-    WHERE e.emergency = 1 AND e.time < n.admitted - INTERVAL '24' HOUR AND e.time >= n.admitted - INTERVAL '182' DAY
+    WHERE e.emergency = 1 AND e.time < n.admitted AND e.time >= n.admitted - INTERVAL '182' DAY
     UNION ALL
     SELECT 'unended', COUNT(*), NULL, NULL FROM encounters e CROSS JOIN newest n JOIN known k ON e.resource = k.resource
-    WHERE e.acute_stay = 1 AND k.family = 'encounter' AND k.end_time IS NULL AND e.time >= n.admitted AND e.time <= n.discharged
+    WHERE e.acute_stay = 1 AND k.family IN ('encounter', 'encounter_by_type') AND k.end_time IS NULL AND e.time >= n.admitted AND e.time <= n.discharged
 )

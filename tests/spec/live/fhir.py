@@ -109,7 +109,7 @@ def read(resources: Iterable[Resource | str | bytes], expected: str = "", larges
 
 #: Kinds that follow from others: their tables stand in cases_series.py and cases_recent.py.
 FOLLOWING = {"value_age_days", "variability", "trend", "years_since_onset", "charlson", "starts", "stops", "egfr_2021",
-             "recent_family_count"}  # fmt: skip
+             "recent_family_count", "ended_family_count"}  # fmt: skip
 
 
 def known(features: dict[str, float | None]) -> dict[str, float]:

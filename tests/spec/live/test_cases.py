@@ -36,6 +36,7 @@ EXPECTED: dict[str, tuple[dict[str, float], dict[str, int]]] = {
             "potassium": 4.4,
             "weight": 85.003210138,
             "height": 165.1,
+            "body_mass_index": 31.18,
             "glucose": 162.144,
         },
         {"measurement_unit_unknown": 1},
@@ -68,8 +69,10 @@ EXPECTED: dict[str, tuple[dict[str, float], dict[str, int]]] = {
         {"measurement_no_value": 1},
     ),
     "medication_reference_and_contained": (
-        WOMAN | {"statin_in_use": 1.0, "renin_angiotensin_in_use": 1.0, "medicine_classes_in_use": 2.0},
-        {"no_code": 1},
+        WOMAN
+        | {"statin_in_use": 1.0, "renin_angiotensin_in_use": 1.0, "antidiabetic_oral_in_use": 1.0}
+        | {"anticoagulant_in_use": 1.0, "medicine_classes_in_use": 4.0},  # two of them by name
+        {},
     ),
     "no_contact": (WOMAN | {"diabetes": 1.0, "condition_count": 1.0, "days_since_contact": 1911.0}, {}),
     "dates_out_of_range": (

@@ -65,12 +65,18 @@ REASONS: dict[str, list[Resource | str | bytes]] = {
         without("subject", subject="Patient/p1"),
         without("subject", subject={"display": "x"}),
     ],
+    "subject_elsewhere": [
+        without("subject", subject={"reference": "https://other.example/fhir/Patient/p1"}),
+        without("subject", subject={"reference": "https://other.example/fhir/Patient/p1/_history/2"}),
+        {"resourceType": "AllergyIntolerance", "id": "a", "code": codes(("s", "1")),
+         "patient": {"reference": "https://other.example/fhir/Patient/p1"}},
+    ],
     "no_code": [
         without("code"),
         without("code", code={"text": "HbA1c"}),
         without("code", code=codes(("s", None))),
         without("code", code={"coding": []}),
-        order("r", "1", "2026", medicationCodeableConcept={"text": "aspirin"}),
+        order("r", "1", "2026", medicationCodeableConcept={"text": " - "}),
         encounter("e", "IMP", "2026", **{"class": None}),
     ],
     "no_date": [

@@ -143,7 +143,7 @@ ORDERED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "reference": ({"medicationReference": {"reference": "Medication/m"}}, ["reference|Medication/m"]),
     "absolute reference": (
         {"medicationReference": {"reference": "https://e.org/fhir/Medication/m"}},
-        ["reference|Medication/m"],
+        ["reference|elsewhere"],
     ),
     "versioned reference": (
         {"medicationReference": {"reference": "Medication/m/_history/3"}},
@@ -192,6 +192,65 @@ def test_an_encounter_gives_class_priority_and_types_with_the_discharge_disposit
         ("3", "home"),
     ]
     assert set(read([made]).events["end_time"].to_pylist()) == {datetime(2026, 1, 4)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("IMP", True), ("EMER", True), (None, True), ("AMB", False), ("VR", False)]
+)
+def test_why_somebody_stayed_and_whence_they_came_is_no_diagnosis(kind: str | None, told: bool) -> None:
+    """A reason is coded apart from conditions; of a clinic visit it is not kept."""
+    more = {"reasonCode": [codes((SNOMED, "44054006"), ("http://hl7.org/fhir/sid/icd-10-cm", "Z51.11"))],
+            "type": [codes((SNOMED, "32485007"))],
+            "hospitalization": {"admitSource": codes((None, "emd"))}}  # fmt: skip
+    made = encounter("e", kind or "", "2026-01-02", **more) | ({} if kind else {"class": None})
+    beside = {f"reason|{SNOMED}|44054006", "reason|http://hl7.org/fhir/sid/icd-10-cm|Z51.11", "admitted|emd"}
+    found = set(read([made]).events["code"].to_pylist())
+    assert found & beside == (beside if told else set()) and f"{SNOMED}|44054006" not in found
+
+
+CALLED: dict[str, tuple[dict[str, Any], str | None]] = {
+    "text": ({"medicationCodeableConcept": {"text": "Aspirin 81 mg"}}, "aspirin 81 mg"),
+    "text and displays": (
+        {"medicationCodeableConcept": {"text": "ASA", "coding": [{"display": "Aspirin", "code": "x"}]}},
+        "asa aspirin",
+    ),
+    "a display that is the text": (
+        {"medicationCodeableConcept": {"text": "Aspirin", "coding": [{"display": "Aspirin", "code": "x"}]}},
+        "aspirin",
+    ),
+    "marks part words": (
+        {"medicationCodeableConcept": {"text": "lisinopril/HCTZ--20|12.5"}},
+        "lisinopril hctz 20 12 5",
+    ),
+    "accents": ({"medicationCodeableConcept": {"text": "Furos\u00e9mide"}}, "furosemide"),
+    "display of a reference": ({"medicationReference": {"reference": "Medication/m", "display": "Lipitor"}}, "lipitor"),
+    "contained": (
+        {"medicationReference": {"reference": "#m"},
+         "contained": [{"id": "m", "code": {"text": "Warfarin"}}, {"id": "n", "code": {"text": "Aspirin"}}]},
+        "warfarin",
+    ),
+    "nothing but marks": ({"medicationCodeableConcept": {"text": " -- ", "coding": [{"code": "x"}]}}, None),
+    "no name": ({"medicationCodeableConcept": {"coding": [{"code": "x"}]}}, None),
+    "text of another kind": ({"medicationCodeableConcept": {"text": {"a": 1}, "coding": [{"code": "x"}]}}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_what_an_order_calls_its_medicine(name: str) -> None:
+    fields, words = CALLED[name]
+    made = order("r", "", "2026-01-02")
+    del made["medicationCodeableConcept"]
+    called = [code for code in read([made | fields]).events["code"].to_pylist() if code.startswith("name|")]
+    if name == "text of another kind":  # whatever it is, it stands for nothing that is looked for
+        assert len(called) <= 1
+    else:
+        assert called == ([f"name|{words}"] if words else [])
+
+
+def test_a_name_is_cut_and_the_order_says_how_it_is_meant() -> None:
+    made = order("r", "", "2026", medicationCodeableConcept={"text": "x" * 5_000}, intent="plan")
+    (event,) = read([made]).events.to_pylist()
+    assert event["code"] == "name|" + "x" * 300 and event["text_value"] == "plan"
 
 
 OTHERS: dict[str, tuple[Resource, tuple[str, str | None, str | None, str | None]]] = {
@@ -290,24 +349,12 @@ def test_known_since_is_issued_or_recorded_and_else_the_clinical_time() -> None:
     assert [day.isoformat()[:10] for day in later.events["recorded"].to_pylist()] == ["2026-01-09", "2026-01-03"]
 
 
-@pytest.mark.parametrize(
-    ("reference", "found"),
-    [
-        ("Patient/a.B-9", "a.B-9"),
-        ("https://e.org/r4/Patient/x", "x"),
-        ("Patient/x/_history/2", "x"),
-        ("urn:uuid:1", None),
-        ("Group/x", None),
-        ("MyPatient/x", None),
-        ("Patient/", None),
-        ("Patient/" + "x" * 65, None),
-        ("#x", None),
-    ],
-)
-def test_whose_a_resource_is(reference: str, found: str | None) -> None:
-    batch = read([observation("o", "1", 1, None, "2026-01-02", subject={"reference": reference})])
-    assert batch.events["subject_id"].to_pylist() == ([found] if found else [])
-    assert batch.dropped == ([] if found else [(1, "no_subject")])
+@pytest.mark.parametrize("ident", ["a.B-9", "1", "x" * 64])
+def test_whose_a_resource_is(ident: str) -> None:
+    """Every way to refer to a patient: test_references.py."""
+    assert read([observation("o", "1", 1, None, "2026-01-02", ident)]).events["subject_id"].to_pylist() == [ident]
+    too_long = read([observation("o", "1", 1, None, "2026-01-02", "x" * 65)])
+    assert too_long.dropped == [(1, "no_subject")]
 
 
 def test_a_version_sorts_by_its_instant_and_then_by_its_line() -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from analytics import build, load
 from analytics.config import Settings
+from analytics.definitions import catalogue
 from analytics.errors import ConfigError, DataError, KindredError, ReleaseError
 from analytics.lake import Lake
 from analytics.pipeline import Pipeline, only_ehr
@@ -44,6 +46,7 @@ def test_nothing_is_there_yet(settings: Settings, step: str, error: type[Kindred
 
 
 def test_an_export_that_is_not_loaded_or_built(settings: Settings) -> None:
+    register(settings, "a")
     exported(settings)
     with pytest.raises(DataError, match=r"20260701T000000Z is not loaded .* Run `kindred load` first\."):
         Pipeline(settings, "a").build(date(2026, 6, 30))
@@ -55,6 +58,7 @@ def test_an_export_that_is_not_loaded_or_built(settings: Settings) -> None:
 
 def test_what_other_definitions_made_is_made_again(settings: Settings) -> None:
     """Else a release would carry the hash of definitions that its features never saw."""
+    register(settings, "a")
     lake = exported(settings)
     for one, made in (
         (lake.events("a", "20260701T000000Z"), {"events": 9, "definitions_hash": "old"}),
@@ -68,6 +72,25 @@ def test_what_other_definitions_made_is_made_again(settings: Settings) -> None:
         Pipeline(settings, "a").build(date(2026, 6, 30))
     with pytest.raises(DataError, match=r"not built .* with these definitions"):
         Pipeline(settings, "a").fit()
+
+
+def test_what_was_made_for_another_fhir_base_is_made_again(settings: Settings) -> None:
+    """Whose an absolute reference is has changed with the registry."""
+    register(settings, "a")
+    lake = exported(settings)
+    events = lake.events("a", "20260701T000000Z")
+    same = {"events": 9, "definitions_hash": catalogue.definitions_hash(), "format": load.FORMAT}
+    for base, there in (("https://a.example/fhir", True), ("https://b.example/fhir", False), (None, False)):
+        lake.write_json(f"{events}/events.json", same | {"fhir_base": base})
+        lake.finish(events)
+        assert load.loaded(lake, "a", "20260701T000000Z", Pipeline(settings, "a").base) is there
+    features = {day: lake.features("a", "20260701T000000Z", day) for day in ("2026-06-30", "2025-06-30")}
+    made = {"layout": build.LAYOUT, "definitions_hash": same["definitions_hash"], "outcomes_until": "2026-06-30"}
+    for base, there in ((None, True), ("https://a.example/fhir", False)):
+        for folder in features.values():
+            lake.write_json(f"{folder}/made.json", made | {"fhir_base": base})
+            lake.finish(folder)
+        assert build.built(lake, "a", "20260701T000000Z", date(2026, 6, 30)) is there
 
 
 def test_an_unfinished_export_is_none(settings: Settings) -> None:

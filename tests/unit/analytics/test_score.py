@@ -115,3 +115,68 @@ WHOLE = gzip.compress(ndjson(*patient(1)), mtime=0)
 def test_a_damaged_gzip_file_is_one_sentence(settings: Settings, tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         scored(settings, tmp_path, p__ndjson__gz=content)
+
+
+EHR = "https://sandbox.example/fhir"
+
+
+def pointing(number: int, to: str) -> list[dict[str, Any]]:
+    one, other = patient(number)
+    return [one, other | {"subject": {"reference": to}}]
+
+
+def entries(*pairs: tuple[str, dict[str, Any]]) -> bytes:
+    """A Bundle of (fullUrl, resource)."""
+    listed = [{"fullUrl": url, "resource": one} for url, one in pairs]
+    return json.dumps({"resourceType": "Bundle", "entry": listed}).encode()
+
+
+@pytest.mark.parametrize(
+    ("to", "base", "used"),
+    [("Patient/ZZCANARY1", None, True), (f"{EHR}/Patient/ZZCANARY1", None, False),
+     (f"{EHR}/Patient/ZZCANARY1", EHR, True), (f"{EHR}/Patient/ZZCANARY1", f"{EHR}/", True),
+     ("https://other.example/fhir/Patient/ZZCANARY1", EHR, False)],
+)  # fmt: skip
+def test_an_absolute_reference_is_the_patients_below_the_base_alone(
+    settings: Settings, tmp_path: Path, to: str, base: str | None, used: bool
+) -> None:
+    (tmp_path / "p.ndjson").write_bytes(ndjson(*pointing(1, to)))
+    found = score_files(settings, (tmp_path / "p.ndjson",), DAY, None, base)
+    assert found["features"]["hba1c"] == (7.1 if used else None)
+    assert found["dropped"] == ({} if used else {"subject_elsewhere": 1})
+
+
+def test_the_base_is_that_of_the_ehr_whose_release_it_is(settings: Settings, tmp_path: Path) -> None:
+    settings.ehrs.parent.mkdir(parents=True, exist_ok=True)
+    settings.ehrs.write_text(f'[sandbox]\nissuer = "{EHR}"\n')
+    assert scored(settings, tmp_path, p__ndjson=ndjson(*pointing(1, f"{EHR}/Patient/ZZCANARY1")))["dropped"] == {}
+
+
+@pytest.mark.parametrize(
+    ("patients_url", "others_url", "to", "used"),
+    [
+        ("urn:uuid:1", "urn:uuid:2", "urn:uuid:1", True),  # as Synthea writes it
+        ("urn:uuid:1", "urn:uuid:2", "urn:uuid:3", False),
+        ("https://x.example/r4/Patient/ZZCANARY1", "https://x.example/r4/Observation/o1", "Patient/ZZCANARY1", True),
+        ("https://x.example/r4/Patient/ZZCANARY1", "https://x.example/r4/Observation/o1",
+         "https://x.example/r4/Patient/ZZCANARY1", True),
+        ("https://x.example/r4/Patient/ZZCANARY1", "https://y.example/r4/Observation/o1", "Patient/ZZCANARY1", False),
+        ("urn:uuid:1", "https://y.example/r4/Observation/o1", "Patient/ZZCANARY1", False),
+        ("urn:uuid:1", "urn:uuid:2", "Patient/ZZCANARY1", True),
+    ],
+)  # fmt: skip
+def test_a_bundle_resolves_what_it_holds(
+    settings: Settings, tmp_path: Path, patients_url: str, others_url: str, to: str, used: bool
+) -> None:
+    one, other = pointing(1, to)
+    found = scored(settings, tmp_path, p__json=entries((patients_url, one), (others_url, other)))
+    assert found["features"]["hba1c"] == (7.1 if used else None) and bool(found["dropped"]) != used
+
+
+def test_a_bundle_of_two_servers_with_one_id_is_refused(settings: Settings, tmp_path: Path) -> None:
+    one, other = patient(1)
+    urls = (f"{EHR}/Patient/ZZCANARY1", "https://b.example/Patient/ZZCANARY1", "urn:uuid:1")
+    twice = entries(*zip(urls, (one, one, other), strict=True))
+    with pytest.raises(DataError, match="two resources of the same type and id") as raised:
+        scored(settings, tmp_path, p__json=twice)
+    assert "CANARY" not in str(raised.value)

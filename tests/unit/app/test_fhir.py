@@ -213,7 +213,7 @@ def test_the_record_of_another_person_among_the_results_ends_the_page(read) -> N
 
 
 @pytest.mark.parametrize("base", ["https://ehr.example/fhir/tenant-2", "https://ehr.example/fhir2",
-                                  "https://ehr.example", "http://ehr.example/fhir"])  # fmt: skip
+                                  "https://ehr.example", "https://ehr.example:8443/fhir"])  # fmt: skip
 def test_the_same_id_under_another_base_of_the_same_host_is_another_person(ehr_at, base: str) -> None:
     assert is_of_another({"subject": {"reference": f"{base}/Patient/p1"}}, "p1", ehr_at("https://ehr.example"))
 
@@ -240,7 +240,7 @@ def test_both_ways_of_naming_a_patient_are_looked_at(ehr_at, key: str) -> None:
     "about",
     [
         {"reference": "Patient/p1"}, {"reference": "https://ehr.example/fhir/Patient/p1"},
-        {"reference": "Patient/p1/_history/3"}, {"reference": "https://files.example/Patient/p1"},
+        {"reference": "Patient/p1/_history/3"}, {"reference": "http://ehr.example/fhir/Patient/p1"},
         {"reference": "urn:uuid:1"}, {"reference": "Group/g1"}, {"reference": 7}, {"display": "Ana"}, "Patient/p2",
         None,
     ],

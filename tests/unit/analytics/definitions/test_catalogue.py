@@ -286,3 +286,32 @@ def test_codes_of_one_family_do_not_overlap_by_accident() -> None:
         for code in concept.codes:
             owners.setdefault((concept.family, code), []).append(concept.name)
     assert {code: names for code, names in owners.items() if len(names) > 1} == {}
+
+
+WRONG_NAMES = {
+    "an ingredient that there is not": {"names": {"ingredient_spinach": ["spinach"]}},
+    "a name that nothing has": {"not_beside_name": {"spinach": ["canned"]}},
+    "capital letters": {"names": {"ingredient_aspirin": ["Acetylsalicylic acid"]}},
+    "a mark": {"not_beside": ["don't"]},
+}
+
+
+@pytest.mark.parametrize("name", WRONG_NAMES)
+def test_names_of_medicines_that_could_never_match_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {"names": {}, "not_beside": [], "not_beside_name": {}} | WRONG_NAMES[name]
+    monkeypatch.setattr(catalogue, "_toml", lambda _: whole)
+    with pytest.raises(DefinitionError, match=r"medicine_names\.toml: "):
+        catalogue._medicine_name_tables()
+
+
+def test_a_name_stands_for_its_ingredient_and_its_classes() -> None:
+    rows = catalogue.reference_tables()["medicine_names"].to_pylist()
+    assert [row["concept"] for row in rows if row["name"] == "lipitor"] == ["ingredient_atorvastatin", "statin"]
+    assert {row["family"] for row in rows} == {"ingredient", "medicine"}
+    named = {row["concept"] for row in rows if row["family"] == "ingredient"}
+    assert named == {one.name for one in catalogue.concepts().values() if one.family == "ingredient"}
+
+
+def test_a_reason_has_the_codes_of_what_it_is_a_reason_for() -> None:
+    cancer, reason = catalogue.concepts()["cancer"], catalogue.concepts()["cancer_reason"]
+    assert set(reason.codes) == {f"reason|{code}" for code in cancer.codes}

@@ -37,7 +37,7 @@ NEVER_NULL = {"version", "resource", "time", "value", "admitted", "end_time", "s
 def texts() -> dict[str, str]:
     kinds = {f"kinds/{path.stem}": path.read_text("utf-8") for path in (features.SQL / "kinds").glob("*.sql")}
     stages = {name: text for name, text in features.view_texts().items() if name != "feature_values"}
-    return stages | kinds | {"outcomes": features.outcome_text()}
+    return stages | kinds | {"outcomes": features.outcome_text(), "orders": features.orders_text()}
 
 
 def plain(sql: str) -> str:
