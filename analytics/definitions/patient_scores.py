@@ -45,6 +45,7 @@ FEATURES: dict[str, Sources] = {
         "vascular": ("myocardial_infarction", "peripheral_artery_disease"),
         "hypertension": "hypertension", "diabetes": "diabetes", "atrial_fibrillation": "atrial_fibrillation",
     },
+    "kdigo": {"egfr": "egfr_2021", "acr": "urine_acr"},
 }  # fmt: skip
 NOT_KNOWN: Given = (None, None, None)
 
@@ -76,6 +77,7 @@ def compute(
     given["ckd_epi_2021"]["age"] = _age_at(records, given["ckd_epi_2021"]["creatinine"][1])
     given["charlson"] |= _codes(records)
     given["lace"] |= _stay(records, as_of)
+    given["kdigo"] |= _before(records, sex[0])
     return {name: _told(name, given[name]) for name in scores.NAMES}
 
 
@@ -137,6 +139,18 @@ def _stay(records: Records, as_of: date) -> dict[str, Given]:
         "los_days": ((discharged - admitted).days, admitted, resource),
         "acute": (1, admitted, resource),
         "ed_visits_6m": (int(visits), None, None),
+    }
+
+
+def _before(records: Records, sex: str | None) -> dict[str, Given]:
+    """eGFR and albumin of the newest creatinine and urine that are at least 90 days older than the newest ones."""
+    older = {name: (value, time, resource) for name, value, time, resource in records["before"]}
+    creatinine, time, resource = older.get("creatinine", NOT_KNOWN)
+    age, _, _ = _age_at(records, time)
+    egfr = scores.compute("ckd_epi_2021", {"sex": sex, "age": age, "creatinine": creatinine})["values"].get("egfr")
+    return {
+        "egfr_before": NOT_KNOWN if egfr is None else (egfr, time, resource),
+        "acr_before": older.get("urine_acr", NOT_KNOWN),
     }
 
 
