@@ -39,7 +39,7 @@ def protect(app: Flask, config: Config) -> None:
     def headers(response: Response) -> Response:
         ancestors = " ".join(g.get("frame_ancestors", ())) or "'none'"
         forms = " ".join(("'self'", *sorted(g.get("form_targets", ()))))
-        script = "script-src 'self'; " if g.get("own_script") else ""
+        script = "script-src 'self'; connect-src 'self'; " if g.get("own_script") else ""
         policy = _POLICY.format(ancestors=ancestors, forms=forms, script=script)
         response.headers["Content-Security-Policy"] = policy
         response.headers.update(_HEADERS)

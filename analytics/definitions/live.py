@@ -53,6 +53,7 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
         "reasons": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
         "scores": patient_scores.compute(records, values, evidence, as_of),
+        "levers": patient_scores.lever_inputs(values, evidence),
         "gaps": [],
         "dropped": dict(sorted(dropped.items())),
     }

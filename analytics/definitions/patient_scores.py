@@ -12,6 +12,7 @@ from typing import Any
 
 from analytics.definitions import scores
 from analytics.definitions.explain import Evidence
+from analytics.definitions.scores import levers
 
 Given = tuple[Any, datetime | None, str | None]
 #: input -> the feature that gives it, or several of which one is enough.
@@ -81,12 +82,22 @@ def compute(
     return {name: _told(name, given[name]) for name in scores.NAMES}
 
 
+def lever_inputs(
+    values: Mapping[str, float | None], evidence: Mapping[str, Evidence]
+) -> dict[str, dict[str, Any]]:
+    """What treatments need beside PREVENT's inputs (levers.toml): value, time (ISO date) and resource of each."""
+    found = _from_features({name: name for name in levers.inputs()}, values, evidence)
+    return {name: _shown(given) for name, given in found.items()}
+
+
+def _shown(given: Given) -> dict[str, Any]:
+    value, time, resource = given
+    return {"value": value, "time": time.date().isoformat() if time else None, "resource": resource}
+
+
 def _told(name: str, given: Mapping[str, Given]) -> dict[str, Any]:
     ordered = {key: given[key] for key in scores.declared_inputs(name)}
-    inputs = {
-        key: {"value": value, "time": time.date().isoformat() if time else None, "resource": resource}
-        for key, (value, time, resource) in ordered.items()
-    }
+    inputs = {key: _shown(one) for key, one in ordered.items()}
     return scores.compute(name, {key: value for key, (value, _, _) in ordered.items()}) | {"inputs": inputs}
 
 

@@ -1,4 +1,4 @@
-"""Treatments by trial relative risks, ranges over what is unknown, and values changed: hand-computed, and never by a flag."""
+"""Treatments by trial relative risks, ranges over what is unknown, values changed; hand-computed, never by a flag."""
 
 import pytest
 
@@ -105,12 +105,15 @@ def test_no_treatment_is_worked_out_by_a_flag_of_the_model():
 def test_a_person_like_this_with_another_value():
     found = counterfactuals.of("prevent", PREVENT | {"smoking": 1, "bptx": 0})
     told = {one["label"].split(":")[0]: one["values"]["10y_total_cvd"] for one in found}
-    like_this = PREVENT | {"bptx": 0}
+
+    def risk(**changed) -> float:
+        return scores.compute("prevent", PREVENT | {"bptx": 0} | changed)["values"]["10y_total_cvd"]
+
     assert told == {
-        "systolic pressure 10 mmHg lower": scores.compute("prevent", like_this | {"smoking": 1, "sbp": 138})["values"]["10y_total_cvd"],
+        "systolic pressure 10 mmHg lower": risk(smoking=1, sbp=138),
         "no smoking": pytest.approx(15.2803, abs=5e-5),  # printed by the authors' package
-        "all four optimal": scores.compute("prevent", like_this | {"sbp": 120, "tc": 160, "hdl": 60})["values"]["10y_total_cvd"],
-    }  # fmt: skip
+        "all four optimal": risk(sbp=120, tc=160, hdl=60),
+    }
 
 
 def test_only_changes_for_which_there_is_room_and_none_makes_a_value_worse():
@@ -134,7 +137,8 @@ class TestARange:
 
     def test_of_a_value_turns_where_the_risk_does(self):
         found = ranges.span("prevent", PREVENT | {"sbp": None})["10y_total_cvd"]
-        everywhere = [scores.compute("prevent", PREVENT | {"sbp": one})["values"]["10y_total_cvd"] for one in range(90, 181)]
+        each = [scores.compute("prevent", PREVENT | {"sbp": sbp})["values"] for sbp in range(90, 181)]
+        everywhere = [values["10y_total_cvd"] for values in each]
         assert found == (min(everywhere), max(everywhere))
 
     def test_has_no_width_where_the_unknown_input_does_not_matter(self):
@@ -159,7 +163,7 @@ class TestARange:
             ("prevent", PREVENT | {"age": None}),
             ("prevent", PREVENT | {"smoking": None, "prior_cvd": 1}),
             ("prevent", PREVENT | {"smoking": None, "sbp": 300}),
-            ("reynolds", {"sex": "female", "age": 50, "sbp": 140, "tc": 220, "hdl": 45, "smoking": 1, "family_history": 0}),
+            ("reynolds", {"sex": "female", "age": 50, "sbp": 140, "tc": 220, "hdl": 45, "smoking": 1}),
         ],
         ids=["nothing unknown", "three unknown", "age", "not for this person", "another out of range", "hsCRP"],
     )

@@ -23,7 +23,8 @@ class Input:
     otherwise: the choice that stands for any other text; ``note`` says so beside the result.
     label: its short name on a page. unknown: the sentence when it is not known. step: the smallest change worth making.
     record: the resource type whose absence counts as "not there", so that it is unknown where that type was not read.
-    stale_days: after so many days a value is called old; 0: never. also: a second unit, ``also_factor`` of it for 1 of ``unit``.
+    stale_days: after so many days a value is called old; 0: never. nudge: what a plus or minus button changes.
+    also: a second unit, of which ``also_factor`` is 1 of ``unit``.
     turns: values within the range at which the risk may turn; unranged: no range is computed where it is unknown.
     """
 
@@ -44,6 +45,7 @@ class Input:
     label: str = ""
     unknown: str = ""
     step: float = 1
+    nudge: float = 1
     record: str = ""
     stale_days: int = 0
     also: str = ""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics.definitions.errors import DefinitionError
+from analytics.definitions.scores.inputs import Input
 
 CHOLESTEROL = 0.02586  # mmol/L of one mg/dL, as PREVENT has it
 
@@ -58,7 +59,13 @@ def table() -> dict[str, Any]:
 @cache
 def names() -> tuple[str, ...]:
     """The levers in the file's order."""
-    return tuple(name for name in table() if name != "baseline")
+    return tuple(name for name in table() if name not in ("baseline", "inputs"))
+
+
+@cache
+def inputs() -> dict[str, Input]:
+    """What levers need beside the inputs of the score whose risk they multiply."""
+    return {key: Input.read("levers", key, fields) for key, fields in table()["inputs"].items()}
 
 
 def why_not(name: str, given: Mapping[str, Any]) -> str | None:

@@ -38,6 +38,15 @@ LABS = [
 TREATED = [condition("dm", "44054006", "2020-01-01"), order("acei", "29046", "2026-05-01")]
 
 
+def test_what_treatments_need_beside_the_scores_is_told_with_its_record() -> None:
+    made = [line(patient()), line(observation("ldl", "13457-7", 116, "mg/dL", "2026-02-01"))]
+    assert live.score(made, AS_OF, None)["levers"] == {
+        "ldl": {"value": 116, "time": "2026-02-01", "resource": "Observation/ldl"}
+    }
+    nothing = {"value": None, "time": None, "resource": None}
+    assert live.score(made[:1], AS_OF, None)["levers"] == {"ldl": nothing}
+
+
 def test_every_input_of_every_score_is_looked_for() -> None:
     found = scored()
     assert list(found) == list(scores.NAMES)
