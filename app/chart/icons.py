@@ -1,6 +1,6 @@
 """Icon arrays: how many of 100 people (1,000 where a share or the difference is below 1 %), side by side.
 
-Two paths filled with a pattern stand for all figures, so an array of 1,000 weighs as little as one of 100. A full dot is
+Two paths filled with a pattern stand for all figures, so 1,000 weigh as little as 100. A full dot is
 a person with the event, an empty ring one without: no colour is needed to tell them apart.
 """
 
