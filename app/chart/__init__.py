@@ -62,8 +62,8 @@ def page(sid: str) -> Response:
     )  # fmt: skip
 
 
-@BLUEPRINT.route("/what-if", methods=["GET", "POST"])
-def what_if(sid: str) -> Response:
+@BLUEPRINT.route("/what-if", methods=["GET", "POST"], endpoint="what_if")
+def what_if_page(sid: str) -> Response:
     """A person like this with other values or treatments; the page's script gets JSON, and the EHR is not asked."""
     smart, ehr, launch = launch_of(sid)
     if request.method == "POST":
