@@ -31,7 +31,9 @@ def form_of(page: requests.Response) -> dict[str, str]:
     return found
 
 
-def post(browser: requests.Session, url: str, form: dict[str, str], headers: dict[str, str] = OURS) -> requests.Response:
+def post(
+    browser: requests.Session, url: str, form: dict[str, str], headers: dict[str, str] = OURS
+) -> requests.Response:
     return browser.post(url, data=form, headers=headers, timeout=SECONDS, allow_redirects=False)
 
 
@@ -41,7 +43,7 @@ def texts(page: requests.Response) -> str:
 
 class TestWithoutScript:
     def test_the_page_starts_from_the_chart(self, world, browser) -> None:
-        url, page = opened(world, browser)
+        _, page = opened(world, browser)
         assert page.status_code == 200 and f'data-patient="{FAY}"' in page.text
         form = form_of(page)
         assert {name: form[name] for name in ("sbp", "tc", "hdl", "ldl", "bmi", "smoking")} == {

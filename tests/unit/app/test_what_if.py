@@ -1,4 +1,4 @@
-"""The what-if: form in, words and numbers out. Values are changed as values; treatments never touch the model's flags."""
+"""The what-if: form in, words and numbers out. Values change as values; treatments touch no flag of the model."""
 
 from datetime import date
 from typing import Any
@@ -70,7 +70,8 @@ class TestAForm:
 
     @pytest.mark.parametrize(
         ("do", "sbp", "becomes"),
-        [("sbp:+", "160", "165"), ("sbp:-", "140", "135"), ("sbp:+", "178", "180"), ("sbp:-", "", ""), ("tc:+", "160", "160")],
+        [("sbp:+", "160", "165"), ("sbp:-", "140", "135"), ("sbp:+", "178", "180"), ("sbp:-", "", ""),
+         ("tc:+", "160", "160")],
     )  # fmt: skip
     def test_a_button_moves_one_value_one_step_within_its_range(self, do: str, sbp: str, becomes: str) -> None:
         entered, _ = asked(start(*LABS, LDL), sbp=sbp, do=do)
@@ -79,10 +80,8 @@ class TestAForm:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("many", "Enter a number, such as 90."), ("1e3", "Enter a number, such as 90."), ("-120", "Enter a number, such as 90."),
-            ("nan", "Enter a number, such as 90."), ("١٢٠0000", "Enter a number, such as 90."),
-            ("89", "Enter a value from 90 to 180 mmHg."), ("181", "Enter a value from 90 to 180 mmHg."),
-            ("<script>", "Enter a number, such as 90."),
+            *((text, "Enter a number, such as 90.") for text in ("many", "1e3", "-120", "nan", "١٢٠", "<b>", "1 2")),
+            *((text, "Enter a value from 90 to 180 mmHg.") for text in ("89", "181", "999999")),
         ],
     )  # fmt: skip
     def test_nonsense_is_told_at_its_field_and_nothing_is_computed(self, text: str, message: str) -> None:
@@ -112,7 +111,7 @@ class TestAForm:
     def test_sex_and_age_can_be_chosen_only_where_the_chart_has_none(self) -> None:
         assert not {"sex", "age"} & set(editable(start(*LABS)))
         begun = start(*LABS, gender="unknown")
-        entered, found = asked(begun, sex="female", egfr="74")
+        _, found = asked(begun, sex="female", egfr="74")
         assert "sex" in editable(begun) and found.rows[0][2] == shown(risk(egfr=74))
 
 
@@ -145,7 +144,8 @@ class TestTreatments:
         assert found.effect and found.effect.startswith(f"{shown(risk())} without, {shown(risk() * ratio)}")
         needed = -(-100 // (risk() * (1 - ratio)))
         assert found.needed and f"for ten years: {needed:.0f} (" in found.needed
-        assert "PREVENT’s 10-year risk of cardiovascular disease in total" in found.assumed and "Assumed" in found.assumed
+        assert "PREVENT’s 10-year risk of cardiovascular disease in total" in found.assumed
+        assert "Assumed" in found.assumed
 
     def test_levers_multiply_onto_the_values_above(self) -> None:
         _, found = asked(start(*LABS, LDL), sbp="170", lever_blood_pressure="10", lever_statin="high")
@@ -181,7 +181,8 @@ class TestTreatments:
         assert open_to(ldl="") == ["blood_pressure"]
 
     def test_a_dose_that_is_not_offered_is_not_taken(self) -> None:
-        for form in ({"lever_statin": "double"}, {"lever_stop_smoking": "yes"}, {"sbp": "140", "lever_blood_pressure": "20"}):
+        low = {"sbp": "140", "lever_blood_pressure": "20"}
+        for form in ({"lever_statin": "double"}, {"lever_stop_smoking": "yes"}, low):
             assert asked(start(*LABS, LDL), **form)[1].chosen == []
 
     def test_medicines_that_could_not_be_read_are_neither_used_nor_offered(self) -> None:
@@ -210,7 +211,8 @@ class TestTreatments:
 class TestIconArrays:
     @pytest.mark.parametrize(
         ("percents", "of"),
-        [((14.7, 11.9), 100), ((5.0, 3.0), 100), ((2.0, 0.9), 1000), ((0.4, 0.3), 1000), ((5.6, 6.2), 1000), ((7, 7), 100)],
+        [((14.7, 11.9), 100), ((5.0, 3.0), 100), ((2.0, 0.9), 1000), ((0.4, 0.3), 1000), ((5.6, 6.2), 1000),
+         ((7, 7), 100)],
     )  # fmt: skip
     def test_of_100_and_of_1000_where_less_than_one_would_be_lost(self, percents: tuple[float, float], of: int) -> None:
         assert denominator(percents) == of
