@@ -92,7 +92,7 @@ def is_old(one: Input, time: str | None, on: date) -> bool:
 
 def _unread(one: Input, given: Mapping[str, Any], unread: Collection[str]) -> bool:
     """No record, of a type that was not read: that says nothing."""
-    return bool(one.record) and one.record in unread and not given["value"]
+    return one.record in unread and not given["value"] and not given["resource"]
 
 
 def _note(one: Input, given: Mapping[str, Any], hidden: bool, outside: bool) -> str:
@@ -101,9 +101,12 @@ def _note(one: Input, given: Mapping[str, Any], hidden: bool, outside: bool) -> 
     if outside and one.range:
         low, high = one.range
         return f"outside of {low:g} to {high:g}, for which the score was made"
-    if one.record and one.kind != "codes" and not given["value"] and not given["resource"]:
-        return ASSUMED
-    return ""
+    return ASSUMED if is_assumed(one, given) else ""
+
+
+def is_assumed(one: Input, given: Mapping[str, Any]) -> bool:
+    """Counted as not there because there is no record of it."""
+    return bool(one.record) and one.kind != "codes" and given["value"] == 0 and not given["resource"]
 
 
 def _capital(text: str) -> str:

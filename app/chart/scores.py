@@ -84,12 +84,19 @@ def _not_for(name: str, result: Mapping[str, Any], given: Mapping[str, Any], unr
     """Why a score is not for this patient, or why that cannot be told; None where it is."""
     if result["reason"]:
         return str(result["reason"])
-    for key, one in scores.declared_inputs(name).items():
-        if (one.excludes or one.requires) and one.record in unread and given[key] is None:
-            return CANNOT_TELL.format(TYPES[one.record].lower())
+    if why := cannot_tell(name, given):
+        return why
     if name == "lace" and "los_days" in result["missing"]:
         visits = "Encounter" in unread
         return CANNOT_TELL.format(TYPES["Encounter"].lower()) if visits else _unknown("lace", "los_days", unread)
+    return None
+
+
+def cannot_tell(name: str, given: Mapping[str, Any]) -> str | None:
+    """The sentence where the flag that decides for whom a score is could not be read; else None."""
+    for key, one in scores.declared_inputs(name).items():
+        if (one.excludes or one.requires) and given[key] is None:
+            return CANNOT_TELL.format(TYPES[one.record].lower())
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from analytics.definitions import scores
 from analytics.definitions.scores import levers, ranges
 from app.chart.icons import Figure, figure
-from app.chart.scores import percent
+from app.chart.scores import cannot_tell, percent
 from app.chart.what_if_form import Entered
 from app.chart.what_if_start import Start
 
@@ -76,7 +76,9 @@ def answer(start: Start, entered: Entered) -> Answer:
     baseline = levers.table()["baseline"]
     given = _model_inputs(entered.values)
     result = scores.compute(baseline["score"], given)
-    span = ranges.span(baseline["score"], given) if not result["values"] else {}
+    if why := cannot_tell(baseline["score"], given):
+        result = result | {"reason": why, "values": {}}
+    span = ranges.span(baseline["score"], given) if not result["values"] and not result["reason"] else {}
     trouble = _trouble(entered, result, span)
     percents = {} if entered.is_wrong else result["values"]
     offered = _offered(entered)
@@ -84,7 +86,7 @@ def answer(start: Start, entered: Entered) -> Answer:
     picked = [(one.name, _dose(one)) for one in offered if one.chosen] if risk is not None else []
     ratios = [levers.ratio(name, dose, entered.values) for name, dose in picked]
     effect = levers.effect(risk, ratios) if risk is not None and picked else None
-    before = scores.compute(baseline["score"], _model_inputs(start.values()))["values"]
+    before = scores.compute(baseline["score"], _model_inputs(start.values()))["values"] if not result["reason"] else {}
     return Answer(
         trouble=trouble,
         rows=_rows(before, percents, {} if entered.is_wrong else span),

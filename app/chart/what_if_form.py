@@ -8,7 +8,7 @@ from typing import Any
 from analytics.definitions import explain
 from analytics.definitions.scores import levers
 from analytics.definitions.scores.inputs import Input
-from app.chart.score_inputs import number, row
+from app.chart.score_inputs import is_assumed, number, row
 from app.chart.what_if_start import Start, declared
 
 NUMBERS = ("sbp", "tc", "hdl", "ldl", "bmi", "egfr")
@@ -168,7 +168,7 @@ def _mark(one: Input, given: Mapping[str, Any], value: Any, message: str, hidden
         return "changed" if value is not None or message else "unknown"
     if value is None or hidden:
         return "unknown"
-    return "assumed" if one.record and not value and not given["resource"] else "chart"
+    return "assumed" if is_assumed(one, given) else "chart"
 
 
 def _choices(one: Input, chart: Any) -> tuple[tuple[str, str], ...]:

@@ -22,7 +22,7 @@ class Input:
     excludes / requires: the sentence when a flag that is set / not set means that the score is not for this person.
     otherwise: the choice that stands for any other text; ``note`` says so beside the result.
     label: its short name on a page. unknown: the sentence when it is not known. step: the smallest change worth making.
-    record: the resource type whose absence counts as "not there", so that it is unknown where that type was not read.
+    record: the resource type that tells it: where that type was not read, "no record" says nothing.
     stale_days: after so many days a value is called old; 0: never. nudge: what a plus or minus button changes.
     also: a second unit, of which ``also_factor`` is 1 of ``unit``.
     turns: values within the range at which the risk may turn; unranged: no range is computed where it is unknown.

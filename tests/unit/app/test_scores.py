@@ -99,6 +99,13 @@ class TestWhatCouldNotBeRead:
         assert one.missing[0].startswith("Medicine for blood pressure and statin not known: the lowest and highest")
         assert all("–" in result.value for result in one.results)
 
+    def test_measurements_are_not_said_to_be_missing_from_the_chart(self) -> None:
+        found = section(unread=("Observation",))
+        told = [sentence for one in found.cards for sentence in one.missing]
+        unread = "measurements and laboratory results could not be read"
+        assert f"hsCRP: not known: {unread}." in told and f"eGFR: not known: {unread}." in told
+        assert not any("is on record" in sentence and "condition" not in sentence for sentence in told)
+
     def test_visits_leave_open_whether_there_was_a_stay(self) -> None:
         why = dict(section(unread=("Encounter",)).not_for)["LACE index"]
         assert why.endswith("visits and stays could not be read.")

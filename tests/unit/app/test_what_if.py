@@ -192,6 +192,11 @@ class TestTreatments:
             "Whether a statin is in use is not known: medicines could not be read."
         )
 
+    def test_conditions_that_could_not_be_read_leave_open_for_whom_the_score_is(self) -> None:
+        _, found = asked(start(*LABS, LDL, unread=("Condition",)), lever_statin="high", dm="no")
+        assert found.trouble == "Whether it applies cannot be told: conditions could not be read."
+        assert (found.rows, found.chosen, found.benefit) == ([], [], None)
+
     def test_for_whom_the_score_is_not_there_is_no_figure_to_multiply(self) -> None:
         _, found = asked(start(*LABS, LDL, condition("cad", "414545008", "2021")), lever_statin="high")
         assert found.trouble == "PREVENT is for people without known cardiovascular disease."
