@@ -26,7 +26,8 @@ _HEADERS = {
 def protect(app: Flask, config: Config) -> None:
     """Put headers and guard on an app. A view names who may frame its page in `g.frame_ancestors`; else nobody may.
 
-    Only the page that sends a launch on as a form names more: `g.form_targets`, and `g.own_script` for its script.
+    The page that sends a launch on as a form names more: `g.form_targets`. A page with a script of ours, which may ask
+    this server alone, sets `g.own_script`.
     """
 
     @app.before_request

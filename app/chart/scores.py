@@ -11,7 +11,7 @@ from app.chart.kidney import Kidney, kidney_of
 from app.chart.reading import Reading
 from app.chart.score_inputs import ASSUMED, NOT_READ, Row, known, rows
 from app.chart.view import IN_PART
-from app.chart.words import TYPES
+from app.chart.words import TYPES, day
 
 ORDER = ("prevent", "pce", "reynolds", "kdigo", "charlson", "lace", "cha2ds2_vasc")
 CANNOT_TELL = "Whether it applies cannot be told: {} could not be read."
@@ -51,11 +51,21 @@ class Card:
 
 
 @dataclass(frozen=True)
+class NotFor:
+    """A score that is not for this patient, why, and the record that says so, where one does."""
+
+    title: str
+    reason: str
+    dated: str
+    resource: str | None
+
+
+@dataclass(frozen=True)
 class Scores:
-    """All that the section prints; not_for: title and reason of each score that is not for this patient."""
+    """All that the section prints."""
 
     cards: list[Card]
-    not_for: list[tuple[str, str]]
+    not_for: list[NotFor]
 
 
 def section(reading: Reading) -> Scores:
@@ -67,14 +77,13 @@ def section(reading: Reading) -> Scores:
 def scores_of(found: Mapping[str, Any], unread: set[str], on: date) -> Scores:
     """The section for `score["scores"]`; unread: types that could not be read, so that their absence says nothing."""
     cards: list[Card] = []
-    not_for: list[tuple[str, str]] = []
+    not_for: list[NotFor] = []
     for name in ORDER:
         given = known(name, found[name], unread)
         result = scores.compute(name, given) | {"inputs": found[name]["inputs"]}
         why = _not_for(name, result, given, unread)
-        title = scores.table(name)["title"]
         if why:
-            not_for.append((title, why))
+            not_for.append(NotFor(scores.table(name)["title"], why, *_ruled_out_by(name, found[name]["inputs"])))
         else:
             cards.append(_card(name, result, given, unread, on, _kidney_inputs(found)))
     return Scores(sorted(cards, key=lambda card: not card.results), not_for)
@@ -90,6 +99,14 @@ def _not_for(name: str, result: Mapping[str, Any], given: Mapping[str, Any], unr
         visits = "Encounter" in unread
         return CANNOT_TELL.format(TYPES["Encounter"].lower()) if visits else _unknown("lace", "los_days", unread)
     return None
+
+
+def _ruled_out_by(name: str, inputs: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Date and record of what rules a score out; nothing where no record does."""
+    for key, one in scores.declared_inputs(name).items():
+        if one.excludes and inputs[key]["value"]:
+            return day(inputs[key]["time"]) or "", inputs[key]["resource"]
+    return "", None
 
 
 def cannot_tell(name: str, given: Mapping[str, Any]) -> str | None:

@@ -68,6 +68,7 @@ class Answer:
     benefit: Figure | None
     harms: list[Harm]
     assumed: str
+    limits: list[str]
     said: str  # for aria-live
 
 
@@ -98,6 +99,7 @@ def answer(start: Start, entered: Entered) -> Answer:
         benefit=_benefit(effect) if effect else None,
         harms=[_harm(harm) for name, dose in picked for harm in levers.harms(name, dose["name"], entered.values)],
         assumed=baseline["assumed"],
+        limits=scores.table(baseline["score"])["limits"],
         said=_said(trouble, before.get(baseline["result"]), risk, effect),
     )  # fmt: skip
 

@@ -129,4 +129,4 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   ask(event.submitter);
 });
-form.querySelectorAll(".entry:has([type=range])").forEach(slide);
+form.querySelectorAll("[type=range]").forEach((slider) => slide(slider.parentElement));

@@ -37,6 +37,10 @@ def figures(one: Card) -> dict[str, tuple[str, str]]:
     return {result.label: (result.value.replace("\u00a0", " "), result.category) for result in one.results}
 
 
+def reasons(found: Scores) -> dict[str, str]:
+    return {one.title: one.reason for one in found.not_for}
+
+
 def without(identity: str) -> list[Resource]:
     return [one for one in LABS if one["id"] != identity]
 
@@ -88,7 +92,7 @@ def test_no_record_counts_as_not_there_and_is_called_assumed() -> None:
 
 class TestWhatCouldNotBeRead:
     def test_is_no_absence_conditions_leave_open_for_whom_a_score_is(self) -> None:
-        told = dict(section(*LABS, unread=("Condition",)).not_for)
+        told = reasons(section(*LABS, unread=("Condition",)))
         why = "Whether it applies cannot be told: conditions could not be read."
         open_ones = ("AHA PREVENT 2023 (base model)", "Pooled Cohort Equations 2013", "CHA2DS2-VASc")
         assert {told[title] for title in open_ones} == {why}
@@ -107,7 +111,7 @@ class TestWhatCouldNotBeRead:
         assert not any("is on record" in sentence and "condition" not in sentence for sentence in told)
 
     def test_visits_leave_open_whether_there_was_a_stay(self) -> None:
-        why = dict(section(unread=("Encounter",)).not_for)["LACE index"]
+        why = reasons(section(unread=("Encounter",)))["LACE index"]
         assert why.endswith("visits and stays could not be read.")
 
 
@@ -125,8 +129,14 @@ class TestWhatCouldNotBeRead:
 )
 def test_a_score_that_is_not_for_this_patient_says_why_and_shows_no_number(resources, person, title, reason) -> None:
     found = section(*LABS, *resources, **person)
-    assert reason in dict(found.not_for)[title]
+    assert reason in reasons(found)[title]
     assert title not in [one.title for one in found.cards]
+
+
+def test_the_record_that_rules_a_score_out_is_named() -> None:
+    found = section(*LABS, condition("cad", "414545008", "2021-03-01"))
+    (one,) = [one for one in found.not_for if "PREVENT" in one.title]
+    assert (one.dated, one.resource) == ("01-Mar-2021", "Condition/cad")
 
 
 class TestARange:
