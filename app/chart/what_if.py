@@ -97,7 +97,7 @@ def answer(start: Start, entered: Entered) -> Answer:
         effect=_effect_words(effect) if effect else None,
         needed=_needed_words(effect) if effect else None,
         benefit=_benefit(effect) if effect else None,
-        harms=[_harm(harm) for name, dose in picked for harm in levers.harms(name, dose["name"], entered.values)],
+        harms=[_harm(name, harm) for name, dose in picked for harm in levers.harms(name, dose["name"], entered.values)],
         assumed=baseline["assumed"],
         limits=scores.table(baseline["score"])["limits"],
         said=_said(trouble, before.get(baseline["result"]), risk, effect),
@@ -190,13 +190,13 @@ def _benefit(effect: levers.Effect) -> Figure:
     return figure("Benefit: cardiovascular disease within ten years", options, "have an event")
 
 
-def _harm(harm: dict[str, Any]) -> Harm:
-    drawn = None
+def _harm(name: str, harm: dict[str, Any]) -> Harm:
+    short, drawn = levers.table()[name]["short"], None
     if "with" in harm:
-        options = [("Without treatment", harm["without"]), ("With treatment", harm["with"])]
+        options = [(f"Without {short}", harm["without"]), (f"With {short}", harm["with"])]
         drawn = figure(f"Harm: {harm['label']} {harm['over']}", options, "have it")
     source = harm["source"] + (" (read in a secondary source)" if harm.get("secondary") else "")
-    return Harm(_capital(harm["label"]), harm["text"], source, drawn)
+    return Harm(f"Harm of {short}: {harm['label']}", harm["text"], source, drawn)
 
 
 def _said(trouble: str | None, before: float | None, now: float | None, effect: levers.Effect | None) -> str:

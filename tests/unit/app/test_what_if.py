@@ -205,10 +205,11 @@ class TestTreatments:
     def test_harms_stand_beside_the_benefit_with_their_source_or_without_a_number(self) -> None:
         _, found = asked(start(*LABS, LDL), lever_statin="moderate", lever_blood_pressure="10")
         drawn = {harm.label: harm.figure for harm in found.harms}
-        muscle, new = drawn["Muscle pain or weakness"], drawn["New diabetes"]
-        assert muscle and [(one.count, one.of) for one in muscle.options] == [(266, 1000), (271, 1000)]
+        muscle, new = drawn["Harm of a statin: muscle pain or weakness"], drawn["Harm of a statin: new diabetes"]
+        assert muscle is not None and [(one.count, one.of) for one in muscle.options] == [(266, 1000), (271, 1000)]
+        assert [one.label for one in muscle.options] == ["Without a statin", "With a statin"]
         assert new and [(one.count, one.of) for one in new.options] == [(56, 1000), (62, 1000)]
-        assert any("secondary source" in harm.source for harm in found.harms if harm.label == "New diabetes")
+        assert any("secondary source" in harm.source for harm in found.harms if harm.figure is new)
         words = [harm.text for harm in found.harms if harm.figure is None]
         assert words and all("not quantified here" in text for text in words)
 
