@@ -10,7 +10,6 @@ const OTHER = "No result: the reply was not about this patient, so it was not us
 let asked = 0; // number of the newest question: replies to older ones are dropped
 let timer = 0;
 let going = null;
-let later = null; // an answer that waits until the focus has left the place where it belongs
 
 function digits(step) {
   return (step.split(".")[1] || "").length;
@@ -62,7 +61,6 @@ async function ask(button) {
 }
 
 function none(why) {
-  later = null;
   answer.hidden = true; // what stood there belongs to other values
   answer.removeAttribute("aria-busy");
   said.textContent = why;
@@ -74,8 +72,10 @@ function show(found, anew) {
     if (field) tell(field, one, anew);
   }
   for (const [name, one] of Object.entries(found.offered)) offer(form.elements["lever_" + name], one, anew);
-  put(found.html);
-  said.textContent = found.said;
+  answer.innerHTML = found.html; // made by our own templates; nothing in it takes the focus, so none is lost
+  answer.hidden = false;
+  answer.removeAttribute("aria-busy");
+  said.textContent = found.said + (said.textContent === found.said ? "\u00a0" : ""); // the same result is announced too
 }
 
 function tell(field, one, anew) {
@@ -100,18 +100,6 @@ function offer(select, one, anew) {
   document.getElementById("w-" + select.name.slice(6)).textContent = one.why || "";
 }
 
-function put(html) {
-  if (answer.contains(document.activeElement)) {
-    later = html; // never take the focus away
-    return;
-  }
-  later = null;
-  answer.innerHTML = html;
-  answer.hidden = false;
-  answer.removeAttribute("aria-busy");
-}
-
-answer.addEventListener("focusout", () => setTimeout(() => later !== null && put(later)));
 form.addEventListener("input", (event) => {
   const entry = event.target.closest(".entry");
   if (event.target.type === "range") entry.querySelector("[type=text]").value = event.target.value;
