@@ -26,7 +26,8 @@ _HEADERS = {
 def protect(app: Flask, config: Config) -> None:
     """Put headers and guard on an app. A view names who may frame its page in `g.frame_ancestors`; else nobody may.
 
-    Only the page that sends a launch on as a form names more: `g.form_targets`, and `g.own_script` for its script.
+    The page that sends a launch on as a form names more: `g.form_targets`. A page with a script of ours, which may ask
+    this server alone, sets `g.own_script`.
     """
 
     @app.before_request
@@ -39,7 +40,7 @@ def protect(app: Flask, config: Config) -> None:
     def headers(response: Response) -> Response:
         ancestors = " ".join(g.get("frame_ancestors", ())) or "'none'"
         forms = " ".join(("'self'", *sorted(g.get("form_targets", ()))))
-        script = "script-src 'self'; " if g.get("own_script") else ""
+        script = "script-src 'self'; connect-src 'self'; " if g.get("own_script") else ""
         policy = _POLICY.format(ancestors=ancestors, forms=forms, script=script)
         response.headers["Content-Security-Policy"] = policy
         response.headers.update(_HEADERS)

@@ -56,6 +56,7 @@ def score(
         "reasons": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
         "scores": patient_scores.compute(records, values, evidence, as_of),
+        "levers": patient_scores.lever_inputs(values, evidence),
         "gaps": [],
         "dropped": dict(sorted(dropped.items())),
         "orders": dict.fromkeys(features.ORDERS, 0) | {how: int(n) for how, n, _, _ in records["order"]},

@@ -12,6 +12,7 @@ from typing import Any
 
 from analytics.definitions import scores
 from analytics.definitions.explain import Evidence
+from analytics.definitions.scores import levers
 
 Given = tuple[Any, datetime | None, str | None]
 #: input -> the feature that gives it, or several of which one is enough.
@@ -45,6 +46,7 @@ FEATURES: dict[str, Sources] = {
         "vascular": ("myocardial_infarction", "peripheral_artery_disease"),
         "hypertension": "hypertension", "diabetes": "diabetes", "atrial_fibrillation": "atrial_fibrillation",
     },
+    "kdigo": {"egfr": "egfr_2021", "acr": "urine_acr"},
 }  # fmt: skip
 NOT_KNOWN: Given = (None, None, None)
 
@@ -76,15 +78,26 @@ def compute(
     given["ckd_epi_2021"]["age"] = _age_at(records, given["ckd_epi_2021"]["creatinine"][1])
     given["charlson"] |= _codes(records)
     given["lace"] |= _stay(records, as_of)
+    given["kdigo"] |= _before(records, sex[0])
     return {name: _told(name, given[name]) for name in scores.NAMES}
+
+
+def lever_inputs(
+    values: Mapping[str, float | None], evidence: Mapping[str, Evidence]
+) -> dict[str, dict[str, Any]]:
+    """What treatments need beside PREVENT's inputs (levers.toml): value, time (ISO date) and resource of each."""
+    found = _from_features({name: name for name in levers.inputs()}, values, evidence)
+    return {name: _shown(given) for name, given in found.items()}
+
+
+def _shown(given: Given) -> dict[str, Any]:
+    value, time, resource = given
+    return {"value": value, "time": time.date().isoformat() if time else None, "resource": resource}
 
 
 def _told(name: str, given: Mapping[str, Given]) -> dict[str, Any]:
     ordered = {key: given[key] for key in scores.declared_inputs(name)}
-    inputs = {
-        key: {"value": value, "time": time.date().isoformat() if time else None, "resource": resource}
-        for key, (value, time, resource) in ordered.items()
-    }
+    inputs = {key: _shown(one) for key, one in ordered.items()}
     return scores.compute(name, {key: value for key, (value, _, _) in ordered.items()}) | {"inputs": inputs}
 
 
@@ -137,6 +150,18 @@ def _stay(records: Records, as_of: date) -> dict[str, Given]:
         "los_days": ((discharged - admitted).days, admitted, resource),
         "acute": (1, admitted, resource),
         "ed_visits_6m": (int(visits), None, None),
+    }
+
+
+def _before(records: Records, sex: str | None) -> dict[str, Given]:
+    """eGFR and albumin of the newest creatinine and urine that are at least 90 days older than the newest ones."""
+    older = {name: (value, time, resource) for name, value, time, resource in records["before"]}
+    creatinine, time, resource = older.get("creatinine", NOT_KNOWN)
+    age, _, _ = _age_at(records, time)
+    egfr = scores.compute("ckd_epi_2021", {"sex": sex, "age": age, "creatinine": creatinine})["values"].get("egfr")
+    return {
+        "egfr_before": NOT_KNOWN if egfr is None else (egfr, time, resource),
+        "acr_before": older.get("urine_acr", NOT_KNOWN),
     }
 
 

@@ -4,14 +4,18 @@ import logging
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, url_for
+from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, url_for
 
 from app import audit, metrics
+from app.chart import scores
 from app.chart.mark import HEADER, check_mark
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
 from app.chart.reading import launch_of, read
 from app.chart.view import view_of
+from app.chart.what_if import answer
+from app.chart.what_if_form import read_form
+from app.chart.what_if_start import seal, start_of, unseal
 from app.problems import Problem
 from app.security import check_form_token, form_token
 from app.smart.authorize import standalone_address
@@ -49,7 +53,52 @@ def page(sid: str) -> Response:
     audit.record(smart.engine, "view", reading.launch, reading.score["release"])
     metrics.count("chart_views")
     opened = opened_of(reading.launch.context, reading.chart.lines)
-    return make_response(render_template("chart.html", view=view, opened=opened, styled=_is_styled(style), **common))
+    return make_response(
+        render_template(
+            "chart.html", view=view, opened=opened, styled=_is_styled(style),
+            scores=scores.section(reading),
+            **common,
+        )
+    )  # fmt: skip
+
+
+@BLUEPRINT.route("/what-if", methods=["GET", "POST"], endpoint="what_if")
+def what_if_page(sid: str) -> Response:
+    """A person like this with other values or treatments; the page's script gets JSON, and the EHR is not asked."""
+    smart, ehr, launch = launch_of(sid)
+    if request.method == "POST":
+        check_form_token(sid)
+        check_mark(launch)
+        if request.accept_mimetypes.best == "application/json":
+            return _what_if_live(g.patient_mark)
+    turns().take(ehr)
+    style = turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
+    if launch.context.patient is None:
+        raise Problem("no_patient", "what_if")
+    reading = read(smart, ehr, launch)
+    start = start_of(reading)
+    entered = read_form(start, request.form)
+    g.own_script = True
+    audit.record(smart.engine, "what_if", reading.launch, reading.score["release"])
+    page = render_template(
+        "what_if.html", view=view_of(reading), entered=entered, answer=answer(start, entered),
+        sealed=seal(start, g.patient_mark), unit_changed=request.form.get("do") == "unit", styled=_is_styled(style),
+        sid=sid, form_token=form_token(sid), mark=g.patient_mark,
+    )  # fmt: skip
+    return make_response(page)
+
+
+def _what_if_live(mark: str) -> Response:
+    start = unseal(request.form.get("start", ""), mark)
+    entered = read_form(start, request.form)
+    found = answer(start, entered)
+    fields = {
+        field.name: {"text": field.text, "mark": field.mark, "words": field.mark_words, "message": field.message}
+        for field in entered.fields
+    }
+    offered = {one.name: {"doses": one.doses, "why": one.why_not} for one in found.offered}
+    html = render_template("chart/what_if_answer.html", answer=found)
+    return jsonify({"said": found.said, "html": html, "fields": fields, "offered": offered})
 
 
 def _is_styled(style: "Future[Style | None]") -> bool:

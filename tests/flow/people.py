@@ -1,4 +1,5 @@
-"""Four people of our own for launches: with long diabetes, well, without any record, and with a script for a name."""
+"""People of our own for launches: with long diabetes, well, without any record, with a script for a name, with all
+that a score needs."""
 
 import json
 from collections.abc import Iterator
@@ -6,6 +7,7 @@ from typing import Any
 
 DIABETES, HYPERTENSION = "44054006", "59621000"
 ANA, BEN, EVA, DAN = "ana-1", "ben-2", "eva-3", "dan-4"
+FAY = "fay-6"  # a smoker of 58 with every value of PREVENT, and LDL
 SCRIPT = "<script>alert(1)</script>"  # a name may hold anything
 
 
@@ -35,6 +37,20 @@ def _resources() -> Iterator[dict[str, Any]]:
     yield _measurement(BEN, "hba1c", "4548-4", 5.2, "%", "2026-02-01")
     yield {"resourceType": "Patient", "id": EVA}
     yield _patient(DAN, "Dunn", [SCRIPT], "1954-03", "unknown", SCRIPT)
+    yield from _scored()
+
+
+def _scored() -> Iterator[dict[str, Any]]:
+    yield _patient(FAY, "Falk", ["Fay"], "1968-01-15", "female", "MRN-0006")
+    yield from _visits(FAY, 2)
+    for name, loinc, value, unit in (
+        ("tc", "2093-3", 220, "mg/dL"), ("hdl", "2085-9", 45, "mg/dL"), ("ldl", "13457-7", 145, "mg/dL"),
+        ("bmi", "39156-5", 28, "kg/m2"), ("scr", "2160-0", 0.9, "mg/dL"),
+    ):  # fmt: skip
+        yield _measurement(FAY, name, loinc, value, unit, "2026-03-02")
+    yield _pressure(FAY, 152, 88, "2026-05-04")
+    smoker = {"coding": [{"system": "http://snomed.info/sct", "code": "449868002"}]}
+    yield _observation(FAY, "smoke", "72166-2", "2026-05-04") | {"valueCodeableConcept": smoker}
 
 
 def _patient(identity: str, family: str, given: list[str], born: str, sex: str, mrn: str) -> dict[str, Any]:

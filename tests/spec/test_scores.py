@@ -141,6 +141,25 @@ def test_cha2ds2_vasc(sex, age, has, score):
     assert found["values"] == {"score": score}
 
 
+KDIGO = [  # eGFR, albumin, the two 90 days before; G, A, risk, checks per year, whether it lasts
+    (90, 10, None, None, "G1", "A1", "low", "1", "none"),
+    (89.4, 30, None, None, "G2", "A2", "moderate", "1", "one_value"),
+    (59.5, 29.9, None, None, "G2", "A1", "low", "1", "none"),  # a laboratory says 60
+    (59.4, 300, 58, None, "G3a", "A2", "high", "2", "yes"),
+    (45, 301, 70, 20, "G3a", "A3", "very high", "3", "not_before"),
+    (44.4, 5, None, None, "G3b", "A1", "high", "2", "one_value"), (29, 40, 70, 40, "G4", "A2", "very high", "3", "yes"),
+    (14.4, 400, 12, None, "G5", "A3", "very high", "4 or more", "yes"),
+    (52, None, 70, None, "G3a", None, None, None, "not_before"), (75, None, 70, 500, "G2", None, None, None, "half"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("egfr", "acr", "egfr_before", "acr_before", "g", "a", "risk", "checks", "lasting"), KDIGO)
+def test_kdigo(egfr, acr, egfr_before, acr_before, g, a, risk, checks, lasting):
+    inputs = {"egfr": egfr, "acr": acr, "egfr_before": egfr_before, "acr_before": acr_before}
+    cell = {"g": g, "a": a, "risk": risk, "checks_per_year": checks, "lasting": lasting}
+    assert compute("kdigo", inputs)["values"] == {name: value for name, value in cell.items() if value is not None}
+
+
 WHOLE = {
     "prevent": {**Z, "sex": "female"},
     "pce": {**P, "sex": "female", "race": "white"},
@@ -150,6 +169,7 @@ WHOLE = {
     "charlson": {"icd10cm": ["I10"], "snomed": []},
     "lace": {"los_days": 1, "acute": 0, "charlson": 0, "ed_visits_6m": 0},
     "cha2ds2_vasc": {**NONE, "sex": "female", "age": 70},
+    "kdigo": {"egfr": 52, "acr": 40, "egfr_before": 50, "acr_before": 12},
 }  # fmt: skip
 EACH = [(name, one) for name in NAMES for one in declared_inputs(name).values()]
 

@@ -25,3 +25,13 @@ FROM (
     SELECT 'unended', COUNT(*), NULL, NULL FROM encounters e CROSS JOIN newest n JOIN known k ON e.resource = k.resource
     WHERE e.acute_stay = 1 AND k.family IN ('encounter', 'encounter_by_type') AND k.end_time IS NULL AND e.time >= n.admitted AND e.time <= n.discharged
 )
+UNION ALL
+-- The newest creatinine and urine albumin that are at least 90 days older than the newest ones: does an abnormality last?
+SELECT 'before', concept, value, time, resource
+FROM (
+    SELECT m.concept, m.value, m.time, m.resource,
+        ROW_NUMBER() OVER (PARTITION BY m.concept ORDER BY m.time DESC, m.resource DESC) AS place
+    FROM measurements m
+    JOIN (SELECT concept, MAX(time) AS newest FROM measurements GROUP BY concept) n ON m.concept = n.concept
+    WHERE m.concept IN ('creatinine', 'urine_acr') AND m.time <= n.newest - INTERVAL '90' DAY
+) older WHERE place = 1

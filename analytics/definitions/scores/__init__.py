@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics.definitions.errors import DefinitionError
-from analytics.definitions.scores import equations, points
+from analytics.definitions.scores import equations, kidney, points
 from analytics.definitions.scores.inputs import Input, check
 
 _FUNCTIONS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]] = {
@@ -27,6 +27,7 @@ _FUNCTIONS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str,
     "charlson": points.charlson,
     "lace": points.lace,
     "cha2ds2_vasc": points.cha2ds2_vasc,
+    "kdigo": kidney.kdigo,
 }
 NAMES = tuple(_FUNCTIONS)
 

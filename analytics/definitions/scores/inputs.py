@@ -21,6 +21,11 @@ class Input:
     only_for: the results that are left out when the value is outside of ``range``; the others stand.
     excludes / requires: the sentence when a flag that is set / not set means that the score is not for this person.
     otherwise: the choice that stands for any other text; ``note`` says so beside the result.
+    label: its short name on a page. unknown: the sentence when it is not known. step: the smallest change worth making.
+    record: the resource type that tells it: where that type was not read, "no record" says nothing.
+    stale_days: after so many days a value is called old; 0: never. nudge: what a plus or minus button changes.
+    also: a second unit, of which ``also_factor`` is 1 of ``unit``.
+    turns: values within the range at which the risk may turn; unranged: no range is computed where it is unknown.
     """
 
     name: str
@@ -37,6 +42,16 @@ class Input:
     requires: str = ""
     otherwise: str = ""
     note: str = ""
+    label: str = ""
+    unknown: str = ""
+    step: float = 1
+    nudge: float = 1
+    record: str = ""
+    stale_days: int = 0
+    also: str = ""
+    also_factor: float = 0.0
+    turns: tuple[float, ...] = ()
+    unranged: bool = False
 
     @classmethod
     def read(cls, score: str, name: str, fields: Mapping[str, Any]) -> Input:

@@ -38,6 +38,15 @@ LABS = [
 TREATED = [condition("dm", "44054006", "2020-01-01"), order("acei", "29046", "2026-05-01")]
 
 
+def test_what_treatments_need_beside_the_scores_is_told_with_its_record() -> None:
+    made = [line(patient()), line(observation("ldl", "13457-7", 116, "mg/dL", "2026-02-01"))]
+    assert live.score(made, AS_OF, None)["levers"] == {
+        "ldl": {"value": 116, "time": "2026-02-01", "resource": "Observation/ldl"}
+    }
+    nothing = {"value": None, "time": None, "resource": None}
+    assert live.score(made[:1], AS_OF, None)["levers"] == {"ldl": nothing}
+
+
 def test_every_input_of_every_score_is_looked_for() -> None:
     found = scored()
     assert list(found) == list(scores.NAMES)
@@ -133,6 +142,28 @@ def test_charlson_counts_the_codes_on_record() -> None:
     assert found["inputs"]["snomed"]["value"] == ["44054006", "84114007"] and found["inputs"]["icd10cm"]["value"] == []
     assert found["values"] == {"charlson_1987": 4, "quan_2011": 2, "groups": ["chf", "diab"]}
     assert scored()["charlson"]["missing"] == ["icd10cm", "snomed"]
+
+
+def test_kidney_values_and_those_at_least_ninety_days_before() -> None:
+    found = scored(
+        observation("scr", "2160-0", 1.5, "mg/dL", "2026-03-14"),
+        observation("scr-between", "2160-0", 1.5, "mg/dL", "2026-01-01"),
+        observation("scr-before", "2160-0", 1.6, "mg/dL", "2025-12-14"),
+        observation("acr", "9318-7", 45, "mg/g", "2026-02-01"),
+    )["kdigo"]
+    taken = {name: (given["value"], given["time"], given["resource"]) for name, given in found["inputs"].items()}
+    assert taken == {
+        "egfr": (pytest.approx(38.4, abs=0.5), "2026-03-14", "Observation/scr"),
+        "acr": (45, "2026-02-01", "Observation/acr"),
+        "egfr_before": (pytest.approx(35.6, abs=0.5), "2025-12-14", "Observation/scr-before"),
+        "acr_before": (None, None, None),
+    }
+    assert found["values"] == {"g": "G3b", "a": "A2", "risk": "very high", "checks_per_year": "3", "lasting": "yes"}
+
+
+def test_without_a_creatinine_there_is_no_kidney_stage() -> None:
+    found = scored(observation("acr", "9318-7", 45, "mg/g", "2026-02-01"))["kdigo"]
+    assert (found["missing"], found["values"]) == (["egfr"], {})
 
 
 STAY = encounter("stay", "IMP", "2026-06-10T09:00:00Z", "2026-06-15T12:00:00Z")

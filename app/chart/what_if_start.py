@@ -1,0 +1,70 @@
+"""Where a what-if starts: the chart's values, sealed into the page so that a change asks no EHR again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask import current_app
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from analytics.definitions import scores
+from analytics.definitions.scores import levers
+from analytics.definitions.scores.inputs import Input
+from app.chart.reading import Reading
+from app.chart.score_inputs import known
+from app.chart.view import IN_PART
+from app.problems import Problem
+
+SEALED_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True)
+class Start:
+    """The chart's values: input -> value, time, resource; a value that could not be read is None and in `hidden`."""
+
+    given: dict[str, dict[str, Any]]
+    hidden: tuple[str, ...]
+    on: date
+
+    def values(self) -> dict[str, Any]:
+        """Input -> value."""
+        return {key: one["value"] for key, one in self.given.items()}
+
+
+def declared() -> dict[str, Input]:
+    """The inputs of the score whose risk the levers multiply, and what the levers need beside them."""
+    return {**scores.declared_inputs(levers.table()["baseline"]["score"]), **levers.inputs()}
+
+
+def start_of(reading: Reading) -> Start:
+    """The start for one reading."""
+    unread = {one.resource_type for one in reading.chart.unread if one.why not in IN_PART}
+    name = levers.table()["baseline"]["score"]
+    return start_from(reading.score["scores"][name], reading.score["levers"], unread, reading.on)
+
+
+def start_from(result: Mapping[str, Any], beside: Mapping[str, Any], unread: set[str], on: date) -> Start:
+    """The start for a score and the levers' own inputs; unread: types whose absence says nothing."""
+    values = known(levers.table()["baseline"]["score"], result, unread)
+    hidden = tuple(key for key, one in result["inputs"].items() if one["value"] is not None and values[key] is None)
+    given = {key: {**one, "value": values[key]} for key, one in result["inputs"].items()}
+    return Start(given | dict(beside), hidden, on)
+
+
+def seal(start: Start, mark: str) -> str:
+    """The start as text that only the page of this mark can bring back."""
+    return str(_sealer(mark).dumps([start.given, list(start.hidden), start.on.isoformat()]))
+
+
+def unseal(text: str, mark: str) -> Start:
+    """Raises Problem `bad_request` unless the text was sealed for this mark, within SEALED_SECONDS."""
+    try:
+        given, hidden, on = _sealer(mark).loads(text, max_age=SEALED_SECONDS)
+    except BadData as error:
+        raise Problem("bad_request", "start") from error
+    return Start(given, tuple(hidden), date.fromisoformat(on))
+
+
+def _sealer(mark: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.extensions["secret_key"], salt=f"what-if:{mark}")
