@@ -1,4 +1,4 @@
-"""One person in two statements, each planned once for a connection: lines to events, and events to values.
+"""One person in three statements, each planned once for a connection: lines to events, events to values, values to gaps.
 
 A chart is small: asked one by one, the statements of a score are planned for longer than they run. Here the texts of
 ``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
@@ -8,7 +8,7 @@ for a statement that reads no table: what changes from run to run is handed over
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.definitions import catalogue, events, features
+from analytics.definitions import catalogue, events, features, gaps
 
 PARAMS_SCHEMA = features.params(date.min).schema
 
@@ -48,12 +48,14 @@ class Prepared:
             "raw_lines": _Given(events.LINE_SCHEMA),
             "events": _Given(events.EVENT_SCHEMA),
             "params": _Given(PARAMS_SCHEMA),
+            "gap_features": _Given(pa.schema([(name, pa.float64()) for name in gaps.features()])),
         }
         for name, table in {**catalogue.reference_tables(), **self._given}.items():
             self._connection.register(name, table)
         self._connection.execute(features.dialect_text("duckdb"))
         self._connection.execute(f"PREPARE to_events AS {_to_events()}")
         self._connection.execute(f"PREPARE to_records AS {_to_records()}")
+        self._connection.execute(f"PREPARE to_gaps AS {gaps.select('gap_features')}")
 
     def events_of(self, lines: pa.Table) -> events.Batch:
         """As ``events.events_of`` does it for lines of any type."""
@@ -71,6 +73,13 @@ class Prepared:
             for part, *row in made.fetchall():
                 records[part].append(tuple(row))
         return records
+
+    def gaps(self, values: Mapping[str, float | None]) -> dict[str, Any]:
+        """What ``gaps.select`` finds in one person's features."""
+        row = pa.table({name: [values[name]] for name in gaps.features()}, schema=self._given["gap_features"].schema)
+        with self._run("to_gaps", gap_features=row) as made:
+            (found,) = made.fetchall()
+            return dict(zip(made.columns, found, strict=True))
 
     @contextmanager
     def _run(self, statement: str, **given: pa.Table) -> Iterator[duckdb.DuckDBPyRelation]:
