@@ -102,13 +102,19 @@ def columns() -> dict[str, str]:
 
 def select(table: str) -> str:
     """SELECT of one row: for each rule the number of its case, and of several ways to meet it which ones hold."""
-    chosen = []
+    chosen = ", ".join(f"{text} AS {name}" for name, text in _selected().items())
+    return f"SELECT {chosen} FROM {table}"  # noqa: S608 (conditions hold names of features and numbers alone)
+
+
+@cache
+def _selected() -> dict[str, str]:
+    found = {}
     for rule in rules().values():
-        chosen.append(f"{_case(rule, [str(place) for place in range(len(rule.cases))])} AS {rule.id}")
+        found[rule.id] = _case(rule, [str(place) for place in range(len(rule.cases))])
         ways = [f"COALESCE({way.when}, FALSE)" for way in _ways(rule)]
         if len(ways) > 1:
-            chosen.append(f"[{', '.join(ways)}] AS {rule.id}_ways")
-    return f"SELECT {', '.join(chosen)} FROM {table}"  # noqa: S608 (conditions hold names of features and numbers alone)
+            found[f"{rule.id}_ways"] = f"[{', '.join(ways)}]"
+    return found
 
 
 def _ways(rule: Rule) -> list[Case]:
@@ -129,12 +135,12 @@ def features() -> tuple[str, ...]:
 
 
 def told(
-    row: Mapping[str, Any], values: Mapping[str, float | None], evidence: Mapping[str, Evidence], died: bool
+    row: tuple[Any, ...], values: Mapping[str, float | None], evidence: Mapping[str, Evidence], died: bool
 ) -> list[dict[str, Any]]:
     """Each rule for one person as docs/screens.md has it. row: what ``select`` gives of the person's features."""
-    found = []
+    found, decided = [], dict(zip(_selected(), row, strict=True))
     for rule in rules().values():
-        case = Case(NOT_APPLICABLE, "", DIED) if died else _decided(rule, row, evidence)
+        case = Case(NOT_APPLICABLE, "", DIED) if died else _decided(rule, decided, evidence)
         time, resource = evidence.get(case.evidence, (None, None))
         due = _due(case, time)
         found.append({

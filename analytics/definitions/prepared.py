@@ -59,8 +59,8 @@ class Prepared:
 
     def events_of(self, lines: pa.Table) -> events.Batch:
         """As ``events.events_of`` does it for lines of any type."""
-        with self._run("to_events", raw_lines=lines) as made:
-            found = made.to_arrow_table()
+        with self._handing_over(raw_lines=lines):
+            found = self._connection.sql("EXECUTE to_events").to_arrow_table()
         dropped = found.filter(pc.is_valid(found["line_no"]))
         kept = found.filter(pc.is_null(found["line_no"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
         refused = zip(dropped["line_no"].to_pylist(), dropped["reason"].to_pylist(), strict=True)
@@ -69,24 +69,24 @@ class Prepared:
     def records(self, found: pa.Table, as_of: date) -> Records:
         """What the stages make of one person's events at as_of: the values, and what else a score tells."""
         records: Records = defaultdict(list)
-        with self._run("to_records", events=found, params=features.params(as_of)) as made:
-            for part, *row in made.fetchall():
+        with self._handing_over(events=found, params=features.params(as_of)):
+            for part, *row in self._connection.execute("EXECUTE to_records").fetchall():
                 records[part].append(tuple(row))
         return records
 
-    def gaps(self, values: Mapping[str, float | None]) -> dict[str, Any]:
+    def gaps(self, values: Mapping[str, float | None]) -> tuple[Any, ...]:
         """What ``gaps.select`` finds in one person's features."""
-        row = pa.table({name: [values[name]] for name in gaps.features()}, schema=self._given["gap_features"].schema)
-        with self._run("to_gaps", gap_features=row) as made:
-            (found,) = made.fetchall()
-            return dict(zip(made.columns, found, strict=True))
+        row = pa.table([pa.array([values[name]], pa.float64()) for name in gaps.features()], list(gaps.features()))
+        with self._handing_over(gap_features=row):
+            (found,) = self._connection.execute("EXECUTE to_gaps").fetchall()
+        return found
 
     @contextmanager
-    def _run(self, statement: str, **given: pa.Table) -> Iterator[duckdb.DuckDBPyRelation]:
+    def _handing_over(self, **given: pa.Table) -> Iterator[None]:
         for name, table in given.items():
             self._given[name].table = table
         try:
-            yield self._connection.sql(f"EXECUTE {statement}")
+            yield
         finally:  # nobody's data stay here
             for name in given:
                 self._given[name].table = self._given[name].schema.empty_table()
