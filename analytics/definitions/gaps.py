@@ -1,7 +1,7 @@
-"""Care gaps: the rules of ``gaps.toml`` as SQL over one wide row of features, for a chart (DuckDB) and for everyone (Spark).
+"""Care gaps: the rules of ``gaps.toml`` as SQL over one wide row of features, for a chart and for everyone.
 
-A rule is an ordered list of cases; the first whose condition holds decides. ``columns`` gives the state alone, ``select``
-the number of the case, from which the chart has its words: the conditions are the same texts.
+A rule is an ordered list of cases; the first whose condition holds decides. ``columns`` gives the state alone, for
+both engines; ``select`` the number of the case, from which the chart has its words. The conditions are the same texts.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def marks(text: str) -> list[str]:
 
 @cache
 def rules() -> dict[str, Rule]:
-    """All rules by id, in the order of the file. Raises DefinitionError for one that is incomplete or wrong, by name."""
+    """All rules by id, in the order of the file. Raises DefinitionError, by name of the rule."""
     from analytics.definitions.gap_rules import read  # the reader makes what is defined here
 
     return read()

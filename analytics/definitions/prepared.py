@@ -1,4 +1,4 @@
-"""One person in three statements, each planned once for a connection: lines to events, events to values, values to gaps.
+"""One person in three statements, each planned once for a connection: lines to events, to values, to care gaps.
 
 A chart is small: asked one by one, the statements of a score are planned for longer than they run. Here the texts of
 ``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
