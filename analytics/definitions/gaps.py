@@ -66,6 +66,11 @@ class Rule:
             + f"Not known from the records: {self.not_known}"
         )
 
+    def decided_by_patient(self, says: str) -> bool:
+        """Whether it does not apply for a reason that the Patient resource alone gives: age, sex, death."""
+        reasons = [case for case in self.cases if case.state == NOT_APPLICABLE and case.says == says]
+        return says == DIED or any(set(names(case.when)) <= {"age", "female"} for case in reasons)
+
     @property
     def features(self) -> tuple[str, ...]:
         """Every feature that the rule looks at, in the order of the catalogue."""
@@ -154,7 +159,8 @@ def told(
 
 def _decided(rule: Rule, row: Mapping[str, Any], evidence: Mapping[str, Evidence]) -> Case:
     """The case that holds; of several ways to meet the rule the one that lasts longest, an undated one before all."""
-    case, ways = rule.cases[row[rule.id]], _ways(rule)
+    case: Case = rule.cases[row[rule.id]]
+    ways = _ways(rule)
     if case.state != MET or len(ways) == 1:
         return case
     holding = [way for way, holds in zip(ways, row[f"{rule.id}_ways"], strict=True) if holds]
