@@ -57,14 +57,18 @@ class Rule:
     cases: tuple[Case, ...]
 
     @property
-    def text(self) -> str:
-        """The whole rule in words."""
-        others = " ".join(self.not_for)
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """The whole rule in words: what each part is about, and the part."""
         return (
-            f"{self.asks} For: {self.applies} Met when: {self.met_when} Look-back: {self.look_back}. Due: {self.every} "
-            + (f"Not for: {others} " if others else "")
-            + f"Not known from the records: {self.not_known}"
-        )
+            ("Asks", self.asks), ("For", self.applies), ("Met when", self.met_when), ("Look-back", f"{self.look_back}."),
+            ("Due", self.every), ("Not for", " ".join(self.not_for) or "No exclusions."),
+            ("Not known from the records", self.not_known),
+        )  # fmt: skip
+
+    @property
+    def text(self) -> str:
+        """The same as one text."""
+        return " ".join(f"{about}: {part}" for about, part in self.parts)
 
     def decided_by_patient(self, says: str) -> bool:
         """Whether it does not apply for a reason that the Patient resource alone gives: age, sex, death."""

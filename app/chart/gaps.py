@@ -53,7 +53,7 @@ class Gap:
     dated: str | None  # of the record, where the reason does not say it
     often: str | None
     evidence: Evidence | None
-    rule: str
+    rule: tuple[tuple[str, str], ...]  # what each part is about, and the part
     source: str
     weight: str
     may_report: bool
@@ -121,7 +121,7 @@ def _row(
         dated=day(gap["date"]) if known and (gap["date"] or "")[:4] not in reason else None,
         often=f"Open in {percent(share)}\u00a0% of this group" if share is not None and state == OPEN else None,
         evidence=_evidence(reading, gap["resource"]) if known else None,
-        rule=gap["rule"], source=gap["source"], weight=f"{gap['weight']:g}",
+        rule=gaps.rules()[gap["id"]].parts, source=gap["source"], weight=f"{gap['weight']:g}",
         may_report=state in (OPEN, UNJUDGED), may_undo=state == REPORTED,
     )  # fmt: skip
     return state, gap, shown

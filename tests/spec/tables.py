@@ -1,8 +1,8 @@
 """ASCII tables: how a case is written, and how its events and results are read.
 
 Input columns: id (default: the row's number), time, code, value, unit, text, end, recorded (default: time), status,
-version, type (of the resource, where it matters), of ("nobody" for a Medication). A code is a concept's name (its first code), `SYSTEM#code`, or `med:ID` for a
-reference to the Medication of that id. An empty cell is NULL. Times are UTC.
+version, type (of the resource, where it matters), of ("nobody" for a Medication). A code is a concept's name (its first
+code), `SYSTEM#code`, or `med:ID` for a reference to the Medication of that id. An empty cell is NULL. Times are UTC.
 """
 
 from __future__ import annotations
