@@ -60,8 +60,9 @@ class Rule:
     def parts(self) -> tuple[tuple[str, str], ...]:
         """The whole rule in words: what each part is about, and the part."""
         return (
-            ("Asks", self.asks), ("For", self.applies), ("Met when", self.met_when), ("Look-back", f"{self.look_back}."),
-            ("Due", self.every), ("Not for", " ".join(self.not_for) or "No exclusions."),
+            ("Asks", self.asks), ("For", self.applies), ("Met when", self.met_when),
+            ("Look-back", f"{self.look_back}."), ("Due", self.every),
+            ("Not for", " ".join(self.not_for) or "No exclusions."),
             ("Not known from the records", self.not_known),
         )  # fmt: skip
 

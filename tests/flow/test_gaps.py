@@ -1,4 +1,4 @@
-"""Care gaps on the chart page, and what was done elsewhere: who may report it, where it is kept, what is not claimed."""
+"""Care gaps on the chart page, and what was done elsewhere: who may report it and where it is kept."""
 
 import re
 import sqlite3

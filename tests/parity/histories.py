@@ -23,7 +23,8 @@ from tests.spec.live.fhir import (
 )
 
 MEASURED = [c for c in catalogue.concepts().values() if c.family == "measurement"]
-CODED = {"condition", "condition_detail", "acute_event", "social_risk", "social_status", "charlson", "screening", "exclusion"}
+CODED = {"condition", "condition_detail", "acute_event", "social_risk", "social_status", "charlson", "screening",
+         "exclusion"}  # fmt: skip
 CONDITIONS = [c for c in catalogue.concepts().values() if c.family in CODED]
 SPECIALTIES = [c for c in catalogue.concepts().values() if c.family == "specialty"]
 MEDICINES = [c for c in catalogue.concepts().values() if c.family == "medicine"]

@@ -1,4 +1,4 @@
-"""Random histories give the same numbers and the same care gaps in the chart and in the batch, in both directions, at both dates."""
+"""Random histories give the same numbers and care gaps in the chart and in the batch, both ways, at both dates."""
 
 from __future__ import annotations
 
