@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.definitions import catalogue, events, explain, features, groups, patient_scores
+from analytics.definitions import catalogue, events, explain, features, gaps, groups, patient_scores
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.explain import Evidence
 from analytics.definitions.prepared import Prepared, Records
@@ -57,7 +57,7 @@ def score(
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
         "scores": patient_scores.compute(records, values, evidence, as_of),
         "levers": patient_scores.lever_inputs(values, evidence),
-        "gaps": [],
+        "gaps": gaps.told(prepared.gaps(values), values, evidence, died),
         "dropped": dict(sorted(dropped.items())),
         "orders": dict.fromkeys(features.ORDERS, 0) | {how: int(n) for how, n, _, _ in records["order"]},
     }

@@ -29,5 +29,13 @@ def shown_bound(group: Mapping[str, Any]) -> str | None:
     return f"more than {math.floor(group['rate_above'] * 100)}" if group.get("rate_above") is not None else None
 
 
+def may_show_share(n: object, share: object) -> bool:
+    """False where n people, those with it, or those without it number 1 to 10, or a number is not known."""
+    if not isinstance(n, int) or isinstance(n, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        return False
+    with_it = round(n * share)
+    return n > 0 and not _any_small(n, with_it, n - with_it)
+
+
 def _any_small(*cells: int) -> bool:
     return any(0 < cell < SMALLEST_SHOWN for cell in cells)

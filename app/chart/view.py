@@ -72,8 +72,7 @@ class View:
 def view_of(reading: Reading) -> View:
     """The page for one reading."""
     chart, score, on = reading.chart, reading.score, reading.on
-    incomplete = sorted({one.resource_type for one in chart.unread if one.why not in IN_PART} & ABSENCE_COUNTS)
-    group = None if incomplete else score["group"]
+    incomplete, group = _incomplete(reading), shown_group(reading)
     # Measurements without a usable value are among `missing` already.
     unusable = sum(n for why, n in score["dropped"].items() if not why.startswith("measurement_"))
     return View(
@@ -98,6 +97,17 @@ def view_of(reading: Reading) -> View:
         release=score["release"],
         synthetic=reading.ehr.is_synthetic,
     )
+
+
+def shown_group(reading: Reading) -> dict[str, Any] | None:
+    """The patient's group, if the page may show one: not where a type whose absence counts could not be read."""
+    group: dict[str, Any] | None = reading.score["group"]
+    return None if _incomplete(reading) else group
+
+
+def _incomplete(reading: Reading) -> list[str]:
+    unread = {one.resource_type for one in reading.chart.unread if one.why not in IN_PART}
+    return sorted(unread & ABSENCE_COUNTS)
 
 
 def _why_hidden(score: dict[str, Any], incomplete: list[str]) -> str:

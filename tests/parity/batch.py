@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analytics import build, load
-from analytics.definitions import catalogue, events, features, live
+from analytics.definitions import catalogue, events, features, gaps, live
 from analytics.definitions.errors import SubjectError
 from analytics.lake import Lake
 from tests.references import BASE
@@ -73,6 +74,34 @@ def shared_of(found: pa.Table) -> pa.Table:
     return connection.sql(f"FROM {features.SHARED_STAGES[-1]}").to_arrow_table()
 
 
+#: rule -> state, of one person.
+States = dict[str, str]
+
+
+def states_query(table: str) -> str:
+    """The batch's states of everyone in a table of features; the same text for both engines."""
+    columns = ", ".join(f"{text} AS {rule}" for rule, text in gaps.columns().items())
+    return f"SELECT subject_id, {columns} FROM {table}"
+
+
+def batch_states(rows: pa.Table) -> dict[str, States]:
+    """Everyone's states at AS_OF, from the batch's rows of features, on DuckDB; the dead apart."""
+    connection = events.connect()
+    connection.register("rows_of_all", rows)
+    alive = f"(FROM rows_of_all WHERE died = 0 AND as_of = DATE '{AS_OF}')"
+    return {one.pop("subject_id"): one for one in connection.sql(states_query(alive)).to_arrow_table().to_pylist()}
+
+
+def live_states(people: Mapping[str, list[bytes]]) -> dict[str, States]:
+    """Everyone's states at AS_OF as the chart tells them."""
+    found: dict[str, States] = {}
+    for person, lines in people.items():
+        with suppress(SubjectError):
+            score = live.score(lines, AS_OF, None, BASE)
+            found[person] = {gap["id"]: gap["state"] for gap in score["gaps"] if gap["reason"] != gaps.DIED}
+    return {person: states for person, states in found.items() if states}
+
+
 def by_date(rows: pa.Table | list[dict[str, Any]]) -> Numbers:
     """The batch's rows as numbers; people without a Patient resource apart."""
     found: Numbers = {day: {} for day in DATES}
@@ -82,10 +111,10 @@ def by_date(rows: pa.Table | list[dict[str, Any]]) -> Numbers:
     return found
 
 
-def batch(folder: Path, lines: Iterable[bytes]) -> tuple[Numbers, Counter[str]]:
-    """Everyone's features at both dates, and dropped lines by reason."""
+def batch_rows(folder: Path, lines: Iterable[bytes]) -> tuple[pa.Table, Counter[str]]:
+    """Everyone's rows at both dates, and dropped lines by reason."""
     found, dropped = loaded(export(folder, lines))
-    return by_date(build._rows(shared_of(found), list(DATES))), dropped
+    return build._rows(shared_of(found), list(DATES)), dropped
 
 
 def live_numbers(people: Mapping[str, list[bytes]]) -> Numbers:

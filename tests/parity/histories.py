@@ -20,13 +20,17 @@ from tests.spec.live.fhir import (
     observation,
     order,
     patient,
+    subject,
 )
 
 MEASURED = [c for c in catalogue.concepts().values() if c.family == "measurement"]
-CODED = {"condition", "condition_detail", "acute_event", "social_risk", "social_status", "charlson", "screening"}
+CODED = {"condition", "condition_detail", "acute_event", "social_risk", "social_status", "charlson", "screening",
+         "exclusion"}  # fmt: skip
 CONDITIONS = [c for c in catalogue.concepts().values() if c.family in CODED]
 SPECIALTIES = [c for c in catalogue.concepts().values() if c.family == "specialty"]
 MEDICINES = [c for c in catalogue.concepts().values() if c.family == "medicine"]
+DONE = [c for c in catalogue.concepts().values() if c.family == "screening"]
+VACCINES = [c for c in catalogue.concepts().values() if c.family == "vaccine"]
 STAYS = ["183495009", "185349003", "183460006", "32485007"]
 SMOKING = "72166-2"
 START = date(2023, 12, 1)
@@ -123,6 +127,31 @@ def orders(draw: st.DrawFn, ident: str, of: str) -> Resource:
 
 
 @st.composite
+def procedures(draw: st.DrawFn, ident: str, of: str) -> Resource:
+    system, _, code = draw(st.sampled_from(draw(st.sampled_from(DONE)).codes)).rpartition("|")
+    status = draw(st.sampled_from(["completed", "completed", "completed", "not-done", "stopped", "preparation"]))
+    return {"resourceType": "Procedure", "id": ident, "status": status, "subject": subject(of),
+            "code": codes((system, code)), "performedDateTime": draw(moments())}  # fmt: skip
+
+
+@st.composite
+def vaccines(draw: st.DrawFn, ident: str, of: str) -> Resource:
+    system, _, code = draw(st.sampled_from(draw(st.sampled_from(VACCINES)).codes)).rpartition("|")
+    return {"resourceType": "Immunization", "id": ident, "status": draw(st.sampled_from(["completed", "not-done"])),
+            "patient": subject(of), "vaccineCode": codes((system, code)),
+            "occurrenceDateTime": draw(moments())}  # fmt: skip
+
+
+@st.composite
+def allergies(draw: st.DrawFn, ident: str, of: str) -> Resource:
+    code = draw(st.sampled_from(draw(st.sampled_from(MEDICINES)).codes)).rpartition("|")[2]
+    return {"resourceType": "AllergyIntolerance", "id": ident, "patient": subject(of),
+            "code": codes(("http://www.nlm.nih.gov/research/umls/rxnorm", code)),
+            "clinicalStatus": codes((None, draw(st.sampled_from(["active", "resolved"])))),
+            "recordedDate": draw(moments() | st.none())}  # fmt: skip
+
+
+@st.composite
 def people(draw: st.DrawFn, of: str) -> Resource:
     more = draw(
         st.sampled_from(
@@ -158,6 +187,9 @@ def histories(draw: st.DrawFn, of: str) -> list[bytes]:
         encounters,
         encounters,
         orders,
+        procedures,
+        vaccines,
+        allergies,
     )
     made = [draw(people(of))]
     for number in range(draw(st.integers(0, 14))):

@@ -1,4 +1,4 @@
-"""Random histories give the same numbers in the chart and in the batch, in both directions, at both dates."""
+"""Random histories give the same numbers and care gaps in the chart and in the batch, both ways, at both dates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.definitions import live
-from tests.parity.batch import AS_OF, batch, differences, live_numbers
+from tests.parity.batch import AS_OF, batch_rows, batch_states, by_date, differences, live_numbers, live_states
 from tests.parity.histories import histories, medicines
 from tests.references import BASE
 
@@ -26,15 +26,16 @@ QUIET = settings(max_examples=12, deadline=None, suppress_health_check=list(Heal
 )
 def test_the_chart_and_the_batch_agree_about_everyone(people: dict[str, list[bytes]]) -> None:
     with TemporaryDirectory() as folder:
-        found, _ = batch(Path(folder), [line for lines in people.values() for line in lines] + SHARED)
-    chart = live_numbers({person: lines + SHARED for person, lines in people.items()})
-    assert differences(found, chart) == []
+        found, _ = batch_rows(Path(folder), [line for lines in people.values() for line in lines] + SHARED)
+    charts = {person: lines + SHARED for person, lines in people.items()}
+    assert differences(by_date(found), live_numbers(charts)) == []
+    assert batch_states(found) == live_states(charts)
 
 
 @QUIET
 @given(histories("p"))
 def test_the_chart_and_the_batch_drop_the_same_lines_for_the_same_reasons(lines: list[bytes]) -> None:
     with TemporaryDirectory() as folder:
-        _, dropped = batch(Path(folder), lines)
+        _, dropped = batch_rows(Path(folder), lines)
     told = live.score(lines, AS_OF, None, BASE)["dropped"]
     assert Counter({reason: n for reason, n in told.items() if not reason.startswith("measurement_")}) == dropped

@@ -15,7 +15,18 @@ from analytics import build, load
 from analytics.definitions import catalogue
 from analytics.lake import Lake
 from fhir_fixtures.population import generate, shared_resources
-from tests.parity.batch import AS_OF, DATES, EXPORT, LARGEST_LINE, Numbers, differences, export, live_numbers
+from tests.parity.batch import (
+    AS_OF,
+    DATES,
+    EXPORT,
+    LARGEST_LINE,
+    Numbers,
+    differences,
+    export,
+    live_numbers,
+    live_states,
+    states_query,
+)
 from tests.references import BASE
 from tests.spec import engines
 
@@ -73,6 +84,16 @@ def test_the_batch_and_the_chart_agree_about_everyone_alive(lake: Lake, chart: N
         assert counts["kept"] == len(found[day]) > PEOPLE - 10
     alive = {day: {person: chart[day][person] for person in found[day]} for day in DATES}
     assert differences(found, alive) == []
+
+
+def test_the_care_gaps_in_spark_sql_over_the_features_are_those_of_the_chart(
+    spark: Any, lake: Lake, people: dict[str, list[bytes]]
+) -> None:
+    spark.read.parquet(lake.url(lake.features(EHR, EXPORT, AS_OF))).createOrReplaceTempView("features_of_all")
+    rows = spark.sql(states_query("features_of_all")).toArrow().to_pylist()
+    found = {one.pop("subject_id"): one for one in rows}
+    assert found == live_states(people) and len(found) > PEOPLE - 10
+    assert {state for states in found.values() for state in states.values()} == {"met", "gap", "not_applicable"}
 
 
 def test_every_line_is_counted_once(lake: Lake) -> None:

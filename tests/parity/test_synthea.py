@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from analytics.definitions.events import resource_types
-from tests.parity.batch import SYNTHEA, batch, differences, live_numbers
+from tests.parity.batch import SYNTHEA, batch_rows, batch_states, by_date, differences, live_numbers, live_states
 
 
 def lines() -> list[bytes]:
@@ -31,7 +31,9 @@ def test_the_batch_and_the_chart_agree_about_every_patient(tmp_path: Path) -> No
     for line in lines():
         people[owner(line)].append(line)
     nobodys = people.pop("", [])
-    chart = live_numbers({person: [*of_one, *nobodys] for person, of_one in people.items()})
-    found, dropped = batch(tmp_path, lines())
+    charts = {person: [*of_one, *nobodys] for person, of_one in people.items()}
+    rows, dropped = batch_rows(tmp_path, lines())
+    found = by_date(rows)
     assert all(len(found[day]) >= 50 for day in found) and not dropped
-    assert differences(found, chart) == []
+    assert differences(found, live_numbers(charts)) == []
+    assert batch_states(rows) == live_states(charts)

@@ -104,7 +104,10 @@ def _code(short: str, person: str) -> str:
 
 def _text(short: str) -> str | None:
     """A coded answer (`current`), or plain text such as a comparator."""
-    answers = dict(catalogue.concepts()["smoking_status"].answers)
+    answers = {
+        answer: codes for name in ("smoking_status", "housing_status")
+        for answer, codes in catalogue.concepts()[name].answers
+    }  # fmt: skip
     return answers[short][0] if short in answers else _code(short, "") if "#" in short else short or None
 
 

@@ -45,7 +45,7 @@ WITH typed AS (
 )
 SELECT k.subject_id, k.resource, k.time, coalesce(b.begun, a.begun, k.time) AS begun,
     CASE WHEN k.left_at > p.as_of THEN p.as_of ELSE k.left_at END AS end_time,
-    k.emergency, k.sent_on, k.apart,
+    k.inpatient, k.emergency, k.sent_on, k.apart,
     CASE WHEN k.excluded = 0 AND (t.resource IS NULL OR coalesce(b.emergency, a.emergency, 0) = 1)
           AND (k.inpatient = 1 OR (k.emergency = 1 AND k.end_time >= k.time + INTERVAL '24' HOUR)) THEN 1 ELSE 0 END AS acute_stay
 FROM kinds k CROSS JOIN params p

@@ -1,0 +1,187 @@
+"""Care gaps of the open patient: what is open, met, reported done elsewhere, or not applicable, and in which order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request, url_for
+from werkzeug.routing import BuildError
+
+from analytics.definitions import gaps
+from app.chart.cells import may_show_share
+from app.chart.elsewhere import LONGEST_PLACE, Report, reports
+from app.chart.mark import mark_of
+from app.chart.reading import Reading, serving
+from app.chart.view import shown_group
+from app.chart.words import TYPES, age_of_value, day, percent
+
+OPEN, UNJUDGED, REPORTED, MET, NOT_APPLICABLE = "open", "unjudged", "reported", "met", "not-applicable"
+STATES = {gaps.GAP: OPEN, gaps.MET: MET, gaps.NOT_APPLICABLE: NOT_APPLICABLE}
+#: state -> heading of its list, and its sign: never told by colour alone.
+HEADINGS = {
+    OPEN: ("Open", "○"), UNJUDGED: ("Cannot be judged now", "?"), REPORTED: ("Reported done elsewhere", "◐"),
+    MET: ("Met", "✓"), NOT_APPLICABLE: ("Not applicable", "–"),
+}  # fmt: skip
+FOLDED = {MET, NOT_APPLICABLE}
+NOT_KEPT = {
+    "date": "That is not a date, so nothing was kept. Give it as day, month and year.",
+    "future": "That date lies after the as-of date, so nothing was kept. Give the day on which it was done.",
+    "place": f"The place is longer than {LONGEST_PLACE} characters or cannot be read, so nothing was kept.",
+}
+ORDER = "Order: open gaps first; within each list by the weight of the rule (5 is most), the heavier first"
+ORDER_GROUP = ", then by how often the gap stands open in this group, the more frequent first."
+ORDER_ALONE = ", then in the order of the rules."
+PERIOD = "Reckoned for use at the point of care: the last 12 months are the 365 days that end with the as-of date."
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The record behind a state: `Procedure/17`, and the address of the page that shows it, where there is one."""
+
+    resource: str
+    address: str | None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One rule as the page shows it; each part a text, None where there is nothing to say."""
+
+    id: str
+    title: str
+    reason: str
+    due: str | None
+    dated: str | None  # of the record, where the reason does not say it
+    often: str | None
+    evidence: Evidence | None
+    rule: tuple[tuple[str, str], ...]  # what each part is about, and the part
+    source: str
+    weight: str
+    may_report: bool
+    may_undo: bool
+
+
+@dataclass(frozen=True)
+class List:
+    """The gaps of one state, under a heading with their number."""
+
+    state: str
+    heading: str
+    sign: str
+    folded: bool
+    gaps: list[Gap]
+
+
+@dataclass(frozen=True)
+class Section:
+    """All that the section prints."""
+
+    lists: list[List]
+    order: str
+    period: str
+    not_kept: str | None
+    latest: str  # ISO: the last day that may be reported
+    longest_place: int
+
+
+def section(reading: Reading) -> Section:
+    """The care gaps of one reading, with what was reported of them."""
+    told = reports().of(reading.ehr, reading.score["patient"])
+    shares = _open_shares(reading)
+    rows = [_row(reading, one, told, shares) for one in reading.score["gaps"]]
+    rows.sort(key=lambda row: (-row[1]["weight"], -shares.get(row[1]["id"], 0.0)))
+    lists = [
+        List(state, heading, sign, state in FOLDED, [gap for of, _, gap in rows if of == state])
+        for state, (heading, sign) in HEADINGS.items()
+    ]
+    return Section(
+        lists=[one for one in lists if one.gaps],
+        order=ORDER + (ORDER_GROUP if shares else ORDER_ALONE),
+        period=PERIOD,
+        not_kept=NOT_KEPT.get(request.args.get("not_kept", "")),
+        latest=reading.on.isoformat(),
+        longest_place=LONGEST_PLACE,
+    )
+
+
+def _row(
+    reading: Reading, gap: dict[str, Any], told: Mapping[str, Report], shares: Mapping[str, float]
+) -> tuple[str, dict[str, Any], Gap]:
+    """State, the score's gap, and what the page shows of it."""
+    state, reason = STATES[gap["state"]], gap["reason"]
+    unread = _unread(reading, gap)
+    report = told.get(gap["id"])
+    if unread:
+        state, reason = UNJUDGED, f"Not all {unread} could be read, on which this rests."
+    if report and state in (OPEN, UNJUDGED):
+        state, reason = REPORTED, f"{_reported(report, reading)} In the records: {_lower(reason)}"
+    share = shares.get(gap["id"])
+    known = state not in (UNJUDGED, REPORTED)
+    shown = Gap(
+        id=gap["id"], title=gap["title"], reason=reason, due=_due(state, gap),
+        dated=day(gap["date"]) if known and (gap["date"] or "")[:4] not in reason else None,
+        often=f"Open in {percent(share)}\u00a0% of this group" if share is not None and state == OPEN else None,
+        evidence=_evidence(reading, gap["resource"]) if known else None,
+        rule=gaps.rules()[gap["id"]].parts, source=gap["source"], weight=f"{gap['weight']:g}",
+        may_report=state in (OPEN, UNJUDGED), may_undo=state == REPORTED,
+    )  # fmt: skip
+    return state, gap, shown
+
+
+def _unread(reading: Reading, gap: dict[str, Any]) -> str | None:
+    """Types on which the state rests and that are not, or not wholly, read; None where the Patient alone decides."""
+    rule = gaps.rules()[gap["id"]]
+    if rule.decided_by_patient(gap["reason"]):
+        return None
+    unread = {one.resource_type for one in reading.chart.unread} & set(rule.rests_on)
+    return ", ".join(words.lower() for name, words in TYPES.items() if name in unread) or None
+
+
+def _reported(report: Report, reading: Reading) -> str:
+    """`Reported done elsewhere on 12-Mar-2026 (3 months earlier), at City Clinic; told here by … on ….`"""
+    age = age_of_value(report.date, reading.on)
+    return (
+        f"Reported done elsewhere on {day(report.date)}" + (f" ({age})" if age else "")
+        + (f", at {report.place}" if report.place else "")
+        + f"; told here {f'by {report.who} ' if report.who else ''}on {day(report.told)}."
+    )  # fmt: skip
+
+
+def _lower(sentence: str) -> str:
+    """A sentence in the middle of another: its first letter small, unless the word is an abbreviation."""
+    return sentence if sentence[1:2].isupper() or sentence[1:2] == "-" else sentence[:1].lower() + sentence[1:]
+
+
+def _due(state: str, gap: dict[str, Any]) -> str | None:
+    if state == OPEN:
+        return "Due now"
+    return f"Next due {day(gap['due'])}" if state == MET and gap["due"] else None
+
+
+def _evidence(reading: Reading, resource: str | None) -> Evidence | None:
+    if resource is None:
+        return None
+    return Evidence(resource, source_address(reading, resource))
+
+
+def source_address(reading: Reading, resource: str) -> str | None:
+    """Address of the page that shows this record; None where there is no such page."""
+    kind, _, ident = resource.partition("/")
+    try:
+        return url_for("chart.source", sid=reading.launch.sid, kind=kind, id=ident, patient=mark_of(reading.launch))
+    except BuildError:
+        return None
+
+
+def _open_shares(reading: Reading) -> dict[str, float]:
+    """Gap id -> share of this patient's group in whom it is open, of those it applies to, as far as it may be shown."""
+    group = shown_group(reading)
+    document = serving().document(reading.release, "cohorts") if group and reading.release else None
+    if group is None or document is None:
+        return {}
+    found = {}
+    for gap in document.get("gaps", []):
+        for of_group in gap["groups"]:
+            applicable, met = of_group.get("applicable"), of_group.get("met")
+            if of_group["rank"] == group["rank"] and may_show_share(applicable, met):
+                found[gap["id"]] = 1.0 - met
+    return found
