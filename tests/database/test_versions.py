@@ -79,7 +79,7 @@ def test_version_2_is_taken_over(database: str, lake: Lake, spark: Any) -> None:
         connection.execute(text("DROP TABLE release_document"))
         connection.execute(text("UPDATE serving_schema SET version = 2"))
     with closing(Serving(database)) as serving:
-        assert "of version 2, this app reads version 3" in (serving.trouble() or "")
+        assert "of version 2, this app reads version 4" in (serving.trouble() or "")
         assert [one["release_id"] for one in published(database)] == ["r1", "r2"]
         release = serving.current("a")
         assert release and release.release_id == "r2" and serving.trouble() is None
@@ -93,13 +93,13 @@ def test_version_2_is_taken_over(database: str, lake: Lake, spark: Any) -> None:
 def test_a_newer_version_is_left_alone_and_told(database: str) -> None:
     with opened(database) as connection, transaction(connection):
         connection.execute(text("CREATE TABLE serving_schema (version INTEGER)"))
-        connection.execute(text("INSERT INTO serving_schema VALUES (4)"))
+        connection.execute(text("INSERT INTO serving_schema VALUES (5)"))
     for look in (lambda: current(database, "a"), lambda: published(database), lambda: rollback(database, "a")):
-        with pytest.raises(DatabaseError, match="has tables of version 4; this Kindred knows version 3") as failed:
+        with pytest.raises(DatabaseError, match="has tables of version 5; this Kindred knows version 4") as failed:
             look()
         assert "hunter2" not in str(failed.value) and failed.value.exit_code == 16
     with closing(Serving(database)) as serving:
-        assert "of version 4, this app reads version 3" in (serving.trouble() or "")
+        assert "of version 5, this app reads version 4" in (serving.trouble() or "")
         assert serving.current("a") is None
     with opened(database) as connection:
         assert inspect(connection).get_table_names() == ["serving_schema"]
