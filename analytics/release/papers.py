@@ -8,8 +8,8 @@ from analytics import suppression
 from analytics.errors import ReleaseError
 from analytics.lake import Lake
 
-PUBLISHED = ("evidence", "map", "drift", "funnel", "model-card")  # go into the serving database with the release
-OF_PEOPLE = {"n", "people", "followed", "events"}  # keys whose numbers are people, in every paper
+PUBLISHED = ("evidence", "cohorts", "map", "drift", "funnel", "model-card")  # go into the serving database with the release
+OF_PEOPLE = {"n", "people", "followed", "events", "applicable"}  # keys whose numbers are people, in every paper
 OF_STEPS = {"read", "kept"}  # those of a funnel's step; its unit says whether they are people
 
 

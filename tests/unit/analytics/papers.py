@@ -5,11 +5,12 @@ from typing import Any
 from analytics.definitions import catalogue
 from analytics.release.model_card import model_card
 from tests.flow import published
+from tests.unit.analytics.cohorts_paper import cohorts
 
 
 def of(release_id: str = "r1") -> dict[str, Any]:
     """All papers but release.json; each says of which release it is, so that a mixture shows."""
-    made = {"evidence": evidence(), "map": population_map(), "drift": drift(), "funnel": funnel()}
+    made = {"evidence": evidence(), "cohorts": cohorts(), "map": population_map(), "drift": drift(), "funnel": funnel()}
     made["model-card"] = model_card(release(), made)
     return {name: paper | {"of": release_id} for name, paper in made.items()}
 
