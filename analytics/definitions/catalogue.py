@@ -23,7 +23,7 @@ DIRECTIONS = frozenset({"higher", "lower", "none"})
 WITHOUT_CONCEPT = frozenset(
     {"age", "stays", "bed_days", "readmissions", "visits", "care_days", "days_since_contact", "charlson", "stops"}
 )
-WITH_ANSWER = frozenset({"answer", "charlson"})
+WITH_ANSWER = frozenset({"answer", "charlson", "extreme"})
 SENTENCE_MARKS = frozenset({"value", "unit", "date", "label", "Label"})
 
 
@@ -255,6 +255,12 @@ def definitions_hash() -> str:
 def group_rules() -> dict[str, Any]:
     """``groups.toml``: the no-contact rule, the outcome and the suppression of small cells."""
     return _toml("groups.toml")
+
+
+@cache
+def gap_rules() -> dict[str, Any]:
+    """``gaps.toml`` as it stands there; ``gaps.rules`` checks it and makes rules of it."""
+    return _toml("gaps.toml")
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.definitions import catalogue, events, explain, groups, patient_scores
+from analytics.definitions import catalogue, events, explain, gaps, groups, patient_scores
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.explain import Evidence
 from analytics.definitions.prepared import Prepared, Records
@@ -53,7 +53,7 @@ def score(lines: Iterable[str | bytes], as_of: date, model: Mapping[str, Any] | 
         "reasons": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
         "scores": patient_scores.compute(records, values, evidence, as_of),
-        "gaps": [],
+        "gaps": gaps.told(prepared.gaps(values), values, evidence, died),
         "dropped": dict(sorted(dropped.items())),
     }
     if model is not None and result["group_hidden"] is None:

@@ -1,4 +1,4 @@
-"""One person in two statements, each planned once for a connection: lines to events, and events to values.
+"""One person in three statements, each planned once for a connection: lines to events, to values, to care gaps.
 
 A chart is small: asked one by one, the statements of a score are planned for longer than they run. Here the texts of
 ``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
@@ -8,16 +8,15 @@ for a statement that reads no table: what changes from run to run is handed over
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.definitions import catalogue, events, features
+from analytics.definitions import catalogue, events, features, gaps
 
 PARAMS_SCHEMA = features.params(date.min).schema
 
@@ -48,17 +47,19 @@ class Prepared:
             "raw_lines": _Given(events.LINE_SCHEMA),
             "events": _Given(events.EVENT_SCHEMA),
             "params": _Given(PARAMS_SCHEMA),
+            "gap_features": _Given(pa.schema([(name, pa.float64()) for name in gaps.features()])),
         }
         for name, table in {**catalogue.reference_tables(), **self._given}.items():
             self._connection.register(name, table)
         self._connection.execute(features.dialect_text("duckdb"))
         self._connection.execute(f"PREPARE to_events AS {_to_events()}")
         self._connection.execute(f"PREPARE to_records AS {_to_records()}")
+        self._connection.execute(f"PREPARE to_gaps AS {gaps.select('gap_features')}")
 
     def events_of(self, lines: pa.Table) -> events.Batch:
         """As ``events.events_of`` does it for lines of any type."""
-        with self._run("to_events", raw_lines=lines) as made:
-            found = made.to_arrow_table()
+        with self._handing_over(raw_lines=lines):
+            found = self._connection.sql("EXECUTE to_events").to_arrow_table()
         dropped = found.filter(pc.is_valid(found["line_no"]))
         kept = found.filter(pc.is_null(found["line_no"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
         refused = zip(dropped["line_no"].to_pylist(), dropped["reason"].to_pylist(), strict=True)
@@ -67,17 +68,24 @@ class Prepared:
     def records(self, found: pa.Table, as_of: date) -> Records:
         """What the stages make of one person's events at as_of: the values, and what else a score tells."""
         records: Records = defaultdict(list)
-        with self._run("to_records", events=found, params=features.params(as_of)) as made:
-            for part, *row in made.fetchall():
+        with self._handing_over(events=found, params=features.params(as_of)):
+            for part, *row in self._connection.execute("EXECUTE to_records").fetchall():
                 records[part].append(tuple(row))
         return records
 
+    def gaps(self, values: Mapping[str, float | None]) -> tuple[Any, ...]:
+        """What ``gaps.select`` finds in one person's features."""
+        row = pa.table([pa.array([values[name]], pa.float64()) for name in gaps.features()], list(gaps.features()))
+        with self._handing_over(gap_features=row):
+            (found,) = self._connection.execute("EXECUTE to_gaps").fetchall()
+        return found
+
     @contextmanager
-    def _run(self, statement: str, **given: pa.Table) -> Iterator[duckdb.DuckDBPyRelation]:
+    def _handing_over(self, **given: pa.Table) -> Iterator[None]:
         for name, table in given.items():
             self._given[name].table = table
         try:
-            yield self._connection.sql(f"EXECUTE {statement}")
+            yield
         finally:  # nobody's data stay here
             for name in given:
                 self._given[name].table = self._given[name].schema.empty_table()

@@ -124,4 +124,26 @@ CARE = [
         2026-01-01 | 2026-01-04 | a
         """,
     ),
+    Case(
+        "a procedure that was stopped or only prepared did not happen",
+        "current_events",
+        """
+        id | type              | time       | code        | status
+        a  | Procedure         | 2026-06-01 | colonoscopy | stopped
+        b  | Procedure         | 2026-06-01 | colonoscopy | preparation
+        c  | Procedure         | 2026-06-01 | colonoscopy | on-hold
+        d  | Procedure         | 2026-06-01 | colonoscopy | not-done
+        e  | Procedure         | 2026-06-01 | colonoscopy | completed
+        f  | Procedure         | 2026-06-01 | colonoscopy |
+        g  | MedicationRequest | 2026-06-01 | statin      | stopped
+        h  | MedicationRequest | 2026-06-01 | statin      | on-hold
+        """,
+        """
+        resource
+        Procedure/e
+        Procedure/f
+        MedicationRequest/g
+        MedicationRequest/h
+        """,
+    ),
 ]

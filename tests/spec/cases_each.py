@@ -73,10 +73,22 @@ housing_or_money_problem    | ICD10CM#Z59.00 ICD10CM#Z59.6                      
 unemployment                | ICD10CM#Z56.0                                                         | SNOMED#160904001 SNOMED#741062008
 """
 
-#: A state that passes: it has no years.
+#: States that pass, and why a care gap does not apply: they have no years.
 PASSING = """
 feature                     | codes                                                                 | not
 pregnancy                   | SNOMED#72892002 ICD10CM#Z34.90 ICD10CM#O24.4                          | ICD10CM#Z32.01
+bilateral_mastectomy        | SNOMED#27865001 ICD10CM#Z90.13                                        | SNOMED#428571003 ICD10CM#Z90.12
+left_mastectomy             | SNOMED#428571003 ICD10CM#Z90.12                                       | SNOMED#429400009 ICD10CM#Z90.11
+right_mastectomy            | SNOMED#429400009 ICD10CM#Z90.11                                       | SNOMED#428571003 ICD10CM#Z90.13
+total_colectomy             | SNOMED#26390003 SNOMED#119771000119101                                | SNOMED#73761001
+no_cervix                   | SNOMED#116140006 ICD10CM#Z90.710 ICD10CM#Q51.5                        | ICD10CM#Z90.711
+bipolar_disorder            | SNOMED#13746004 ICD10CM#F31.9                                         | ICD10CM#F32.9
+rhabdomyolysis              | SNOMED#240131006 ICD10CM#M62.82                                       | ICD10CM#M62.81
+statin_muscle_symptoms      | SNOMED#16462851000119106 ICD10CM#G72.0 ICD10CM#T46.6X5A               | ICD10CM#G72.1 ICD10CM#T46.6X1A
+familial_hypercholesterolaemia | SNOMED#398036000 ICD10CM#E78.01                                    | ICD10CM#E78.00
+diabetic_retinopathy        | SNOMED#4855003 SNOMED#422034002 ICD10CM#E11.319 ICD10CM#E10.3591      | ICD10CM#E11.36 ICD10CM#E11.22
+reduced_ejection_fraction   | SNOMED#703272007 ICD10CM#I50.22 ICD10CM#I50.43                        | ICD10CM#I50.32 SNOMED#84114007
+slow_heart_conduction       | SNOMED#48867003 ICD10CM#I44.2 ICD10CM#R00.1                           | ICD10CM#I44.0
 """
 
 #: An order of each code alone, ingredient or product, of 1 June 2026.
@@ -103,21 +115,38 @@ dementia_medicine_in_use            | RXNORM#135447 RXNORM#6719 RXNORM#997223   
 cardiac_other_in_use                | RXNORM#3407 RXNORM#197604                               | RXNORM#6918
 smoking_cessation_in_use            | RXNORM#591622 RXNORM#7407                               | RXNORM#42347
 benzodiazepine_in_use               | RXNORM#596                                              | RXNORM#7804
+heart_failure_beta_blocker_in_use   | RXNORM#19484 RXNORM#20352 RXNORM#866412 RXNORM#221124   | RXNORM#6918 RXNORM#1202
 """
 
 #: A record of 1 June 2026 is 29 days old.
 SCREENINGS = """
 feature                         | codes                              | not
-days_since_mammography          | SNOMED#71651007 SNOMED#24623002    | SNOMED#73761001
+days_since_mammography          | SNOMED#71651007 SNOMED#24623002 LOINC#24606-6 | SNOMED#73761001
 days_since_colonoscopy          | SNOMED#73761001                    | SNOMED#71651007
-days_since_stool_blood_test     | LOINC#57905-2                      | LOINC#2160-0
+days_since_stool_blood_test     | LOINC#57905-2 LOINC#2335-8         | LOINC#2160-0
 days_since_eye_exam             | SNOMED#722161008                   | SNOMED#73761001
 days_since_depression_screening | SNOMED#171207006 SNOMED#715252007  | SNOMED#762993000
 days_since_falls_screening      | SNOMED#762993000                   | SNOMED#171207006
-days_since_influenza_vaccine    | CVX#140                            | CVX#121
-days_since_zoster_vaccine       | CVX#121                            | CVX#140
-days_since_pneumococcal_vaccine | CVX#33 CVX#133                     | CVX#113
-days_since_tetanus_vaccine      | CVX#113 CVX#115                    | CVX#133
+days_since_influenza_vaccine    | CVX#140 CVX#197                    | CVX#121
+days_since_zoster_vaccine       | CVX#121 CVX#187                    | CVX#140
+days_since_pneumococcal_vaccine | CVX#33 CVX#133 CVX#216             | CVX#113
+days_since_tetanus_vaccine      | CVX#113 CVX#115 CVX#09             | CVX#133
+days_since_hospice              | SNOMED#385763009 SNOMED#305336008  | SNOMED#103735009
+days_since_palliative_care      | SNOMED#103735009 ICD10CM#Z51.5     | SNOMED#385763009 ICD10CM#Z51.11
+days_since_pregnancy            | SNOMED#72892002 ICD10CM#O24.4      | ICD10CM#Z32.01
+days_since_falls_frailty        | SNOMED#1912002 ICD10CM#Z91.81      | ICD10CM#R26.9
+days_since_breastfeeding        | SNOMED#169741004 ICD10CM#Z39.1     | ICD10CM#Z39.2
+days_since_stool_dna_test       | LOINC#77353-1 LOINC#77354-9        | LOINC#57905-2
+days_since_sigmoidoscopy        | SNOMED#44441009 SNOMED#396226005   | SNOMED#73761001
+days_since_ct_colonography      | SNOMED#418714002 LOINC#60515-4     | SNOMED#73761001
+days_since_pap_test             | LOINC#10524-7 SNOMED#90226004      | LOINC#21440-3
+days_since_hpv_test             | LOINC#21440-3 LOINC#82675-0        | LOINC#10524-7
+days_since_glycaemic_test       | LOINC#4548-4 LOINC#1558-6          | LOINC#2345-7 LOINC#97506-0
+days_since_urine_albumin        | LOINC#14957-5 LOINC#1754-1         | LOINC#2161-8 LOINC#14959-1
+days_since_urine_creatinine     | LOINC#2161-8 LOINC#20624-3         | LOINC#2160-0 LOINC#14957-5
+days_since_tobacco_counselling  | SNOMED#225323000 ICD10CM#Z71.6     | ICD10CM#Z71.3
+days_since_depression_follow_up | SNOMED#228557008 SNOMED#308477009  | SNOMED#171207006
+days_since_weight_follow_up     | SNOMED#370847001 SNOMED#410177006  | SNOMED#171207006
 """
 
 

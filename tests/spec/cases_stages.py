@@ -108,7 +108,7 @@ STAGES = [
         d  | 2020-01-01          | 2026-07-01          | sleep_apnoea
         e  |                     |                     | sleep_apnoea
         f  |                     | 2026-07-01          | sleep_apnoea
-        g  | 2026-01-01          |                     | hba1c
+        g  | 2026-01-01          |                     | ldl  
         """,
         """
         resource | time

@@ -14,17 +14,17 @@ from tests.spec.tables import AS_OF, Case, parse
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "features.md"
 #: heading -> the kinds under it, in this order.
 FAMILIES = {
-    "People and smoking": ("age", "person_is", "answer"),
-    "Conditions and social findings": ("ever", "years_since_onset", "family_count", "charlson"),
+    "People and smoking": ("age", "person_is", "answer", "answer_age_days"),
+    "Conditions, allergies and social findings": ("ever", "years_since_onset", "family_count", "charlson", "allergy"),
     "Vitals, laboratory values and screens": (
-        "latest", "value_age_days", "change", "trend", "variability", "egfr_2021",
+        "latest", "value_age_days", "change", "trend", "variability", "egfr_2021", "day_lowest", "extreme",
     ),
     "Medicines": ("in_use", "in_use_count", "starts", "stops"),
     "Use of care": (
         "stays", "bed_days", "readmissions", "records",
         "visits", "care_days", "recent_family_count", "days_since_contact",
     ),
-    "Screening procedures and vaccines": ("days_since",),
+    "Screening procedures, vaccines and what is asked for by care gaps": ("days_since", "doses"),
 }  # fmt: skip
 INTRO = f"""# Features
 

@@ -1,7 +1,7 @@
 """ASCII tables: how a case is written, and how its events and results are read.
 
 Input columns: id (default: the row's number), time, code, value, unit, text, end, recorded (default: time), status,
-version, of ("nobody" for a Medication). A code is a concept's name (its first code), `SYSTEM#code`, or `med:ID` for a
+version, type (of the resource, where it matters), of ("nobody" for a Medication). A code is a concept's name (its first code), `SYSTEM#code`, or `med:ID` for a
 reference to the Medication of that id. An empty cell is NULL. Times are UTC.
 """
 
@@ -83,7 +83,7 @@ def _event(person: str, number: int, row: dict[str, str]) -> dict[str, Any]:
         "end_time": _instant(row.get("end", "")),
         "status": row.get("status") or None,
         "recorded": _instant(row.get("recorded", "")) or time,
-        "resource": f"{'Medication' if nobody else 'R'}/{person}-{ident}",
+        "resource": f"{'Medication' if nobody else row.get('type') or 'R'}/{person}-{ident}",
         "version": row.get("version") or "1",
     }
 
@@ -103,7 +103,10 @@ def _code(short: str, person: str) -> str:
 
 def _text(short: str) -> str | None:
     """A coded answer (`current`), or plain text such as a comparator."""
-    answers = dict(catalogue.concepts()["smoking_status"].answers)
+    answers = {
+        answer: codes for name in ("smoking_status", "housing_status")
+        for answer, codes in catalogue.concepts()[name].answers
+    }  # fmt: skip
     return answers[short][0] if short in answers else _code(short, "") if "#" in short else short or None
 
 

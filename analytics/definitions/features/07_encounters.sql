@@ -13,6 +13,6 @@ WITH typed AS (
 )
 SELECT subject_id, resource, time,
     CASE WHEN end_time IS NULL OR end_time < time THEN time WHEN end_time > p.as_of THEN p.as_of ELSE end_time END AS end_time,
-    emergency, sent_on,
+    inpatient, emergency, sent_on,
     CASE WHEN excluded = 0 AND (inpatient = 1 OR (emergency = 1 AND end_time >= time + INTERVAL '24' HOUR)) THEN 1 ELSE 0 END AS acute_stay
 FROM typed CROSS JOIN params p

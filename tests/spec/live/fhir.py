@@ -107,9 +107,9 @@ def read(resources: Iterable[Resource | str | bytes], expected: str = "", larges
     return events.Batch(batch.read + len(too_bad), batch.events, batch.dropped + too_bad)
 
 
-#: Kinds that follow from others: their tables stand in cases_series.py and cases_recent.py.
+#: Kinds that follow from others: their tables stand in cases_series.py, cases_recent.py, cases_for_gaps.py.
 FOLLOWING = {"value_age_days", "variability", "trend", "years_since_onset", "charlson", "starts", "stops", "egfr_2021",
-             "recent_family_count"}  # fmt: skip
+             "recent_family_count", "day_lowest", "extreme", "answer_age_days"}  # fmt: skip
 
 
 def known(features: dict[str, float | None]) -> dict[str, float]:
@@ -120,5 +120,5 @@ def known(features: dict[str, float | None]) -> dict[str, float]:
         if value
         and catalogue.features()[name].kind not in FOLLOWING
         and not name.endswith(("_6m", "_24m"))
-        and name != "ingredients_in_use"
+        and name not in {"ingredients_in_use", "days_since_glycaemic_test"}
     }

@@ -61,6 +61,7 @@ def test_a_chart_becomes_features() -> None:
         "stays_12m": 1,
         "bed_days_12m": 3,
         "care_days_12m": 2,
+        "outpatient_visits_12m": 1,
         "days_since_contact": 120,
     }
     assert list(found["features"]) == list(catalogue.features())

@@ -34,15 +34,15 @@ def test_one_person_leaves_nothing_to_the_next(prepared: Prepared) -> None:
     of_p = values(prepared, patient("p"), observation("o", "4548-4", 7.1, "%", "2026-01-01", "p"))
     of_q = values(prepared, patient("q"), observation("o", "13457-7", 100, "mg/dL", "2026-01-01", "q"))
     assert (of_p["hba1c"], of_q["ldl"]) == (7.1, 100.0) and "hba1c" not in of_q and "ldl" not in of_p
-    assert [given.table.num_rows for given in prepared._given.values()] == [0, 0, 0]
+    assert [given.table.num_rows for given in prepared._given.values()] == [0, 0, 0, 0]
 
 
 def test_nothing_stays_after_a_run_that_failed(prepared: Prepared) -> None:
     with pytest.raises(Exception, match="no_such"):
         prepared._connection.execute("EXECUTE no_such")
-    with pytest.raises(KeyError), prepared._run("to_events", raw_lines=table(patient("p"))):
+    with pytest.raises(KeyError), prepared._handing_over(raw_lines=table(patient("p"))):
         raise KeyError
-    assert [given.table.num_rows for given in prepared._given.values()] == [0, 0, 0]
+    assert [given.table.num_rows for given in prepared._given.values()] == [0, 0, 0, 0]
 
 
 def test_each_line_that_gives_no_event_has_its_reason(prepared: Prepared) -> None:
@@ -56,7 +56,7 @@ def test_each_line_that_gives_no_event_has_its_reason(prepared: Prepared) -> Non
     assert batch.read == 6 and batch.kept == 1
 
 
-@pytest.mark.parametrize("statement", ["to_events", "to_records"])
+@pytest.mark.parametrize("statement", ["to_events", "to_records", "to_gaps"])
 def test_the_plan_is_kept_from_run_to_run(prepared: Prepared, statement: str) -> None:
     prepared._connection.execute(f"EXECUTE {statement}").fetchall()
     prepared._connection.execute("PRAGMA enable_profiling = 'no_output'; SET profiling_coverage = 'ALL'")

@@ -13,7 +13,7 @@ import pytest
 from analytics.definitions import catalogue, scores
 from analytics.definitions.errors import DefinitionError
 
-CACHED = ("features", "concepts", "definitions_hash", "group_rules", "reference_tables")
+CACHED = ("features", "concepts", "definitions_hash", "group_rules", "gap_rules", "reference_tables")
 SYSTEMS = {"LOINC": "http://loinc.org", "MEDS": ""}
 FIELDS: dict[str, Any] = {
     "kind": "latest",
@@ -61,7 +61,7 @@ def without(key: str) -> dict[str, Any]:
         (without("unit"), "features.toml [x]: missing 1 required positional argument: 'unit'"),
         (without("sentence"), "features.toml [x]: missing 1 required positional argument: 'sentence'"),
         (FIELDS | {"colour": "red"}, "features.toml [x]: got an unexpected keyword argument 'colour'"),
-        (FIELDS | {"kind": "oldest"}, "features.toml [x]: kind is 'oldest', expected one of ['age', 'answer',"),
+        (FIELDS | {"kind": "oldest"}, "features.toml [x]: kind is 'oldest', expected one of ['age', 'allergy',"),
         (FIELDS | {"missing": "guess"}, "features.toml [x]: missing is 'guess', expected one of ['unknown', 'zero']"),
         (FIELDS | {"shape": "round"}, "features.toml [x]: shape is 'round', expected one of"),
         (FIELDS | {"direction": "up"}, "features.toml [x]: direction is 'up', expected one of"),
@@ -148,6 +148,8 @@ def test_a_spoiled_file_is_refused_by_name(copy: Path, file: str) -> None:
     [
         "features.toml",
         "groups.toml",
+        "gaps.toml",
+        "gap_rules.py",
         "events/Patient.sql",
         "events/rules.toml",
         "live.py",

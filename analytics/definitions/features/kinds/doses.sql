@@ -1,0 +1,16 @@
+-- Number of doses on record: a record less than 28 days after the one before is the same dose told twice, or one too early
+-- to count (the shortest interval of the two-dose series). Evidence is the newest dose.
+SELECT subject_id, feature, CAST(COUNT(*) AS DOUBLE) AS value, MAX(time) AS time,
+    MAX(CASE WHEN place = 1 THEN resource END) AS resource
+FROM (
+    SELECT subject_id, feature, time, resource,
+        ROW_NUMBER() OVER (PARTITION BY subject_id, feature ORDER BY time DESC, resource DESC) AS place
+    FROM (
+        SELECT f.subject_id, d.feature, f.time, f.resource,
+            LAG(f.time) OVER (PARTITION BY f.subject_id, d.feature ORDER BY f.time ASC, f.resource ASC) AS dose_before
+        FROM known f JOIN feature_defs d ON d.kind = 'doses' AND f.concept = d.concept
+        WHERE f.time IS NOT NULL
+    ) given
+    WHERE dose_before IS NULL OR days_between(CAST(dose_before AS DATE), CAST(time AS DATE)) >= 28
+) counted
+GROUP BY subject_id, feature

@@ -1,0 +1,175 @@
+"""Care gaps: the rules of ``gaps.toml`` as SQL over one wide row of features, for a chart and for everyone.
+
+A rule is an ordered list of cases; the first whose condition holds decides. ``columns`` gives the state alone, for
+both engines; ``select`` the number of the case, from which the chart has its words. The conditions are the same texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from string import Formatter
+from typing import Any
+
+from analytics.definitions import catalogue, explain
+from analytics.definitions.explain import Evidence
+
+MET, GAP, NOT_APPLICABLE = "met", "gap", "not_applicable"
+DIED = "The patient has died."
+#: Words of SQL that a condition may hold beside names of features, numbers and these signs.
+WORDS = frozenset({"AND", "OR", "NOT", "IS", "NULL", "ABS"})
+TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>\d+(?:\.\d+E0)?)(?![\w.])|(?P<sign><=|>=|<>|[-+*<>=()]))")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way for a rule to come out. when: SQL condition, "" for always; says: words, may hold {date} and {feature}.
+
+    evidence: the feature whose record shows it, "" for none. due_days: from its date to the next time, 0 for none.
+    """
+
+    state: str
+    when: str
+    says: str
+    evidence: str = ""
+    due_days: int = 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One care gap; ``gaps.toml`` says what each field means. cases: in the order in which they are tried."""
+
+    id: str
+    title: str
+    asks: str
+    applies: str
+    met_when: str
+    look_back: str
+    every: str
+    not_for: tuple[str, ...]
+    not_known: str
+    rests_on: tuple[str, ...]
+    source: str
+    weight: float
+    cases: tuple[Case, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole rule in words."""
+        others = " ".join(self.not_for)
+        return (
+            f"{self.asks} For: {self.applies} Met when: {self.met_when} Look-back: {self.look_back}. Due: {self.every} "
+            + (f"Not for: {others} " if others else "")
+            + f"Not known from the records: {self.not_known}"
+        )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Every feature that the rule looks at, in the order of the catalogue."""
+        named = {name for case in self.cases for name in (*names(case.when), case.evidence, *marks(case.says))}
+        return tuple(name for name in catalogue.features() if name in named)
+
+
+def names(condition: str) -> list[str]:
+    """Names of features in a condition."""
+    found = [match["name"] for match in TOKEN.finditer(condition) if match["name"]]
+    return [name for name in found if name not in WORDS]
+
+
+def marks(text: str) -> list[str]:
+    """What a text has in braces, without {date}."""
+    return [mark for _, mark, _, _ in Formatter().parse(text) if mark not in (None, "date")]
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """All rules by id, in the order of the file. Raises DefinitionError, by name of the rule."""
+    from analytics.definitions.gap_rules import read  # the reader makes what is defined here
+
+    return read()
+
+
+def columns() -> dict[str, str]:
+    """One SQL expression for each rule, over the wide row of features: 'met', 'gap' or 'not_applicable', never NULL.
+
+    The same text on DuckDB and on Spark SQL.
+    """
+    return {rule.id: _case(rule, [f"'{case.state}'" for case in rule.cases]) for rule in rules().values()}
+
+
+def select(table: str) -> str:
+    """SELECT of one row: for each rule the number of its case, and of several ways to meet it which ones hold."""
+    chosen = ", ".join(f"{text} AS {name}" for name, text in _selected().items())
+    return f"SELECT {chosen} FROM {table}"  # noqa: S608 (conditions hold names of features and numbers alone)
+
+
+@cache
+def _selected() -> dict[str, str]:
+    found = {}
+    for rule in rules().values():
+        found[rule.id] = _case(rule, [str(place) for place in range(len(rule.cases))])
+        ways = [f"COALESCE({way.when}, FALSE)" for way in _ways(rule)]
+        if len(ways) > 1:
+            found[f"{rule.id}_ways"] = f"[{', '.join(ways)}]"
+    return found
+
+
+def _ways(rule: Rule) -> list[Case]:
+    return [case for case in rule.cases if case.state == MET]
+
+
+def _case(rule: Rule, results: list[str]) -> str:
+    *tried, last = zip(rule.cases, results, strict=True)
+    whens = " ".join(f"WHEN {case.when} THEN {result}" for case, result in tried)
+    return f"CASE {whens} ELSE {last[1]} END"
+
+
+@cache
+def features() -> tuple[str, ...]:
+    """Every feature that a rule looks at, in the order of the catalogue."""
+    named = {name for rule in rules().values() for name in rule.features}
+    return tuple(name for name in catalogue.features() if name in named)
+
+
+def told(
+    row: tuple[Any, ...], values: Mapping[str, float | None], evidence: Mapping[str, Evidence], died: bool
+) -> list[dict[str, Any]]:
+    """Each rule for one person as docs/screens.md has it. row: what ``select`` gives of the person's features."""
+    found, decided = [], dict(zip(_selected(), row, strict=True))
+    for rule in rules().values():
+        case = Case(NOT_APPLICABLE, "", DIED) if died else _decided(rule, decided, evidence)
+        time, resource = evidence.get(case.evidence, (None, None))
+        due = _due(case, time)
+        found.append({
+            "id": rule.id, "title": rule.title, "state": case.state, "reason": _words(case, values, time),
+            "date": time.date().isoformat() if time else None, "resource": resource,
+            "due": due.isoformat() if due else None,
+            "rule": rule.text, "source": rule.source, "weight": rule.weight,
+        })  # fmt: skip
+    return found
+
+
+def _decided(rule: Rule, row: Mapping[str, Any], evidence: Mapping[str, Evidence]) -> Case:
+    """The case that holds; of several ways to meet the rule the one that lasts longest, an undated one before all."""
+    case, ways = rule.cases[row[rule.id]], _ways(rule)
+    if case.state != MET or len(ways) == 1:
+        return case
+    holding = [way for way, holds in zip(ways, row[f"{rule.id}_ways"], strict=True) if holds]
+    return max(holding, key=lambda way: _due(way, evidence.get(way.evidence, (None, None))[0]) or date.max)
+
+
+def _due(case: Case, time: datetime | None) -> date | None:
+    """The day from which the rule is open again: the first on which the look-back no longer reaches the evidence."""
+    return time.date() + timedelta(days=case.due_days) if case.due_days and time else None
+
+
+def _words(case: Case, values: Mapping[str, float | None], time: datetime | None) -> str:
+    said = {name: _shown(name, values[name]) for name in marks(case.says)}
+    return case.says.format(date=f"{time.day} {time:%b %Y}" if time else "an unknown date", **said)
+
+
+def _shown(name: str, value: float | None) -> str:
+    return explain.display(catalogue.features()[name], value)
