@@ -196,8 +196,8 @@ def shares_in_groups(counts: Sequence[int], of: Sequence[int]) -> tuple[float | 
 class Crossing:
     """A table whose cells are counted in other, told tables as well, so that no row or column stands for itself.
 
-    values: its cells; of: how many people each is about. blocks: which cells are hidden for which, where
-    one would follow. bounds: what is known of each before. sums: of cells, told elsewhere; sums_with: known with this table.
+    values: its cells; of: how many people each is about. blocks: which cells are hidden for which, where one would
+    follow. bounds: what is known of each before. sums: of cells, told elsewhere; sums_with: known with this table.
     """
 
     values: list[int]

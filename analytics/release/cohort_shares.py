@@ -77,7 +77,9 @@ def gaps(counts: Counts, titles: Mapping[str, str]) -> list[dict[str, Any]]:
     found = []
     for name, states in counts.states.items():
         rows = [[states[state].get(rank, 0) for state in ("met", "gap", "not_applicable")] for rank in counts.ranks]
-        hide = suppression.complementary(rows)
+        whole = suppression.complementary([[met + gap, rest] for met, gap, rest in rows])
+        nobody = suppression.Hidden([[False, False, row[1]] for row in whole.cells], [False, False, whole.columns[1]])
+        hide = suppression.complementary(rows, already=nobody)
         cells = [_gap(row, mask) for row, mask in zip(rows, hide.cells, strict=True)]
         everyone = _gap([sum(column) for column in zip(*rows, strict=True)], hide.columns)
         groups = [{"rank": rank} | cell | ({"applicable": None} if place in unsized else {})
@@ -87,7 +89,7 @@ def gaps(counts: Counts, titles: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _gap(row: Sequence[int], hide: Sequence[bool]) -> dict[str, Any]:
-    """The share only where neither who met it nor who did not is hidden: it would tell both."""
+    """The share only where nothing is hidden: with one of the three numbers it would tell the others."""
     met, gap, _ = row
     applicable = None if hide[2] or suppression.small(met + gap) else met + gap
     told = applicable and not any(hide)

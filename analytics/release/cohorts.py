@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from analytics.definitions import catalogue
+from analytics.definitions import catalogue, gaps
 from analytics.evidence import strata
 from analytics.lake import Lake
 from analytics.release import cohort_drill, cohort_shares
@@ -57,10 +57,10 @@ def paper(
 
 def gap_rules() -> dict[str, tuple[str, str]]:
     """Title and SQL expression ('met', 'gap' or 'not_applicable' over the wide row) of each care gap."""
-    return {}
+    return {name: (gaps.rules()[name].title, sql) for name, sql in gaps.columns().items()}
 
 
-def counted(placed: DataFrame, model: Mapping[str, Any], gaps: Mapping[str, str]) -> Counts:
+def counted(placed: DataFrame, model: Mapping[str, Any], states: Mapping[str, str]) -> Counts:
     """One pass over the people at a date, each with a rank: sums by group, quartiles by group and of everyone."""
     inputs = set(model["features"])
     named = [feature for name, feature in catalogue.features().items()
@@ -70,14 +70,14 @@ def counted(placed: DataFrame, model: Mapping[str, Any], gaps: Mapping[str, str]
     select = [f"count_if({name} > 0) AS {name}" for name in flags]
     select += [f"count({name}) AS {name}_known" for name in values]
     select += [f"percentile({name}, array(0.25D, 0.75D)) AS {name}" for name in values]
-    select += [f"count_if(({sql}) = '{state}') AS {name}_{state}" for name, sql in gaps.items() for state in STATES]
+    select += [f"count_if(({sql}) = '{state}') AS {name}_{state}" for name, sql in states.items() for state in STATES]
     found = {row["rank"] or 0: row for row in _grouped(placed, ["count(*) AS people", *select])}
     return Counts(
         people={rank: row["people"] for rank, row in found.items()},
         positive={name: {rank: row[name] for rank, row in found.items()} for name in flags},
         middle={name: {rank: _middle(row, name) for rank, row in found.items()} for name in values},
         states={name: {state: {rank: row[f"{name}_{state}"] for rank, row in found.items()} for state in STATES}
-                for name in gaps},
+                for name in states},
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A reader who lays all that is told side by side, knows what the groups' people add up to, and has linear programming."""
+"""A reader who lays all that is told of sums of people side by side, and has linear programming."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def assert_open(number: int, of: int, before: tuple[float, float], after: tuple[
 @pytest.mark.parametrize(("n", "seed", "changes"), WORLDS)
 def test_no_small_number_with_a_condition_follows(n: int, seed: int, changes: dict[str, Any]) -> None:
     """A reader who knows how many of everyone have it, and the rounded shares of release.json."""
-    people, counts, model, _, found = told_of(n, seed, **changes)
+    _, counts, model, _, found = told_of(n, seed, **changes)
     tested = 0
     for name in world.CONDITIONS:
         shown = cells(found, condition=name)
@@ -112,7 +112,7 @@ def test_no_small_number_with_a_condition_follows(n: int, seed: int, changes: di
 
 def test_a_share_of_the_release_gives_no_cover() -> None:
     """A reader knows by its share how many of a small group have it: hiding that number hides nothing."""
-    people, counts, model, evidence, _ = told_of(3000, 3)
+    _, counts, model, evidence, _ = told_of(3000, 3)
     small_one = {1: (3, 0), 2: (40, 20), 3: (700, 300)}
     counts.conditions["diabetes"] = small_one
     for group, share in zip(model["groups"], (None, 0.04, 0.7), strict=True):

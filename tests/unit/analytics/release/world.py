@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from analytics import suppression
 from analytics.evidence import strata
 from analytics.evidence.subgroups import subgroups
 from analytics.release import cohort_drill
@@ -46,12 +47,7 @@ def told(people: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     shares = []
     for group in groups:
         mine = people["rank"] == group["rank"]
-        shares.append({name: _share(int(has[mine].sum()), int(mine.sum())) for name, has in people["conditions"].items()})
+        found = {name: int(has[mine].sum()) for name, has in people["conditions"].items()}
+        shares.append({name: suppression.share(count, int(mine.sum())) for name, count in found.items()})
     model = {"groups": [group | {"share": share} for group, share in zip(groups, shares, strict=True)]}
     return model, {"groups": groups, "subgroups": subgroups(people, groups)}
-
-
-def _share(count: int, of: int) -> float | None:
-    from analytics import suppression
-
-    return suppression.share(count, of)
