@@ -105,7 +105,9 @@ def members(release_id: str, rank: int, order: Order, after: Member | None, limi
         firmness = NO_FIRMNESS if after.firmness is None else after.firmness
         place = [after.subject_id] if len(keys) == 1 else [firmness, after.subject_id]
         last, reached = tuple_(*keys), tuple_(*place)
+        # The first column by itself as well: SQLite does not look a pair up in an index on an expression.
         query = query.where(last < reached if down else last > reached)
+        query = query.where(keys[0] <= place[0] if down else keys[0] >= place[0])
     return query.order_by(*(key.desc() if down else key.asc() for key in keys)).limit(limit)
 
 

@@ -118,7 +118,8 @@ def test_gaps_are_counted_by_the_rules_of_the_chart(lake: Lake, model: dict[str,
 
 def test_outcomes_by_sex_age_and_condition(lake: Lake, model: dict[str, Any], found: Any) -> None:
     bands = " ".join(f"WHEN age >= {low} THEN '{name}'" for low, name in
-                     ((75, "75 and older"), (65, "65 to 74"), (45, "45 to 64"), (18, "18 to 44"), (0, "0 to 17")))  # fmt: skip
+                     ((75, "75 and older"), (65, "65 to 74"), (45, "45 to 64"), (18, "18 to 44"),
+                      (0, "0 to 17")))  # fmt: skip
     shown = {"sex": 0, "age_band": 0, "both": 0, "condition": 0}
     for row in found["drill"]["cells"]:
         where = [f"female = {int(row['sex'] == 'Female')}"] if row["sex"] else []
