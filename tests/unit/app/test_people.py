@@ -94,6 +94,13 @@ def test_a_rate_that_is_hidden_has_its_bound() -> None:
     assert people(model["groups"][2], model, None, None, ANA).who.startswith("120 people were in this group on")
 
 
+def test_a_rate_of_a_few_events_is_not_shown_even_where_a_release_tells_it() -> None:
+    model = papers.release()
+    model["groups"][0] |= {"events": 8, "rate": 8 / 820, "low": 0.005, "high": 0.02}
+    row = people(model["groups"][1], model, None, None, ANA).outcomes.rows[0]
+    assert (row.said, row.bar.value) == ("not shown", None)
+
+
 def test_care_gaps_are_in_the_order_of_their_weight() -> None:
     paper = cohorts()
     paper["gaps"] = [one | {"id": name} for one, name in zip(paper["gaps"], ("ais_zoster", "cms165", "x"), strict=True)]

@@ -74,6 +74,23 @@ def test_no_small_number_by_sex_and_age_follows(n: int, seed: int, changes: dict
     assert hidden >= 4
 
 
+@pytest.mark.parametrize(("n", "seed", "changes"), WORLDS)
+def test_what_the_evidence_hides_cannot_be_added_up(n: int, seed: int, changes: dict[str, Any]) -> None:
+    _, _, _, evidence, found = told_of(n, seed, **changes)
+    hidden = 0
+    for row in evidence["subgroups"]:
+        if row["by"] not in ("sex", "age_band"):
+            continue
+        parts = [one for one in found["cells"] if one["sex"] and one["age_band"] and one[row["by"]] == row["value"]]
+        for cell in row["groups"]:
+            for key in ("n", "events"):
+                if cell[key] is None:
+                    told = {one[key] for part in parts for one in part["groups"] if one["rank"] == cell["rank"]}
+                    assert told == {None}
+                    hidden += 1
+    assert hidden
+
+
 def assert_open(number: int, of: int, before: tuple[float, float], after: tuple[float, float]) -> None:
     few_at_most = largest_hidden()
     if small(number):

@@ -80,6 +80,14 @@ def test_care_gaps(
     assert (found["everyone"]["applicable"], found["everyone"]["met"]) == everyone
 
 
+def test_no_number_is_told_of_a_group_whose_size_is_hidden() -> None:
+    """Ten people are in the first group, and the third is hidden with it."""
+    counted = counts([10, 211, 22, 22, 530], met_gap=[(0, 0), (200, 0), (11, 0), (11, 11), (200, 30)])
+    assert [group["n"] for group in cohort_shares.people(counted)["groups"]] == [None, 211, None, 22, 530]
+    (found,) = cohort_shares.gaps(counted, TITLES)
+    assert found["groups"][2]["applicable"] is None
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_no_small_number_of_a_care_gap_follows(seed: int) -> None:
     """A reader who knows the size of every group, and by its share how many have it met, with linear programming."""
