@@ -1,15 +1,20 @@
 """People like this one: which words and bars the papers of a release give."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Environment, FileSystemLoader
 
+import app
 from app.chart import people as room
 from app.chart.people import Figure, People, people
 from app.chart.share_bar import share_bar, top_of
 from tests.unit.analytics import papers
 from tests.unit.analytics.cohorts_paper import cohorts
 
+TEMPLATES = Path(app.__file__).parent / "templates"
 ANA = {"female": 1.0, "age": 64.9}
 
 
@@ -154,3 +159,38 @@ def test_the_places_on_a_bar() -> None:
     bar = share_bar(0.25, 0.5, (0.2, 0.3), 0.5)
     assert (bar.start, bar.value, bar.mark, bar.low, bar.high) == (3.0, 120.0, 237.0, 96.6, 143.4)
     assert share_bar(None).value is None
+
+
+def printed(found: People | None) -> str:
+    rooms = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return rooms.get_template("chart/people.html").render(people=found)
+
+
+def test_every_bar_has_a_title_a_description_and_its_numbers_in_a_table() -> None:
+    found = told()
+    html = printed(found)
+    bars = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    assert len(bars) == 3 + 3 + 2 and len(re.findall("<table>", html)) == 3
+    ids = re.findall(r' id="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    for bar in bars:
+        named = re.search(r'aria-labelledby="(\S+) (\S+)"', bar)
+        assert named and f'<title id="{named[1]}">' in bar and f'<desc id="{named[2]}">' in bar
+    for figure in (found.outcomes, found.treatments, found.gaps):
+        for label, said, _ in words(figure):
+            assert f'<th scope="row">{label}' in html and f"<td>{said}</td>" in html
+    assert "style=" not in html and "(this group)" in html
+
+
+def test_what_cannot_be_told_is_a_sentence() -> None:
+    assert "Not shown: each applies to too few people of this group" in printed(told(3))
+    model = papers.release()
+    older = printed(people(model["groups"][1], model, None, None, ANA))
+    assert room.OLDER_RELEASE in older and "Treatments in use" not in older
+    assert printed(None).strip() == ""
+
+
+def test_a_name_from_a_release_is_text() -> None:
+    model = papers.release()
+    model["groups"][1]["name"] = "<b>x</b>"
+    assert "<b>" not in printed(people(model["groups"][1], model, None, None, ANA))
