@@ -21,7 +21,7 @@ from analytics.config import redact_url
 from analytics.errors import DatabaseError
 
 TABLES = Path(__file__).with_name("tables.sql")
-VERSION = 3  # of tables.sql; app/serving.py reads the same
+VERSION = 4  # of tables.sql; app/serving.py reads the same
 ONE_WRITER = 0x4B696E64  # PostgreSQL's advisory lock of the one publish in a database
 PATIENCE = 5  # seconds for a connection, and for SQLite's one writer
 CHECK = "Check KINDRED_DATABASE, that the server answers, and that this user may write."
@@ -145,7 +145,7 @@ def _another(connection: Connection) -> DatabaseError:
 def _keep_the_old(connection: Connection) -> None:
     """Version 1: no publication time; group figures beside those in the model; in PostgreSQL one table for all.
 
-    Version 2 lacked a table, nothing else."""
+    Version 2 lacked a table, version 3 the indexes, nothing else."""
     connection.execute(text("DROP TABLE risk_group"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN published_at TEXT NOT NULL DEFAULT ''"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN last_current TEXT NOT NULL DEFAULT ''"))

@@ -77,7 +77,7 @@ def copy(connection: Connection, spark: SparkSession, lake: Lake, folder: str, r
     staging = f"{partition(release_id)}_{secrets.token_hex(4)}"
     with transaction(connection):
         given = literal(release_id)
-        connection.execute(text(f"CREATE TABLE {staging} (LIKE membership INCLUDING ALL)"))
+        connection.execute(text(f"CREATE TABLE {staging} (LIKE membership INCLUDING ALL EXCLUDING INDEXES)"))
         connection.execute(text(f"ALTER TABLE {staging} ALTER release_id SET DEFAULT {given}, "
                                 f"ADD CONSTRAINT one_release CHECK (release_id = {given})"))
         connection.execute(text(f"CREATE TABLE {staging}_parts (part INTEGER PRIMARY KEY, copied BIGINT)"))

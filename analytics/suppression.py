@@ -4,12 +4,12 @@ from which one can be derived)."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from analytics import streams
+from analytics import spans, streams
 from analytics.definitions import catalogue
 
 Z = 1.959963984540054  # standard normal quantile for a 95 % interval
@@ -181,3 +181,65 @@ def _keep_open(table: list[streams.Arc], arc: streams.Arc) -> bool:
         fall = max(fall, min(largest_hidden() - others, arc.value - arc.least))
     parts = [other for other in table if other is not arc and other.price > 0]
     return streams.route(parts, arc.head, arc.tail, rise) and streams.route(parts, arc.tail, arc.head, fall)
+
+
+def shares_in_groups(counts: Sequence[int], of: Sequence[int]) -> tuple[float | None, list[float | None]]:
+    """The share of everyone and that in each group, in whole percents; None where a small number of people with it or
+    without follows, from itself or from the others and everyone (all numbers of people may be known)."""
+    found = complementary([[count, all_ - count] for count, all_ in zip(counts, of, strict=True)])
+    told = [None if any(row) else share(count, all_)
+            for row, count, all_ in zip(found.cells, counts, of, strict=True)]  # fmt: skip
+    return None if any(found.columns) else share(sum(counts), sum(of)), told
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A table whose cells are counted in other, told tables as well, so that no row or column stands for itself.
+
+    values: its cells; of: how many people each is about. blocks: which cells are hidden for which, where one would
+    follow. bounds: what is known of each before. sums: of cells, told elsewhere; sums_with: known with this table.
+    """
+
+    values: list[int]
+    of: list[int]
+    blocks: list[int]
+    bounds: list[tuple[float, float]]
+    sums: list[spans.Sum]
+    sums_with: tuple[spans.Sum, ...] = ()
+
+
+def crossed(table: Crossing, hidden: set[int]) -> set[int]:
+    """Places of the cells that must be hidden: those in `hidden`, the small ones, and as many others of their blocks,
+    the smallest first, until each hidden small number could be every other small one, as far as it could be without
+    this table. Where even all of a block are not enough, everything is."""
+    places = range(len(table.values))
+    close = [place for place in places if few(table.values[place], table.of[place])]
+    hidden = hidden | set(close)
+    before = spans.spans(close, table.bounds, {}, table.sums)
+    while close:
+        told = {place: table.values[place] for place in places if place not in hidden}
+        sums = [*table.sums, *table.sums_with] if told else table.sums
+        now = spans.spans(close, table.bounds, told, sums)
+        close = [place for place in close if not _as_open(table, place, before[place], now[place])]
+        more = _smallest(table, told, {table.blocks[place] for place in close})
+        if close and not more:
+            return set(places)
+        hidden |= more  # what is open stays so: who is told less knows no more
+    return hidden
+
+
+def _smallest(table: Crossing, told: Iterable[int], blocks: set[int]) -> set[int]:
+    """The smallest of the cells told of each block."""
+    found: dict[int, int] = {}
+    for place in sorted(told, key=lambda place: -min(table.values[place], table.of[place] - table.values[place])):
+        if table.blocks[place] in blocks:
+            found[table.blocks[place]] = place
+    return set(found.values())
+
+
+def _as_open(table: Crossing, place: int, before: tuple[float, float], now: tuple[float, float]) -> bool:
+    """Whether the small number of a cell can still be any from 1 to 10, or all that it could be before."""
+    value, of, largest = table.values[place], table.of[place], largest_hidden()
+    ends = [(1, largest)] if small(value) else []
+    ends += [(of - largest, of - 1)] if small(of - value) else []
+    return all(now[0] <= max(low, before[0]) and now[1] >= min(high, before[1]) for low, high in ends)

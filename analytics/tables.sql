@@ -1,4 +1,4 @@
--- The serving database, version 3. Only analytics/publish.py writes it, the app reads it; it holds what the app needs.
+-- The serving database, version 4. Only analytics/publish.py writes it, the app reads it; it holds what the app needs.
 -- The same text for SQLite and PostgreSQL: what stands in /*postgresql ... */ holds there only, and what stands
 -- between /*sqlite*/ and /**/ does not (serving_database.py).
 -- A patient id means nothing without its EHR: every row hangs on a release, and a release on one EHR.
@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS serving_schema (
     version INTEGER NOT NULL
 );
 
-INSERT INTO serving_schema SELECT 3 WHERE NOT EXISTS (SELECT * FROM serving_schema);
+INSERT INTO serving_schema SELECT 4 WHERE NOT EXISTS (SELECT * FROM serving_schema);
 
 CREATE TABLE IF NOT EXISTS "release" (
     release_id TEXT PRIMARY KEY,
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS "release" (
     last_current TEXT NOT NULL DEFAULT '' -- when another became current in its place
 );
 
--- What is told about a release beside its model: evidence, map, drift, funnel, model-card (docs/release.md). Never changed.
+-- What is told about a release beside its model: evidence, map, drift, funnel, model-card, cohorts (docs/release.md). Never changed.
 CREATE TABLE IF NOT EXISTS release_document (
     release_id TEXT NOT NULL REFERENCES "release" (release_id),
     name TEXT NOT NULL,
@@ -38,6 +38,11 @@ CREATE TABLE IF NOT EXISTS membership (
     firmness DOUBLE PRECISION
     /*sqlite*/, PRIMARY KEY (release_id, subject_id)/**/
 ) /*postgresql PARTITION BY LIST (release_id) */;
+
+-- A group's people page by page, by firmness (none counts as -1: app/serving_tables.py has the same words) and by id.
+CREATE INDEX IF NOT EXISTS membership_by_firmness
+    ON membership (/*sqlite*/release_id, /**/rank, (coalesce(firmness, -1.0)), subject_id);
+CREATE INDEX IF NOT EXISTS membership_by_id ON membership (/*sqlite*/release_id, /**/rank, subject_id);
 
 CREATE TABLE IF NOT EXISTS current_release (
     ehr TEXT PRIMARY KEY,

@@ -2,25 +2,25 @@
 
 import json
 import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, column, create_engine, event, func, select, table
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from app import serving_tables
+from app.serving_tables import CURRENT, DOCUMENT, MEMBERSHIP, RELEASE, SCHEMA, Member, Membership, Order, Placement
+
+__all__ = ["Member", "Membership", "Order", "Placement", "Release", "Serving"]
+
 LOG = logging.getLogger(__name__)
-VERSION = 3  # of the tables (analytics/tables.sql)
-SCHEMA = table("serving_schema", column("version"))
-RELEASE = table("release", column("release_id"), column("ehr"), column("as_of"), column("model"))
-CURRENT = table("current_release", column("ehr"), column("release_id"))
-MEMBERSHIP = table(
-    "membership", column("release_id"), column("subject_id"), column("rank"), column("second_rank"), column("firmness")
-)
-DOCUMENT = table("release_document", column("release_id"), column("name"), column("body"))
+VERSION = 4  # of the tables (analytics/tables.sql)
 PATIENCE = 3  # seconds for a connection, for one from the pool, and for a statement: a person waits for the page
+MOST = 1000  # members in one answer
 CONNECTIONS = 10  # to PostgreSQL at once from this process, at most
 SESSION = f"SET statement_timeout = '{PATIENCE}s'; SET default_transaction_read_only = on"
 
@@ -34,20 +34,12 @@ class Release:
     model: dict[str, Any] = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Membership:
-    """Where the last population run put one patient."""
-
-    rank: int
-    second_rank: int | None
-    firmness: float | None
-
-
 class Serving:
     """The serving database. Every method answers None where it cannot be read, so that the page can still be shown."""
 
     def __init__(self, url: str) -> None:
         self._engine = _read_only(url)
+        self._names: dict[tuple[str, str], dict[int, str]] = {}  # of a release that was made at that instant
 
     def current(self, ehr: str) -> Release | None:
         """The release that is current for this EHR, or None: none published yet, or the tables cannot be used.
@@ -74,8 +66,50 @@ class Serving:
         row = self._first(found)
         return Membership(row.rank, row.second_rank, row.firmness) if row else None
 
+    def memberships(self, release: Release, patients: Collection[str]) -> dict[str, Membership] | None:
+        """The groups of these patients (at most 1,000) in that release's population run, by patient id; those whom it
+        did not have are left out."""
+        rows = self._all(serving_tables.memberships(release.release_id, patients)) if patients else []
+        if rows is None:
+            return None
+        return {row.subject_id: Membership(row.rank, row.second_rank, row.firmness) for row in rows}
+
+    def history(self, ehr: str, patient: str) -> list[Placement] | None:
+        """Where each published release up to the current one had the patient, by as-of date, the oldest first.
+
+        [] where nothing is published. What may be compared across releases: see `Placement`.
+        """
+        rows = self._all(serving_tables.history(ehr, patient))
+        names = None if rows is None else self._group_names(rows)
+        if rows is None or names is None:
+            return None
+        return [_placement(row, names[row.release_id, row.created_at]) for row in rows]
+
+    def members(
+        self, release: Release, rank: int, order: Order = "firmest", after: Member | None = None, limit: int = 50
+    ) -> list[Member] | None:
+        """One page of a group's people as that release placed them (at its as-of date).
+
+        order: "firmest" or "loosest" first (people without a firmness are the loosest; ties by id), "id" or "id_down".
+        after: the last member of the page before; the page begins behind it, whether that member is still there or not.
+        limit: 1 to 1,000. Fewer than `limit` came back: this was the last page.
+
+        These are patients: only those may be shown whom the EHR lets the launch's token read. `after` holds a patient
+        id, so it travels neither in an address nor unsealed in a page.
+        """
+        rows = self._all(serving_tables.members(release.release_id, rank, order, after, max(1, min(limit, MOST))))
+        return None if rows is None else [Member(row.subject_id, row.second_rank, row.firmness) for row in rows]
+
+    def count(self, release: Release, rank: int) -> int | None:
+        """How many people that release placed in a group at its as-of date (a group's `n` is that of the index date).
+
+        The true number, for paging: one of 1 to 10 must not be shown where their list is not.
+        """
+        row = self._first(serving_tables.count(release.release_id, rank))
+        return None if row is None else int(row[0])
+
     def document(self, release: Release, name: str) -> dict[str, Any] | None:
-        """What is told about a release: "evidence", "map", "drift", "funnel" or "model-card" (docs/release.md).
+        """A paper of a release: "evidence", "map", "drift", "funnel", "model-card" or "cohorts" (docs/release.md).
 
         None where it was published by an earlier Kindred, which had no documents.
         """
@@ -104,17 +138,49 @@ class Serving:
         """Give all connections back."""
         self._engine.dispose()
 
+    def _group_names(self, rows: Sequence[Any]) -> dict[tuple[str, str], dict[int, str]] | None:
+        """Names of the groups of these releases by rank. A model is read once in this process: it never changes."""
+        wanted = {row.release_id: row.created_at for row in rows if (row.release_id, row.created_at) not in self._names}
+        found = self._all(serving_tables.models(list(wanted))) if wanted else []
+        if found is None:
+            return None
+        read = {(row.release_id, wanted[row.release_id]): _names(row.model) for row in found}
+        self._names |= read
+        return {key: self._names.get(key, {}) for key in ((row.release_id, row.created_at) for row in rows)}
+
     def _first(self, query: Any) -> Any:
-        """The first row; None, and the reason in the log, where the tables cannot be used."""
+        """The first row, None where there is none or the tables cannot be used."""
+        rows = self._all(query.limit(1))
+        return rows[0] if rows else None
+
+    def _all(self, query: Any) -> Sequence[Any] | None:
+        """All rows; None, and the reason in the log, where the tables cannot be used."""
         try:
             with self._engine.connect() as connection:
                 trouble = _other_version(connection)
                 if trouble is None:
-                    return connection.execute(query).first()
+                    return connection.execute(query).all()
         except SQLAlchemyError as error:
             trouble = _reason(error)
         LOG.warning("serving: %s", trouble)
         return None
+
+
+def _placement(row: Any, names: dict[int, str]) -> Placement:
+    return Placement(
+        release_id=row.release_id, as_of=str(row.as_of)[:10], published_at=row.published_at,
+        definitions_hash=row.definitions_hash, current=bool(row.current), of=len(names), rank=row.rank,
+        name=names.get(row.rank), second=names.get(row.second_rank), firmness=row.firmness,
+    )  # fmt: skip
+
+
+def _names(model: str) -> dict[int, str]:
+    """The groups of a model by rank; {} where it is none."""
+    try:
+        return {int(group["rank"]): str(group["name"]) for group in json.loads(model)["groups"]}
+    except (ValueError, KeyError, TypeError):
+        LOG.error("serving: the model of a release is not one; publish it again")
+        return {}
 
 
 def _other_version(connection: Connection) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analytics.evidence import evidence
 from analytics.lake import Lake
 from analytics.release import hashes
+from analytics.release.cohorts import cohorts
 from analytics.release.drift import drift
 from analytics.release.funnel import funnel
 from analytics.release.model_card import model_card
@@ -27,6 +28,8 @@ def write(spark: SparkSession, lake: Lake, model: dict[str, Any], folder: str) -
     papers: dict[str, Any] = {"funnel": funnel(lake, model, folder)}
     with spark_step(spark, "Weighing the evidence", "weigh the evidence"):
         papers["evidence"] = evidence(spark, lake, model)
+    with spark_step(spark, "Counting treatments, gaps and outcomes in detail", "count the cohorts"):
+        papers["cohorts"] = cohorts(spark, lake, model, papers["evidence"])
     with spark_step(spark, "Drawing the map of the population", "draw the map"):
         papers["map"] = population_map(spark, lake, model)
     with spark_step(spark, "Comparing with the release before", "compare with the release before"):

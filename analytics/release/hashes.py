@@ -13,7 +13,8 @@ from analytics.errors import ReleaseError
 from analytics.lake import Lake
 
 NAME = "hashes.json"
-PAPERS = ("release.json", "evidence.json", "map.json", "funnel.json", "drift.json", "model-card.json")
+PAPERS = ("release.json", "evidence.json", "cohorts.json", "map.json", "funnel.json", "drift.json",
+          "model-card.json")  # fmt: skip
 CHUNK = 4 * 1024 * 1024  # bytes in memory at a time
 
 

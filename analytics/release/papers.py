@@ -8,8 +8,9 @@ from analytics import suppression
 from analytics.errors import ReleaseError
 from analytics.lake import Lake
 
-PUBLISHED = ("evidence", "map", "drift", "funnel", "model-card")  # go into the serving database with the release
-OF_PEOPLE = {"n", "people", "followed", "events"}  # keys whose numbers are people, in every paper
+#: Those that go into the serving database with the release.
+PUBLISHED = ("evidence", "cohorts", "map", "drift", "funnel", "model-card")
+OF_PEOPLE = {"n", "people", "followed", "events", "applicable"}  # keys whose numbers are people, in every paper
 OF_STEPS = {"read", "kept"}  # those of a funnel's step; its unit says whether they are people
 
 
@@ -30,6 +31,15 @@ def shows_small_cell(paper: Any) -> bool:
         numbers = [paper.get(key) for key in OF_STEPS] + list(paper.get("dropped", {}).values())
     else:
         numbers = [paper.get(key) for key in OF_PEOPLE]
-    return any(type(one) is int and suppression.small(one) for one in numbers) or any(
+    return any(type(one) is int and suppression.small(one) for one in numbers) or _tells(paper) or any(
         map(shows_small_cell, paper.values())
     )
+
+
+def _tells(paper: dict[str, Any]) -> bool:
+    """Whether a share and the number that it is a share of can only be those of 1 to 10 people, or of all but them."""
+    of, share = paper.get("applicable"), paper.get("met")
+    if type(of) is not int or share is None:
+        return False
+    possible = [count for count in range(of + 1) if round(count / of, 2) == share] if of else []
+    return any(all(suppression.small(of - one if without else one) for one in possible) for without in (False, True))

@@ -39,7 +39,8 @@ def page(model: dict[str, Any], found: dict[str, Any], hashed: dict[str, Any]) -
     return _environment().get_template("report.html").render(
         model=model, hashed=hashed, style=style, policy=policy, made=datetime.now(UTC).date().isoformat(),
         summary=words.summary(model, found), rules=catalogue.group_rules(), evidence=found["evidence"],
-        map=found["map"], drift=found["drift"], funnel=found["funnel"], card=found["model-card"],
+        cohorts=found["cohorts"], map=found["map"], drift=found["drift"], funnel=found["funnel"],
+        card=found["model-card"],
         drawn=_drawn(model, found), profile=_profile(model), subgroups=_subgroups(found["evidence"]),
         numbers=_Numbers(),
     )  # fmt: skip

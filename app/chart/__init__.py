@@ -7,7 +7,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, url_for
 
 from app import audit, metrics
-from app.chart import gaps, scores
+from app.chart import gaps, people, scores
 from app.chart.mark import HEADER, check_mark
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
@@ -56,7 +56,7 @@ def page(sid: str) -> Response:
     return make_response(
         render_template(
             "chart.html", view=view, opened=opened, styled=_is_styled(style),
-            gaps=gaps.section(reading), scores=scores.section(reading),
+            gaps=gaps.section(reading), scores=scores.section(reading), people=people.section(reading, view.group),
             **common,
         )
     )  # fmt: skip

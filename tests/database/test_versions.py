@@ -14,7 +14,7 @@ from analytics import serving_database
 from analytics.errors import DatabaseError
 from analytics.lake import Lake
 from analytics.publish import current, publish, published, rollback
-from analytics.serving_database import opened, transaction
+from analytics.serving_database import is_postgresql, opened, transaction
 from app.serving import Serving
 from tests.unit.analytics.releases import model, write_release
 
@@ -79,7 +79,7 @@ def test_version_2_is_taken_over(database: str, lake: Lake, spark: Any) -> None:
         connection.execute(text("DROP TABLE release_document"))
         connection.execute(text("UPDATE serving_schema SET version = 2"))
     with closing(Serving(database)) as serving:
-        assert "of version 2, this app reads version 3" in (serving.trouble() or "")
+        assert "of version 2, this app reads version 4" in (serving.trouble() or "")
         assert [one["release_id"] for one in published(database)] == ["r1", "r2"]
         release = serving.current("a")
         assert release and release.release_id == "r2" and serving.trouble() is None
@@ -90,16 +90,39 @@ def test_version_2_is_taken_over(database: str, lake: Lake, spark: Any) -> None:
         assert (serving.document(release, "evidence") or {})["of"] == "r2"
 
 
+def test_version_3_is_taken_over(database: str, lake: Lake, spark: Any) -> None:
+    """It lacked the indexes by which a group is read page by page; its releases get them where they lie."""
+    for release_id in ("r1", "r2"):
+        write_release(lake, "a", release_id, [("p1", 1, 2, 0.5), ("p2", 1, 2, 0.75)])
+        publish(database, lake, "a", release_id, lambda: spark)
+    indexes = ("membership_by_firmness", "membership_by_id")
+    with opened(database) as connection, transaction(connection):
+        for index in indexes:
+            connection.execute(text(f"DROP INDEX {index}"))
+        connection.execute(text("UPDATE serving_schema SET version = 3"))
+    with closing(Serving(database)) as serving:
+        assert "of version 3, this app reads version 4" in (serving.trouble() or "")
+        assert [one["release_id"] for one in published(database)] == ["r1", "r2"]
+        release = serving.current("a")
+        assert release and [one.subject_id for one in serving.members(release, 1) or []] == ["p2", "p1"]
+    with opened(database) as connection:
+        assert {one["name"] for one in inspect(connection).get_indexes("membership")} >= {"membership_by_id"}
+        names = "pg_class" if is_postgresql(connection) else "sqlite_master"
+        column = "relname" if is_postgresql(connection) else "name"
+        found = connection.execute(text(f"SELECT {column} FROM {names}")).scalars().all()
+        assert set(indexes) <= set(found)
+
+
 def test_a_newer_version_is_left_alone_and_told(database: str) -> None:
     with opened(database) as connection, transaction(connection):
         connection.execute(text("CREATE TABLE serving_schema (version INTEGER)"))
-        connection.execute(text("INSERT INTO serving_schema VALUES (4)"))
+        connection.execute(text("INSERT INTO serving_schema VALUES (5)"))
     for look in (lambda: current(database, "a"), lambda: published(database), lambda: rollback(database, "a")):
-        with pytest.raises(DatabaseError, match="has tables of version 4; this Kindred knows version 3") as failed:
+        with pytest.raises(DatabaseError, match="has tables of version 5; this Kindred knows version 4") as failed:
             look()
         assert "hunter2" not in str(failed.value) and failed.value.exit_code == 16
     with closing(Serving(database)) as serving:
-        assert "of version 4, this app reads version 3" in (serving.trouble() or "")
+        assert "of version 5, this app reads version 4" in (serving.trouble() or "")
         assert serving.current("a") is None
     with opened(database) as connection:
         assert inspect(connection).get_table_names() == ["serving_schema"]

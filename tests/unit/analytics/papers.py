@@ -5,11 +5,12 @@ from typing import Any
 from analytics.definitions import catalogue
 from analytics.release.model_card import model_card
 from tests.flow import published
+from tests.unit.analytics.cohorts_paper import cohorts
 
 
 def of(release_id: str = "r1") -> dict[str, Any]:
     """All papers but release.json; each says of which release it is, so that a mixture shows."""
-    made = {"evidence": evidence(), "map": population_map(), "drift": drift(), "funnel": funnel()}
+    made = {"evidence": evidence(), "cohorts": cohorts(), "map": population_map(), "drift": drift(), "funnel": funnel()}
     made["model-card"] = model_card(release(), made)
     return {name: paper | {"of": release_id} for name, paper in made.items()}
 
@@ -59,9 +60,9 @@ def interval(c: float) -> dict[str, float]:
 def evidence() -> dict[str, Any]:
     groups = [
         _group(1, "Few conditions, younger", (900, 820, 41, 0.05, 0.0371, 0.0671), None,
-               {"ratio": 1.0, "low": 1.0, "high": 1.0}),
+               {"ratio": 1.0, "low": 1.0, "high": 1.0, "to": 1}),
         _group(2, "Diabetes with high HbA1c", (431, 412, 128, 0.3107, 0.268, 0.357), None,
-               {"ratio": 4.1, "low": 3.0, "high": 5.6}),
+               {"ratio": 4.1, "low": 3.0, "high": 5.6, "to": 1}),
         _group(3, "No contact in two years", (120, 110, None, None, None, None), 0.1, None),
     ]  # fmt: skip
     return {
@@ -141,7 +142,7 @@ def funnel() -> dict[str, Any]:
 
 
 def _group(
-    rank: int, name: str, seen: tuple[Any, ...], below: float | None, standardised: dict[str, float] | None
+    rank: int, name: str, seen: tuple[Any, ...], below: float | None, standardised: dict[str, Any] | None
 ) -> dict[str, Any]:
     keys = ("n", "followed", "events", "rate", "low", "high")
     return {"rank": rank, "name": name, **dict(zip(keys, seen, strict=True)), "rate_below": below, "rate_above": None,

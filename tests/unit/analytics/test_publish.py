@@ -95,6 +95,11 @@ def test_a_release_with_a_file_too_few_or_too_many_is_refused(lake: Lake, databa
 
 SMALL = [
     ("evidence", {"groups": [{"rank": 1, "n": 7}]}), ("evidence", {"screening": [{"top": 0.01, "people": 3}]}),
+    ("cohorts", {"drill": {"cells": [{"sex": "Female", "groups": [{"rank": 1, "n": 40, "events": 4}]}]}}),
+    ("cohorts", {"gaps": [{"id": "cms122", "groups": [{"rank": 1, "applicable": 9, "met": None}]}]}),
+    ("cohorts", {"gaps": [{"id": "cms122", "groups": [{"rank": 1, "applicable": 60, "met": 0.05}]}]}),  # 3 people
+    ("cohorts", {"gaps": [{"id": "cms122", "groups": [{"rank": 1, "applicable": 60, "met": 0.95}]}]}),
+    ("cohorts", {"people": {"n": 1000, "groups": [{"rank": 1, "n": 8}]}}),
     ("map", {"bins": [{"x": 0, "y": 0, "n": 10, "rank": 1, "rate": None}]}),
     ("funnel", {"steps": [{"step": "build", "unit": "people", "read": 9, "kept": 9, "dropped": {}}]}),
     ("funnel", {"steps": [{"step": "build", "unit": "people", "read": 99, "kept": 97, "dropped": {"deceased": 2}}]}),

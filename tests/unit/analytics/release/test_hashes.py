@@ -14,7 +14,8 @@ def test_the_hash_is_that_of_what_sha256sum_prints(tmp_path: Path) -> None:
     folder = lake.release("a", "r1")
     said = lake.read_json(f"{folder}/hashes.json")
     assert set(said["files"]) == {
-        "release.json", "evidence.json", "map.json", "funnel.json", "drift.json", "model-card.json", "counts.json",
+        "release.json", "evidence.json", "cohorts.json", "map.json", "funnel.json", "drift.json", "model-card.json",
+        "counts.json",
         "memberships/part-00000.parquet", "memberships/part-00001.parquet",
     }  # fmt: skip
     command = f"sha256sum {' '.join(sorted(said['files']))} | sha256sum"

@@ -170,3 +170,23 @@ def test_words() -> None:
     assert words.short("Heart failure, many admissions, older people", 30) == "Heart failure, many…"
     assert words.rate_lines({"rate": 0.05, "low": 0.04, "high": 0.06}) == ["5.0 %", "4.0 % to 6.0 %"]
     assert words.rate_lines({"rate": None, "rate_below": 0.1}) == ["below 10.0 %"]
+
+
+def test_treatments_and_care_gaps_of_each_group() -> None:
+    html = page(papers.release(), papers.of(), HASHES)
+    rows = dict(re.findall(r'<tr><th scope="row">([^<]+)</th>(.*?)</tr>', html))
+
+    def cells(name: str) -> list[str]:
+        return [re.sub(r"<[^>]+>", " ", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", rows[name])]
+
+    assert cells("statin") == ["31 %", "9 %", "78 %", "hidden"]
+    assert [" ".join(cell.split()) for cell in cells("Blood pressure controlled")] == [
+        "70 % of 500", "74 % of 101", "71 % of 340", "hidden"]  # fmt: skip
+    assert cells("Statin where it is due")[1] == "nobody"
+    assert "As of 30 June 2026, in whole percents" in made().text
+
+
+def test_without_rules_of_care_gaps_it_says_so() -> None:
+    found = papers.of()
+    found["cohorts"] |= {"gaps": [], "treatments": []}
+    assert "the definitions of this release hold no rules of care gaps" in made(found).text
