@@ -11,6 +11,7 @@ from app.chart.mark import HEADER, check_mark
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
 from app.chart.reading import launch_of, read
+from app.chart.source import source_of
 from app.chart.view import view_of
 from app.problems import Problem
 from app.security import check_form_token, form_token
@@ -50,6 +51,21 @@ def page(sid: str) -> Response:
     metrics.count("chart_views")
     opened = opened_of(reading.launch.context, reading.chart.lines)
     return make_response(render_template("chart.html", view=view, opened=opened, styled=_is_styled(style), **common))
+
+
+@BLUEPRINT.get("/source/<kind>/<identity>")
+def source(sid: str, kind: str, identity: str) -> Response:
+    """The record behind a value, read now: as words and as the JSON that the EHR sent."""
+    smart, ehr, launch = launch_of(sid)
+    check_mark(launch)
+    turns().take(ehr)
+    style = turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
+    found = source_of(smart, ehr, launch, kind, identity)
+    audit.record(smart.engine, "source", launch)
+    page = render_template(
+        "source.html", view=found, styled=_is_styled(style), sid=sid, form_token=form_token(sid), mark=g.patient_mark
+    )
+    return make_response(page, found.status)
 
 
 def _is_styled(style: "Future[Style | None]") -> bool:

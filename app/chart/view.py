@@ -45,6 +45,7 @@ class Reason:
     age: str | None
     usual: str | None
     bar: RangeBar | None
+    resource: str | None  # `Observation/1`: the record behind the value
 
 
 @dataclass(frozen=True)
@@ -167,4 +168,5 @@ def _reason(reason: dict[str, Any], on: date) -> Reason:
         age=age_of_value(reason["time"], on),
         usual=reason["usual_display"] or None,
         bar=None if reason["display"] in ("yes", "no") else range_bar(reason["value"], reason["usual"]),
+        resource=reason["resource"],
     )
