@@ -7,6 +7,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from flask import Blueprint, Response, g, make_response, redirect, render_template, url_for
 
 from app import audit, metrics
+from app.chart import missing, moves, profile, trends
 from app.chart.mark import HEADER, check_mark
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
@@ -50,7 +51,15 @@ def page(sid: str) -> Response:
     audit.record(smart.engine, "view", reading.launch, reading.score["release"])
     metrics.count("chart_views")
     opened = opened_of(reading.launch.context, reading.chart.lines)
-    return make_response(render_template("chart.html", view=view, opened=opened, styled=_is_styled(style), **common))
+    sections = {
+        "profile": profile.section(reading),
+        "trends": trends.section(reading),
+        "moves": moves.section(reading),
+        "missing": missing.section(reading),
+    }
+    return make_response(
+        render_template("chart.html", view=view, opened=opened, styled=_is_styled(style), **sections, **common)
+    )
 
 
 @BLUEPRINT.get("/source/<kind>/<identity>")

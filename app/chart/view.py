@@ -14,6 +14,7 @@ from app.chart.words import (
     TYPES,
     UNUSABLE,
     age_of_value,
+    capital,
     day,
     firmness,
     percent,
@@ -32,6 +33,7 @@ PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 #: Kinds of features that tell nothing new beside the value they are worked out of.
 WORKED_OUT = frozenset({"value_age_days", "trend", "variability", "years_since_onset"})
 
+
 @dataclass(frozen=True)
 class Reason:
     """One reason: a sentence, its value with unit and date, the group's usual range, and the bar that shows both."""
@@ -44,6 +46,7 @@ class Reason:
     date_is_said: bool  # the sentence holds the date already
     age: str | None
     usual: str | None
+    usual_said: str | None  # the same as words of their own
     bar: RangeBar | None
     resource: str | None  # `Observation/1`: the record behind the value
 
@@ -62,7 +65,6 @@ class View:
     earlier: str | None
     reasons: list[Reason]
     found: list[tuple[str, str]]
-    missing: list[str]
     unread: list[tuple[str, str]]
     rests_on_part: str | None
     as_of: str
@@ -88,7 +90,6 @@ def view_of(reading: Reading) -> View:
         earlier=_earlier(group, reading.release, reading.membership),
         reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
-        missing=[one["sentence"] for one in score["missing"]],
         unread=[
             *((TYPES[one.resource_type], unread_words(one.why, one.parts, one.count)) for one in chart.unread),
             *_unusable(unusable),
@@ -148,25 +149,28 @@ def found(features: dict[str, float | None]) -> list[tuple[str, str]]:
         if value is None or (value == 0 and feature.missing == "zero") or feature.kind in WORKED_OUT:
             continue
         unit = PLAIN_UNITS.get(feature.unit, explain.unit_words(feature.unit))
-        rows.append((_capital(feature.label), f"{explain.display(feature, value)} {unit}".strip()))
+        rows.append((capital(feature.label), f"{explain.display(feature, value)} {unit}".strip()))
     return rows
-
-
-def _capital(text: str) -> str:
-    """First letter as a capital, except where the second is one already (eGFR)."""
-    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def _reason(reason: dict[str, Any], on: date) -> Reason:
     return Reason(
         feature=reason["feature"],
-        label=_capital(reason["label"]),
+        label=capital(reason["label"]),
         sentence=reason["sentence"],
         display=f"{reason['display']} {explain.unit_words(reason['unit'])}".strip(),
         dated=day(reason["time"]),
         date_is_said=bool(reason["time"]) and reason["time"][:4] in reason["sentence"],
         age=age_of_value(reason["time"], on),
         usual=reason["usual_display"] or None,
+        usual_said=_usual_said(reason["usual_display"], reason["display"]),
         bar=None if reason["display"] in ("yes", "no") else range_bar(reason["value"], reason["usual"]),
         resource=reason["resource"],
     )
+
+
+def _usual_said(usual: str, display: str) -> str | None:
+    """`74 % of the group have it`, or `Middle half of the group: 7.1 to 8.6 %`."""
+    if not usual:
+        return None
+    return f"{usual} have it" if display in ("yes", "no") else f"Middle half of the group: {usual}"

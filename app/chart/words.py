@@ -56,6 +56,11 @@ def unread_words(why: str, parts: Sequence[str] = (), count: int = 0) -> str:
     return UNREAD[why].format(count)
 
 
+def capital(text: str) -> str:
+    """First letter as a capital, except where the second is one already (eGFR)."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
+
+
 def day(text: str | None) -> str | None:
     """`2026-03-09` (or a longer FHIR date) as 09-Mar-2026; `2026-03` and `2026` keep their precision."""
     parts = (text or "")[:10].split("-")
