@@ -4,18 +4,21 @@ import logging
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, url_for
+from flask import Blueprint, Response, current_app, g, make_response, redirect, render_template, url_for
 
 from app import audit, metrics
 from app.chart import missing, moves, profile, trends
 from app.chart.mark import HEADER, check_mark
+from app.chart.note import note_of
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
-from app.chart.reading import launch_of, read
+from app.chart.reading import Reading, launch_of, read
+from app.chart.sheet import MEANS, MEANS_NOT, sheet_of
 from app.chart.source import source_of
 from app.chart.view import view_of
 from app.problems import Problem
 from app.security import check_form_token, form_token
+from app.smart import Smart
 from app.smart.authorize import standalone_address
 from app.smart.style import Style
 from app.turns import turns
@@ -60,6 +63,42 @@ def page(sid: str) -> Response:
     return make_response(
         render_template("chart.html", view=view, opened=opened, styled=_is_styled(style), **sections, **common)
     )
+
+
+@BLUEPRINT.get("/sheet")
+def sheet(sid: str) -> Response:
+    """Two pages for the patient, to print."""
+    reading, style = _opened(sid)
+    view = view_of(reading)
+    made = sheet_of(reading, view.group, unread=bool(view.unread))
+    return _page_of(reading, "sheet", style, sheet=made, means=MEANS, means_not=MEANS_NOT)
+
+
+@BLUEPRINT.get("/note")
+def note(sid: str) -> Response:
+    """Plain text for the clinician to copy into the chart."""
+    reading, style = _opened(sid)
+    view = view_of(reading)
+    return _page_of(reading, "note", style, view=view, note=note_of(reading, view, missing.section(reading)))
+
+
+def _opened(sid: str) -> tuple[Reading, "Future[Style | None]"]:
+    """The launch's patient, read now, for a page that needs one. Raises Problem, `no_patient` among them."""
+    smart, ehr, launch = launch_of(sid)
+    turns().take(ehr)
+    if launch.context.patient is None:
+        raise Problem("no_patient", "page")
+    style = turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
+    return read(smart, ehr, launch), style
+
+
+def _page_of(reading: Reading, name: str, style: "Future[Style | None]", **parts: object) -> Response:
+    """The page of this name, audited under it."""
+    smart: Smart = current_app.extensions["smart"]
+    sid = reading.launch.sid
+    audit.record(smart.engine, name, reading.launch, reading.score["release"])
+    common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark, "styled": _is_styled(style)}
+    return make_response(render_template(f"{name}.html", **parts, **common))
 
 
 @BLUEPRINT.get("/source/<kind>/<identity>")
