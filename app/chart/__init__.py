@@ -65,8 +65,8 @@ def page(sid: str) -> Response:
     )
 
 
-@BLUEPRINT.get("/sheet")
-def sheet(sid: str) -> Response:
+@BLUEPRINT.get("/sheet", endpoint="sheet")
+def show_sheet(sid: str) -> Response:
     """Two pages for the patient, to print."""
     reading, style = _opened(sid)
     view = view_of(reading)
@@ -74,8 +74,8 @@ def sheet(sid: str) -> Response:
     return _page_of(reading, "sheet", style, sheet=made, means=MEANS, means_not=MEANS_NOT)
 
 
-@BLUEPRINT.get("/note")
-def note(sid: str) -> Response:
+@BLUEPRINT.get("/note", endpoint="note")
+def show_note(sid: str) -> Response:
     """Plain text for the clinician to copy into the chart."""
     reading, style = _opened(sid)
     view = view_of(reading)
@@ -101,8 +101,8 @@ def _page_of(reading: Reading, name: str, style: "Future[Style | None]", **parts
     return make_response(render_template(f"{name}.html", **parts, **common))
 
 
-@BLUEPRINT.get("/source/<kind>/<identity>")
-def source(sid: str, kind: str, identity: str) -> Response:
+@BLUEPRINT.get("/source/<kind>/<identity>", endpoint="source")
+def show_source(sid: str, kind: str, identity: str) -> Response:
     """The record behind a value, read now: as words and as the JSON that the EHR sent."""
     smart, ehr, launch = launch_of(sid)
     check_mark(launch)

@@ -77,8 +77,8 @@ def moves_of(history: Sequence[Placed], now: dict[str, object] | None) -> Moves 
 
 def _said(shown: Sequence[Placed], now: dict[str, object] | None) -> str:
     names = [one.name for one in shown if one.name]
-    if not names:
-        return f"None of the last {len(shown)} releases had this patient."
+    if len(names) < 2:
+        return f"{'Only one' if names else 'None'} of the last {len(shown)} releases had this patient."
     moved = [(a, b) for a, b in pairwise(names) if a != b]
     times = "once" if len(moved) == 1 else f"{len(moved)} times"
     text = (

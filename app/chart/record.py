@@ -35,8 +35,8 @@ def rows_of(resource: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if name == "" and isinstance(value, list):  # components: each has a code and a value of its own
-        for part in (one for one in value if isinstance(one, dict)):
+    if name == "":  # components: each has a code and a value of its own
+        for part in (one for one in (value if isinstance(value, list) else ()) if isinstance(one, dict)):
             values = [words(part[key]) for key in part if key.startswith("value")]
             yield words(part.get("code")) or "Part", ", ".join(filter(None, values)) or "Not known"
         return

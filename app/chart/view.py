@@ -69,6 +69,7 @@ class View:
     rests_on_part: str | None
     as_of: str
     release: str | None
+    release_said: str
     synthetic: bool
 
 
@@ -86,7 +87,7 @@ def view_of(reading: Reading) -> View:
         group=group,
         outcome=outcome_sentence(group) if group else None,
         firmness=firmness(group) if group else None,
-        hidden=None if group else _why_hidden(score, incomplete),
+        hidden=None if group else _why_hidden(reading, incomplete),
         earlier=_earlier(group, reading.release, reading.membership),
         reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
@@ -98,13 +99,14 @@ def view_of(reading: Reading) -> View:
         or ("entries" if unusable else None),
         as_of=day(on.isoformat()) or "",
         release=score["release"],
+        release_said=score["release"] or ("No release yet" if reading.is_readable else "No release can be read"),
         synthetic=reading.ehr.is_synthetic,
     )
 
 
-def _why_hidden(score: dict[str, Any], incomplete: list[str]) -> str:
+def _why_hidden(reading: Reading, incomplete: list[str]) -> str:
     """The first reason that holds for showing no group."""
-    why = score["group_hidden"]
+    why = reading.score["group_hidden"] if reading.is_readable else "no_database"
     if why is None:
         return INCOMPLETE.format(_joined(incomplete))
     return GROUP_HIDDEN.get(why, GROUP_HIDDEN["no_release"])
