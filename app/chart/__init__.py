@@ -93,10 +93,10 @@ def _opened(sid: str) -> tuple[Reading, "Future[Style | None]"]:
 
 
 def _page_of(reading: Reading, name: str, style: "Future[Style | None]", **parts: object) -> Response:
-    """The page of this name, audited under it."""
+    """The page of this name, audited as a view."""
     smart: Smart = current_app.extensions["smart"]
     sid = reading.launch.sid
-    audit.record(smart.engine, name, reading.launch, reading.score["release"])
+    audit.record(smart.engine, "view", reading.launch, reading.score["release"])
     common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark, "styled": _is_styled(style)}
     return make_response(render_template(f"{name}.html", **parts, **common))
 

@@ -60,7 +60,7 @@ def section(reading: Reading) -> Trends | None:
 
 def _trend(feature: Feature, series: Sequence[dict[str, Any]], reading: Reading, since: date) -> Trend | None:
     points = [(date.fromisoformat(one["time"]), float(one["value"])) for one in series]
-    points = [one for one in points if since <= one[0] <= reading.on]
+    points = [one for one in points if since <= one[0]]
     if len(points) < 2:
         return None
     group = group_of(reading)
@@ -80,9 +80,7 @@ def _trend(feature: Feature, series: Sequence[dict[str, Any]], reading: Reading,
     )
 
 
-def direction(
-    feature: Feature, slope: float | None, points: Sequence[tuple[date, float]], on: date
-) -> str:
+def direction(feature: Feature, slope: float | None, points: Sequence[tuple[date, float]], on: date) -> str:
     """The slope of the trend feature in words, over the same window; said to be unclear where the values scatter."""
     months, first = feature.window_days // 30, on - timedelta(days=feature.window_days)
     within = [(when.toordinal(), value) for when, value in points if when > first]

@@ -62,7 +62,8 @@ def test_what_is_anothers_or_does_not_say_whose_it_is_is_refused(ask, record) ->
     ("answer", "why"),
     [
         (observation(**MINE) | {"id": "x2"}, "malformed"), ({"resourceType": "Bundle", **MINE}, "malformed"),
-        (404, "not_offered"), (410, "failed"), (403, "forbidden"), (500, "failed"), ({"resourceType": "OperationOutcome"}, "failed"),
+        (404, "not_offered"), (410, "failed"),
+        (403, "forbidden"), (500, "failed"), ({"resourceType": "OperationOutcome"}, "failed"),
     ],
 )  # fmt: skip
 def test_each_way_to_err_has_its_word(ask, answer, why) -> None:
