@@ -12,6 +12,8 @@ from app.chart.reading import Reading
 from app.chart.words import percent
 
 REASONS, TESTS, GAPS = 5, 9, 6  # at most, so that each half stays on its page
+HIDDEN = "This time we could not place you in a group. Your care team can tell you why."
+DIED = "The record says that this person has died, so there is no group."
 MEANS = (
     "A computer compared your health record with the records of many other people. It put records that look alike into "
     "one group.",
@@ -60,7 +62,7 @@ def sheet_of(reading: Reading, group: dict[str, Any] | None, *, unread: bool) ->
         release=reading.score["release"] if group else None,
         group=_group_words(group) if group else None,
         outcome=_outcome(group) if group else None,
-        hidden=None if group else "This time we could not place you in a group. Your care team can tell you why.",
+        hidden=None if group else DIED if reading.score["group_hidden"] == "deceased" else HIDDEN,
         reasons=_reasons(reasons),
         tests=_tests(reading),
         unread=unread,
