@@ -26,7 +26,7 @@ class Note:
 def note_of(reading: Reading, view: View, missing: list[Missing]) -> Note:
     """The same words as the chart page's, one statement on each line."""
     lines = [line for line in _lines(reading, view, missing) if line is not None]
-    return Note("\n".join(lines), sum(1 + len(line) // 80 for line in lines))
+    return Note("\n".join(lines), sum(1 + len(line) // 50 for line in lines))
 
 
 def _lines(reading: Reading, view: View, missing: list[Missing]) -> Iterator[str | None]:
