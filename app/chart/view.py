@@ -175,4 +175,6 @@ def _usual_said(usual: str, display: str) -> str | None:
     """`74 % of the group have it`, or `Middle half of the group: 7.1 to 8.6 %`."""
     if not usual:
         return None
-    return f"{usual} have it" if display in ("yes", "no") else f"Middle half of the group: {usual}"
+    if display in ("yes", "no"):
+        return f"{usual} have it"
+    return "Middle half of the group: " + "\u00a0".join(usual.rsplit(" ", 1))
