@@ -20,6 +20,8 @@ from app.chart.words import age_of_value, capital, day
 #: are due again (CMS165v13, CMS122v13). Others are old once they leave the window of their feature.
 OLD_DAYS = {"systolic": 365, "diastolic": 365, "hba1c": 365}
 
+NO_CHANGE = "No usual value"
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -28,15 +30,16 @@ class Missing:
     sentence: str
     effect: str | None
     resource: str | None = None
+    changes: bool = False  # could a usual value change the group?
 
 
 def section(reading: Reading) -> list[Missing]:
-    """Unknown inputs first, then old ones, each in the order of the model."""
+    """What could change the group first; then unknown inputs before old ones, in the order of the model."""
     score = reading.score
     unknown = {one["feature"]: one["sentence"] for one in score["missing"]}
     found = [_unknown(reading, name, sentence) for name, sentence in unknown.items()]
     old = [name for name, days in OLD_DAYS.items() if _is_old(score["features"], name, days)]
-    return found + [_old(reading, name) for name in old]
+    return sorted(found + [_old(reading, name) for name in old], key=lambda one: not one.changes)
 
 
 def _is_old(features: Mapping[str, float | None], name: str, days: int) -> bool:
@@ -48,10 +51,10 @@ def _unknown(reading: Reading, name: str, sentence: str) -> Missing:
     feature = catalogue.features()[name]
     series = reading.score["series"].get(feature.concept, []) if feature.kind == "latest" else []
     if not series:
-        return Missing(sentence, effect(reading, feature))
+        return _with_effect(reading, feature, sentence, None)
     last = series[-1]
     told = f"{sentence.removesuffix('.')}; the last, {with_unit(feature, last['value'])}, is of {day(last['time'])}."
-    return Missing(told, effect(reading, feature), last["resource"])
+    return _with_effect(reading, feature, told, last["resource"])
 
 
 def _old(reading: Reading, name: str) -> Missing:
@@ -60,7 +63,12 @@ def _old(reading: Reading, name: str) -> Missing:
         f"{capital(feature.label)}: the newest value, {with_unit(feature, last['value'])}, is of "
         f"{day(last['time'])}, {age_of_value(last['time'], reading.on)}."
     )
-    return Missing(told, effect(reading, feature), last["resource"])
+    return _with_effect(reading, feature, told, last["resource"])
+
+
+def _with_effect(reading: Reading, feature: Feature, told: str, resource: str | None) -> Missing:
+    words = effect(reading, feature)
+    return Missing(told, words, resource, words is not None and not words.startswith(NO_CHANGE))
 
 
 def effect(reading: Reading, feature: Feature) -> str | None:
@@ -74,7 +82,7 @@ def effect(reading: Reading, feature: Feature) -> str | None:
     ends = (min(bounds), max(bounds))
     names = [_group_with(model, reading.score["features"], feature.name, end) for end in ends]
     if all(name == group["name"] for name in names):
-        return f"No usual value ({between(feature, ends)}) would change the group."
+        return f"{NO_CHANGE} ({between(feature, ends)}) would change the group."
     return " ".join(_told(feature, end, name, group["name"]) for end, name in zip(ends, names, strict=True))
 
 

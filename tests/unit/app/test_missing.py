@@ -60,3 +60,12 @@ def test_without_a_group_nothing_is_said_of_one() -> None:
     with served():
         found = missing.section(reading_of(None, VISIT))
     assert found and all(one.effect is None for one in found)
+
+
+def test_what_could_change_the_group_stands_first() -> None:
+    release = model()
+    for group in release["groups"]:
+        group["usual"]["hba1c"] = [5.5, 5.6]  # so near to the middle that nothing changes
+    assert release["features"].index("hba1c") < release["features"].index("systolic")
+    found = list(told(DIABETES, release=release).items())
+    assert [(name, one.changes) for name, one in found] == [("Systolic blood pressure", True), ("HbA1c", False)]
