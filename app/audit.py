@@ -12,7 +12,7 @@ AUDIT = Table(
     "audit", METADATA,
     Column("id", Integer, primary_key=True),
     Column("time", Float, nullable=False),  # Unix seconds
-    Column("action", String, nullable=False),  # launch, view, what_if, done_elsewhere, done_elsewhere_undone, end
+    Column("action", String, nullable=False),  # launch, view, source, end ... (docs/audit.md)
     Column("ehr", String, nullable=False),
     Column("who", String),  # fhirUser as Type/id; NULL where the EHR did not say
     Column("patient", String),  # Patient.id at that EHR

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 WIDTH, PAD = 240.0, 8.0  # SVG user units
 MARGIN = 0.12  # of the span, left and right, so that no mark sits on the edge
+AXIS_END = 3.0  # percent of an axis that stays free at either end
+SPARK_WIDTH, SPARK_HEIGHT, SPARK_PAD = 160.0, 40.0, 5.0  # SVG user units
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,74 @@ def range_bar(value: float | None, usual: Sequence[float] | None) -> RangeBar | 
 
     place = "below" if value < low else "above" if value > high else "within"
     return RangeBar(WIDTH, x(low), x(high), x(value), place)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One value against one or two ranges on an axis of its own: positions in percent of the width, 0 to 100."""
+
+    value: float
+    group: tuple[float, float] | None
+    everyone: tuple[float, float] | None
+
+
+def axis(
+    value: float, group: Sequence[float] | None, everyone: Sequence[float] | None, *, log: bool = False
+) -> Axis | None:
+    """Positions on the axis from the least to the most of all that is given, with room at both ends.
+
+    log: by log1p of each number (none may be below 0). None where there is no range, or all is one number.
+    """
+    ranges = [one for one in (group, everyone) if one]
+    numbers = [value, *(bound for one in ranges for bound in one)]
+    if not ranges or not all(map(math.isfinite, numbers)) or (log and min(numbers) < 0):
+        return None
+    scaled = [math.log1p(number) if log else number for number in numbers]
+    left, span = min(scaled), max(scaled) - min(scaled)
+    if not span > 0 or not math.isfinite(span):
+        return None
+
+    def place(number: float) -> float:
+        return round(AXIS_END + ((math.log1p(number) if log else number) - left) / span * (100 - 2 * AXIS_END), 1)
+
+    def both(one: Sequence[float] | None) -> tuple[float, float] | None:
+        return (place(one[0]), place(one[1])) if one else None
+
+    return Axis(place(value), both(group), both(everyone))
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A series over time in SVG user units: its points, the path through them, what is usual (y of top and bottom)."""
+
+    width: float
+    height: float
+    points: tuple[tuple[float, float], ...]
+    band: tuple[float, float] | None
+    path: str
+
+
+def spark(points: Sequence[tuple[float, float]], span: tuple[float, float], usual: Sequence[float] | None) -> Spark:
+    """A sparkline of (x, value), at least one, on the x axis `span`; the usual range lies in it as far as it fits.
+
+    The height is that of the values, stretched to a nearby end of the usual range, so that a far one does not flatten
+    the values.
+    """
+    values = [value for _, value in points]
+    low, high = min(values), max(values)
+    room = (high - low) or abs(high) * 0.1 or 1.0
+    bounds = [bound for bound in usual or () if low - 2 * room <= bound <= high + 2 * room]
+    low, high = min([low, *bounds]), max([high, *bounds])
+    room = (high - low) or room
+
+    def x(number: float) -> float:
+        share = (number - span[0]) / (span[1] - span[0]) if span[1] > span[0] else 1.0
+        return round(SPARK_PAD + share * (SPARK_WIDTH - 2 * SPARK_PAD), 1)
+
+    def y(number: float) -> float:
+        share = (number - low) / room
+        return round(min(max(SPARK_HEIGHT - SPARK_PAD - share * (SPARK_HEIGHT - 2 * SPARK_PAD), 0.0), SPARK_HEIGHT), 1)
+
+    placed = tuple((x(time), y(value)) for time, value in points)
+    band = (y(usual[1]), y(usual[0])) if usual else None
+    return Spark(SPARK_WIDTH, SPARK_HEIGHT, placed, band, "M" + " L".join(f"{a} {b}" for a, b in placed))

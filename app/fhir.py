@@ -61,7 +61,7 @@ def read_chart(server: ChartServer, context: Context, pool: ThreadPoolExecutor) 
         raise Problem("no_patient")
     server.bearer.renew_if_ending()
     deadline, granted, who = time.monotonic() + CHART_SECONDS, context.granted, context.patient
-    patient = pool.submit(_patient, server, who, granted)
+    patient = pool.submit(read_patient, server, who, granted)
     asked = {name: queries(name, who, granted) for name in SEARCHED}
     searches = {
         name: [pool.submit(search, server, query, who, deadline) for query in parts[:MOST_SEARCHES]]
@@ -69,7 +69,7 @@ def read_chart(server: ChartServer, context: Context, pool: ThreadPoolExecutor) 
     }
     left_out = {name: len(parts) - len(searches[name]) for name, parts in asked.items()}
     try:
-        record = _patient_in_time(patient, deadline)
+        record = patient_in_time(patient, deadline)
         found, unread = _gathered(searches, deadline, granted, left_out)
     finally:
         for one in (one for several in searches.values() for one in several):
@@ -136,7 +136,8 @@ def _each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         seen.add(key)
 
 
-def _patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[str, Any]:
+def patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[str, Any]:
+    """What `read_patient` gives by the deadline (of time.monotonic). Raises Problem where that is nothing to show."""
     try:
         return future.result(max(0.0, deadline - time.monotonic()))
     except FutureTimeout as error:
@@ -146,7 +147,7 @@ def _patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[
         raise Problem("ehr_unreachable" if slow else "patient_unreadable", error.why) from error
 
 
-def _patient(server: ChartServer, patient: str, granted: Granted) -> dict[str, Any]:
+def read_patient(server: ChartServer, patient: str, granted: Granted) -> dict[str, Any]:
     """The Patient of the token, and no other (a chart page for the wrong person is the worst thing it can do)."""
     if not granted.may_read("Patient"):
         raise Unreadable("not_granted")

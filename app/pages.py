@@ -3,7 +3,7 @@
 import logging
 import traceback
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app import metrics
@@ -48,6 +48,8 @@ def show_problem(problem: Problem) -> tuple[str, int]:
     if request.endpoint in ("smart.launch", "smart.callback") or request.blueprint == "chart":
         config: Config = current_app.extensions["config"]
         g.frame_ancestors = g.get("frame_ancestors") or config.frame_ancestors
+    if problem.code == "ehr_unreachable" and request.method == "GET" and "patient_mark" in g:
+        g.again = url_for(request.endpoint or "chart.page", **(request.view_args or {}))
     return render_template("error.html", words=problem.words, code=problem.code), problem.words.status
 
 

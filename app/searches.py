@@ -32,6 +32,7 @@ KEPT_BACK = {"suppressed", "forbidden", "security"}  # and: some of it is not fo
 #: A literal reference (R4 §2.3.0.1), as analytics/definitions/events/macros.sql reads it too.
 REFERENCE = r"(?:(?P<base>.*)/)?{}/(?P<id>[A-Za-z0-9\-.]{{1,64}})(?:/_history/[A-Za-z0-9\-.]{{1,64}})?"
 _PATIENT = re.compile(REFERENCE.format("Patient"))
+_ID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9\-.]{1,64}")
 
 
 class Unreadable(Exception):
@@ -206,17 +207,43 @@ def _resources(bundle: dict[str, Any], resource_type: str, patient: str, ehr: Eh
             yield resource
 
 
+def read(server: ChartServer, kind: str, identity: str, patient: str) -> dict[str, Any]:
+    """The resource of this type and id, which must be the patient's own. A Medication is nobody's (R4 8.2).
+
+    Raises Problem `not_found` for what is no id (R4 datatype id), before anything is asked; Unreadable; Problem
+    `patient_mismatch` where the record is another's, or does not say whose it is.
+    """
+    if not _ID.fullmatch(identity):
+        raise Problem("not_found", "id")
+    if kind == "Patient" and identity != patient:
+        raise Problem("patient_mismatch", "source")
+    record, _ = ask(server, f"{kind}/{identity}")
+    if record.get("resourceType") == "Patient" and record.get("id") != patient:
+        raise Problem("patient_mismatch", "source")
+    if (record.get("resourceType"), record.get("id")) != (kind, identity):
+        raise Unreadable("malformed")
+    named = any(True for _ in _patients(record))
+    if kind not in ("Patient", "Medication") and (not named or is_of_another(record, patient, server.ehr)):
+        raise Problem("patient_mismatch", "source")
+    return record
+
+
 def is_of_another(resource: dict[str, Any], patient: str, ehr: Ehr) -> bool:
     """Does it name a patient other than this one of this EHR? The same id on another server is another person."""
-    for key in ("subject", "patient"):
-        about = resource.get(key)
-        reference = about.get("reference") if isinstance(about, dict) else None
-        if not isinstance(reference, str) or "Patient/" not in reference:
-            continue
+    for reference in _patients(resource):
         named = _PATIENT.fullmatch(reference)
         if not named or named["id"] != patient or not is_fhir_base(named["base"], ehr):
             return True
     return False
+
+
+def _patients(resource: dict[str, Any]) -> Iterator[str]:
+    """The references by which a resource says which patient it is about."""
+    for key in ("subject", "patient"):
+        about = resource.get(key)
+        reference = about.get("reference") if isinstance(about, dict) else None
+        if isinstance(reference, str) and "Patient/" in reference:
+            yield reference
 
 
 def is_fhir_base(base: str | None, ehr: Ehr) -> bool:

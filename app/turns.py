@@ -9,8 +9,8 @@ from flask import Flask, current_app, g
 from app.problems import Problem
 from app.registry import Ehr
 
-SERVER_THREADS = 24  # requests that are served at once
-AT_ONCE = 16  # of these, requests that one EHR may keep waiting; the rest stays for the others
+SERVER_THREADS = 96  # requests that are served at once: nearly all of them wait for an EHR
+AT_ONCE = 64  # of these, requests that one EHR may keep waiting; the rest stays for the others
 READERS = 32  # threads that ask one EHR; they come into being as they are needed
 
 

@@ -55,6 +55,7 @@ def score(
         "group_hidden": _why_hidden(model, batch, died),
         "reasons": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
+        "series": _series(records),
         "scores": patient_scores.compute(records, values, evidence, as_of),
         "levers": patient_scores.lever_inputs(values, evidence),
         "gaps": gaps.told(prepared.gaps(values), values, evidence, died),
@@ -101,6 +102,15 @@ def _values(records: Records) -> tuple[dict[str, float | None], dict[str, Eviden
     found = {name: value for name, value, _, _ in records["value"]}
     values = {f.name: found.get(f.name, 0.0 if f.missing == "zero" else None) for f in catalogue.features().values()}
     return values, {name: (time, resource) for name, _, time, resource in records["value"]}
+
+
+def _series(records: Records) -> dict[str, list[dict[str, Any]]]:
+    """The newest 40 usable measurements of each concept on record by as_of, oldest first, in the concept's unit."""
+    series: dict[str, list[dict[str, Any]]] = {}
+    for concept, value, time, resource in sorted(records["series"], key=lambda row: (row[0], row[2], row[1], row[3])):
+        point = {"time": time.date().isoformat(), "value": value, "resource": resource}
+        series.setdefault(concept, []).append(point)
+    return series
 
 
 def _unusable_measurements(records: Records) -> Counter[str]:

@@ -4,20 +4,35 @@ import logging
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
-from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 
 from app import audit, metrics
-from app.chart import gaps, people, scores
+from app.chart import gaps, missing, moves, people, profile, scores, trends
 from app.chart.mark import HEADER, check_mark
+from app.chart.note import note_of
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
-from app.chart.reading import launch_of, read
+from app.chart.reading import Reading, launch_of, read
+from app.chart.sheet import MEANS, MEANS_NOT, sheet_of
+from app.chart.source import source_of
 from app.chart.view import view_of
 from app.chart.what_if import answer
 from app.chart.what_if_form import read_form
 from app.chart.what_if_start import seal, start_of, unseal
 from app.problems import Problem
 from app.security import check_form_token, form_token
+from app.smart import Smart
 from app.smart.authorize import standalone_address
 from app.smart.style import Style
 from app.turns import turns
@@ -53,13 +68,18 @@ def page(sid: str) -> Response:
     audit.record(smart.engine, "view", reading.launch, reading.score["release"])
     metrics.count("chart_views")
     opened = opened_of(reading.launch.context, reading.chart.lines)
+    sections = {
+        "gaps": gaps.section(reading),
+        "scores": scores.section(reading),
+        "people": people.section(reading, view.group),
+        "profile": profile.section(reading),
+        "trends": trends.section(reading),
+        "moves": moves.section(reading),
+        "missing": missing.section(reading),
+    }
     return make_response(
-        render_template(
-            "chart.html", view=view, opened=opened, styled=_is_styled(style),
-            gaps=gaps.section(reading), scores=scores.section(reading), people=people.section(reading, view.group),
-            **common,
-        )
-    )  # fmt: skip
+        render_template("chart.html", view=view, opened=opened, styled=_is_styled(style), **sections, **common)
+    )
 
 
 @BLUEPRINT.route("/what-if", methods=["GET", "POST"], endpoint="what_if")
@@ -99,6 +119,57 @@ def _what_if_live(mark: str) -> Response:
     offered = {one.name: {"doses": one.doses, "why": one.why_not} for one in found.offered}
     html = render_template("chart/what_if_answer.html", answer=found)
     return jsonify({"said": found.said, "html": html, "fields": fields, "offered": offered})
+
+
+@BLUEPRINT.get("/sheet", endpoint="sheet")
+def show_sheet(sid: str) -> Response:
+    """Two pages for the patient, to print."""
+    reading, style = _opened(sid)
+    view = view_of(reading)
+    made = sheet_of(reading, view.group, unread=bool(view.unread))
+    return _page_of(reading, "sheet", style, sheet=made, means=MEANS, means_not=MEANS_NOT)
+
+
+@BLUEPRINT.get("/note", endpoint="note")
+def show_note(sid: str) -> Response:
+    """Plain text for the clinician to copy into the chart."""
+    reading, style = _opened(sid)
+    view = view_of(reading)
+    return _page_of(reading, "note", style, view=view, note=note_of(reading, view, missing.section(reading)))
+
+
+def _opened(sid: str) -> tuple[Reading, "Future[Style | None]"]:
+    """The launch's patient, read now, for a page that needs one. Raises Problem, `no_patient` among them."""
+    smart, ehr, launch = launch_of(sid)
+    turns().take(ehr)
+    if launch.context.patient is None:
+        raise Problem("no_patient", "page")
+    style = turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
+    return read(smart, ehr, launch), style
+
+
+def _page_of(reading: Reading, name: str, style: "Future[Style | None]", **parts: object) -> Response:
+    """The page of this name, audited as a view."""
+    smart: Smart = current_app.extensions["smart"]
+    sid = reading.launch.sid
+    audit.record(smart.engine, "view", reading.launch, reading.score["release"])
+    common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark, "styled": _is_styled(style)}
+    return make_response(render_template(f"{name}.html", **parts, **common))
+
+
+@BLUEPRINT.get("/source/<kind>/<identity>", endpoint="source")
+def show_source(sid: str, kind: str, identity: str) -> Response:
+    """The record behind a value, read now: as words and as the JSON that the EHR sent."""
+    smart, ehr, launch = launch_of(sid)
+    check_mark(launch)
+    turns().take(ehr)
+    style = turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
+    found = source_of(smart, ehr, launch, kind, identity)
+    audit.record(smart.engine, "source", launch)
+    page = render_template(
+        "source.html", view=found, styled=_is_styled(style), sid=sid, form_token=form_token(sid), mark=g.patient_mark
+    )
+    return make_response(page, found.status)
 
 
 def _is_styled(style: "Future[Style | None]") -> bool:

@@ -23,7 +23,8 @@ class Reading:
     """One patient's chart, as it was read and scored for one reply. `score` is the JSON of `live.score`.
 
     `launch` has the scopes under which it was read. `release` is the one that was current; `membership` is where its
-    population run had the patient, None where it had not.
+    population run had the patient, None where it had not. `is_readable` is False where the serving database could not
+    be read, so that there is no release to show.
     """
 
     launch: Launch
@@ -33,6 +34,7 @@ class Reading:
     on: date
     release: Release | None
     membership: Membership | None
+    is_readable: bool = True
 
 
 def launch_of(sid: str) -> tuple[Smart, Ehr, Launch]:
@@ -63,7 +65,8 @@ def read(smart: Smart, ehr: Ehr, launch: Launch) -> Reading:
     if score["patient"] != launch.context.patient:
         raise Problem("patient_mismatch", "page")
     membership = serving().membership(release, score["patient"]) if release else None
-    return Reading(launch, ehr, chart, score, on, release, membership)
+    is_readable = release is not None or serving().is_readable()
+    return Reading(launch, ehr, chart, score, on, release, membership, is_readable)
 
 
 def _read(smart: Smart, ehr: Ehr, launch: Launch) -> tuple[Chart, Launch]:

@@ -14,6 +14,7 @@ from app.chart.words import (
     TYPES,
     UNUSABLE,
     age_of_value,
+    capital,
     day,
     firmness,
     percent,
@@ -32,6 +33,7 @@ PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 #: Kinds of features that tell nothing new beside the value they are worked out of.
 WORKED_OUT = frozenset({"value_age_days", "trend", "variability", "years_since_onset"})
 
+
 @dataclass(frozen=True)
 class Reason:
     """One reason: a sentence, its value with unit and date, the group's usual range, and the bar that shows both."""
@@ -44,7 +46,9 @@ class Reason:
     date_is_said: bool  # the sentence holds the date already
     age: str | None
     usual: str | None
+    usual_said: str | None  # the same as words of their own
     bar: RangeBar | None
+    resource: str | None  # `Observation/1`: the record behind the value
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,11 @@ class View:
     earlier: str | None
     reasons: list[Reason]
     found: list[tuple[str, str]]
-    missing: list[str]
     unread: list[tuple[str, str]]
     rests_on_part: str | None
     as_of: str
     release: str | None
+    release_said: str
     synthetic: bool
 
 
@@ -82,11 +86,10 @@ def view_of(reading: Reading) -> View:
         group=group,
         outcome=outcome_sentence(group) if group else None,
         firmness=firmness(group) if group else None,
-        hidden=None if group else _why_hidden(score, incomplete),
+        hidden=None if group else _why_hidden(reading, incomplete),
         earlier=_earlier(group, reading.release, reading.membership),
         reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
-        missing=[one["sentence"] for one in score["missing"]],
         unread=[
             *((TYPES[one.resource_type], unread_words(one.why, one.parts, one.count)) for one in chart.unread),
             *_unusable(unusable),
@@ -95,6 +98,7 @@ def view_of(reading: Reading) -> View:
         or ("entries" if unusable else None),
         as_of=day(on.isoformat()) or "",
         release=score["release"],
+        release_said=score["release"] or ("No release yet" if reading.is_readable else "No release can be read"),
         synthetic=reading.ehr.is_synthetic,
     )
 
@@ -110,9 +114,9 @@ def _incomplete(reading: Reading) -> list[str]:
     return sorted(unread & ABSENCE_COUNTS)
 
 
-def _why_hidden(score: dict[str, Any], incomplete: list[str]) -> str:
+def _why_hidden(reading: Reading, incomplete: list[str]) -> str:
     """The first reason that holds for showing no group."""
-    why = score["group_hidden"]
+    why = reading.score["group_hidden"] if reading.is_readable else "no_database"
     if why is None:
         return INCOMPLETE.format(_joined(incomplete))
     return GROUP_HIDDEN.get(why, GROUP_HIDDEN["no_release"])
@@ -157,24 +161,30 @@ def found(features: dict[str, float | None]) -> list[tuple[str, str]]:
         if value is None or (value == 0 and feature.missing == "zero") or feature.kind in WORKED_OUT:
             continue
         unit = PLAIN_UNITS.get(feature.unit, explain.unit_words(feature.unit))
-        rows.append((_capital(feature.label), f"{explain.display(feature, value)} {unit}".strip()))
+        rows.append((capital(feature.label), f"{explain.display(feature, value)} {unit}".strip()))
     return rows
-
-
-def _capital(text: str) -> str:
-    """First letter as a capital, except where the second is one already (eGFR)."""
-    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def _reason(reason: dict[str, Any], on: date) -> Reason:
     return Reason(
         feature=reason["feature"],
-        label=_capital(reason["label"]),
+        label=capital(reason["label"]),
         sentence=reason["sentence"],
         display=f"{reason['display']} {explain.unit_words(reason['unit'])}".strip(),
         dated=day(reason["time"]),
         date_is_said=bool(reason["time"]) and reason["time"][:4] in reason["sentence"],
         age=age_of_value(reason["time"], on),
         usual=reason["usual_display"] or None,
+        usual_said=_usual_said(reason["usual_display"], reason["display"]),
         bar=None if reason["display"] in ("yes", "no") else range_bar(reason["value"], reason["usual"]),
+        resource=reason["resource"],
     )
+
+
+def _usual_said(usual: str, display: str) -> str | None:
+    """`74 % of the group have it`, or `Middle half of the group: 7.1 to 8.6 %`."""
+    if not usual:
+        return None
+    if display in ("yes", "no"):
+        return f"{usual} have it"
+    return "Middle half of the group: " + "\u00a0".join(usual.rsplit(" ", 1))

@@ -7,6 +7,8 @@ from typing import Any
 GROUP_HIDDEN = {
     "no_release": "No release yet: no risk groups have been published for this EHR. "
     "What was found in the chart is shown below.",
+    "no_database": "The risk groups cannot be read: their database does not answer, or nothing has been published in "
+    "it yet. The people who run Kindred can see which. What was found in the chart is shown below.",
     "definitions_differ": "The published risk groups were made with other definitions than this app uses, so placing "
     "this patient in one could mislead. It returns with the next release.",
     "deceased": "The chart says that this patient has died. Risk groups look at what comes later, so none is shown.",
@@ -54,6 +56,11 @@ def unread_words(why: str, parts: Sequence[str] = (), count: int = 0) -> str:
     if why == "narrowed" and parts and all(part in PARTS for part in parts):
         return f"the EHR granted only {', '.join(PARTS[part] for part in parts)}"
     return UNREAD[why].format(count)
+
+
+def capital(text: str) -> str:
+    """First letter as a capital, except where the second is one already (eGFR)."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def day(text: str | None) -> str | None:

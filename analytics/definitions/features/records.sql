@@ -4,6 +4,10 @@ FROM people
 UNION ALL
 SELECT 'unusable', reason, CAST(COUNT(*) AS DOUBLE), NULL, NULL FROM measured WHERE reason IS NOT NULL GROUP BY reason
 UNION ALL
+-- The newest measurements of each concept, whatever their age: what the values are picked from.
+SELECT 'series', concept, value, time, resource FROM measurements
+QUALIFY ROW_NUMBER() OVER (PARTITION BY concept ORDER BY time DESC, value DESC, resource DESC) <= 40
+UNION ALL
 -- Every code of the patient's own resource and of the conditions on record by as_of.
 SELECT DISTINCT CASE WHEN starts_with(c.resource, 'Patient/') THEN 'patient_code' ELSE 'condition_code' END, c.code,
     CAST(NULL AS DOUBLE), CAST(NULL AS TIMESTAMP), NULL
