@@ -98,13 +98,22 @@ def read_lines(numbered: Iterable[tuple[int, bytes]], largest: int) -> tuple[pa.
 
     largest is in bytes; a line above it never reaches the JSON parser.
     """
+    given = [(number, line) for number, raw in numbered if (line := raw.strip())]
+    if all(len(line) <= largest for _, line in given):
+        try:  # the usual lines: Arrow looks at all of them at once
+            texts = pa.array([line for _, line in given], pa.binary()).cast(pa.string())
+        except pa.ArrowException:
+            texts = None
+        if texts is not None:
+            return pa.table({"line_no": [number for number, _ in given], "line": texts}, schema=LINE_SCHEMA), []
+    return _read_one_by_one(given, largest)
+
+
+def _read_one_by_one(given: list[tuple[int, bytes]], largest: int) -> tuple[pa.Table, list[tuple[int, str]]]:
     numbers: list[int] = []
     texts: list[str] = []
     dropped: list[tuple[int, str]] = []
-    for number, raw in numbered:
-        line = raw.strip()
-        if not line:
-            continue
+    for number, line in given:
         if len(line) > largest:
             dropped.append((number, "line_too_long"))
             continue

@@ -9,14 +9,14 @@ NAMES = [
         "whole words name an ingredient and its class",
         "facts",
         """
-        id | time       | code                                  | text
-        a  | 2026-01-01 | NAME#atorvastatin 40 mg oral tablet   | order
-        b  | 2026-01-01 | NAME#lipitor                          | order
-        c  | 2026-01-01 | NAME#take lisinopril hctz 20 12 5     | order
-        d  | 2026-01-01 | NAME#atorvastatinx 40 mg              | order
-        e  | 2026-01-01 | NAME#dihydrocodeine                   | order
-        f  | 2026-01-01 | NAME#something else                   | order
-        g  | 2026-01-01 | NAME#ec acetylsalicylic acid 75 mg    | order
+        id | time       | code                                | text
+        a  | 2026-01-01 | NAME#atorvastatin 40 mg oral tablet | order
+        b  | 2026-01-01 | NAME#lipitor                        | order
+        c  | 2026-01-01 | NAME#take lisinopril hctz 20 12 5   | order
+        d  | 2026-01-01 | NAME#atorvastatinx 40 mg            | order
+        e  | 2026-01-01 | NAME#dihydrocodeine                 | order
+        f  | 2026-01-01 | NAME#something else                 | order
+        g  | 2026-01-01 | NAME#ec acetylsalicylic acid 75 mg  | order
         """,
         """
         resource | concept                        | family     | by_name | text_value
@@ -83,18 +83,18 @@ NAMES = [
         "a code that is known always wins, one that is not does not stand in the way",
         "facts",
         """
-        id | time       | code              | of
-        a  | 2026-01-01 | RXNORM#6472       |
-        a  | 2026-01-01 | NAME#aspirin      |
-        b  | 2026-01-01 | RXNORM#99999999   |
-        b  | 2026-01-01 | NAME#crestor      |
-        m  |            | RXNORM#6472       | nobody
-        m  |            | NAME#aspirin      | nobody
-        n  |            | NAME#warfarin     | nobody
-        c  | 2026-01-01 | med:m             |
-        d  | 2026-01-01 | med:n             |
+        id | time       | code                | of
+        a  | 2026-01-01 | RXNORM#6472         |
+        a  | 2026-01-01 | NAME#aspirin        |
+        b  | 2026-01-01 | RXNORM#99999999     |
+        b  | 2026-01-01 | NAME#crestor        |
+        m  |            | RXNORM#6472         | nobody
+        m  |            | NAME#aspirin        | nobody
+        n  |            | NAME#warfarin       | nobody
+        c  | 2026-01-01 | med:m               |
+        d  | 2026-01-01 | med:n               |
         e  | 2026-01-01 | REFERENCE#elsewhere |
-        e  | 2026-01-01 | NAME#warfarin     |
+        e  | 2026-01-01 | NAME#warfarin       |
         """,
         """
         resource | concept                 | by_name

@@ -9,30 +9,30 @@ PLANNED = [
         "a stay for chemotherapy, rehabilitation or a transplant is planned",
         "encounters",
         """
-        id | time             | end        | code | kind
-        a  | 2026-01-01 10:00 | 2026-01-03 | inpatient |
-        a  | 2026-01-01 10:00 | 2026-01-03 | REASON_ICD10CM#Z51.11 |
-        b  | 2026-01-05 10:00 | 2026-01-08 | inpatient |
-        b  | 2026-01-05 10:00 | 2026-01-08 | REASON_SNOMED#254637007 |
-        c  | 2026-01-10 10:00 | 2026-01-12 | inpatient |
-        t  | 2026-01-11 09:00 |            | SNOMED#367336001 | Procedure
-        d  | 2026-01-15 10:00 | 2026-01-17 | inpatient |
-        u  | 2026-01-15 09:00 |            | SNOMED#367336001 | Procedure
-        e  | 2026-01-20 10:00 | 2026-01-22 | inpatient |
-        e  | 2026-01-20 10:00 | 2026-01-22 | PRIORITY#EM |
-        v  | 2026-01-21 10:00 |            | SNOMED#367336001 | Procedure
-        f  | 2026-01-25 10:00 | 2026-01-27 | inpatient |
-        f  | 2026-01-25 10:00 | 2026-01-27 | ADMITTED#emd |
-        w  | 2026-01-26 10:00 |            | ICD10CM#Z51.11 |
-        g  | 2026-02-01 10:00 | 2026-02-04 | inpatient |
-        g  | 2026-02-01 10:00 | 2026-02-04 | REASON_SNOMED#15081005 |
-        h  | 2026-02-10 10:00 | 2026-02-14 | inpatient |
-        x  | 2026-02-11 10:00 |            | SNOMED#70536003 | Procedure
-        i  | 2026-03-01 10:00 | 2026-03-05 | inpatient |
-        i  | 2026-03-01 10:00 | 2026-03-05 | SNOMED#394602003 |
-        j  | 2026-03-10 08:00 | 2026-03-10 10:00 | emergency |
-        k  | 2026-03-10 10:30 | 2026-03-13 | inpatient |
-        y  | 2026-03-12 10:00 |            | SNOMED#367336001 | Procedure
+        id | time             | end              | code                    | kind
+        a  | 2026-01-01 10:00 | 2026-01-03       | inpatient               |
+        a  | 2026-01-01 10:00 | 2026-01-03       | REASON_ICD10CM#Z51.11   |
+        b  | 2026-01-05 10:00 | 2026-01-08       | inpatient               |
+        b  | 2026-01-05 10:00 | 2026-01-08       | REASON_SNOMED#254637007 |
+        c  | 2026-01-10 10:00 | 2026-01-12       | inpatient               |
+        t  | 2026-01-11 09:00 |                  | SNOMED#367336001        | Procedure
+        d  | 2026-01-15 10:00 | 2026-01-17       | inpatient               |
+        u  | 2026-01-15 09:00 |                  | SNOMED#367336001        | Procedure
+        e  | 2026-01-20 10:00 | 2026-01-22       | inpatient               |
+        e  | 2026-01-20 10:00 | 2026-01-22       | PRIORITY#EM             |
+        v  | 2026-01-21 10:00 |                  | SNOMED#367336001        | Procedure
+        f  | 2026-01-25 10:00 | 2026-01-27       | inpatient               |
+        f  | 2026-01-25 10:00 | 2026-01-27       | ADMITTED#emd            |
+        w  | 2026-01-26 10:00 |                  | ICD10CM#Z51.11          |
+        g  | 2026-02-01 10:00 | 2026-02-04       | inpatient               |
+        g  | 2026-02-01 10:00 | 2026-02-04       | REASON_SNOMED#15081005  |
+        h  | 2026-02-10 10:00 | 2026-02-14       | inpatient               |
+        x  | 2026-02-11 10:00 |                  | SNOMED#70536003         | Procedure
+        i  | 2026-03-01 10:00 | 2026-03-05       | inpatient               |
+        i  | 2026-03-01 10:00 | 2026-03-05       | SNOMED#394602003        |
+        j  | 2026-03-10 08:00 | 2026-03-10 10:00 | emergency               |
+        k  | 2026-03-10 10:30 | 2026-03-13       | inpatient               |
+        y  | 2026-03-12 10:00 |                  | SNOMED#367336001        | Procedure
         """,
         """
         resource | acute_stay | apart
@@ -50,17 +50,36 @@ PLANNED = [
         """,
     ),
     Case(
+        "a night in the sleep laboratory is planned, a study or rehabilitation within a long stay tells nothing",
+        "encounters",
+        """
+        id | time             | end              | code            | kind
+        a  | 2026-01-01 20:00 | 2026-01-02 20:00 | inpatient       |
+        t  | 2026-01-01 23:00 |                  | SNOMED#60554003 | Procedure
+        b  | 2026-02-01 20:00 | 2026-02-09 20:00 | inpatient       |
+        u  | 2026-02-05 23:00 |                  | SNOMED#60554003 | Procedure
+        c  | 2026-03-01 20:00 | 2026-03-09 20:00 | inpatient       |
+        v  | 2026-03-05 10:00 |                  | SNOMED#15081005 | Procedure
+        """,
+        """
+        resource | acute_stay
+        a        | 0
+        b        | 1
+        c        | 1
+        """,
+    ),
+    Case(
         "years of stays for chemotherapy are no unplanned ones",
         "feature_values",
         """
-        id | time             | end        | code | kind
-        a  | 2026-01-01 10:00 | 2026-01-03 | inpatient |
+        id | time             | end        | code             | kind
+        a  | 2026-01-01 10:00 | 2026-01-03 | inpatient        |
         q  | 2026-01-01 11:00 |            | SNOMED#367336001 | Procedure
-        b  | 2026-01-22 10:00 | 2026-01-24 | inpatient |
+        b  | 2026-01-22 10:00 | 2026-01-24 | inpatient        |
         r  | 2026-01-22 11:00 |            | SNOMED#367336001 | Procedure
-        c  | 2026-02-12 10:00 | 2026-02-14 | inpatient |
+        c  | 2026-02-12 10:00 | 2026-02-14 | inpatient        |
         s  | 2026-02-12 11:00 |            | SNOMED#367336001 | Procedure
-        d  | 2026-02-20 10:00 | 2026-02-23 | inpatient |
+        d  | 2026-02-20 10:00 | 2026-02-23 | inpatient        |
         """,
         """
         feature      | value | resource
@@ -73,22 +92,22 @@ PLANNED = [
         "after a psychiatric stay, one for cancer or a transfer none is a readmission",
         "feature_values",
         """
-        id | time       | end        | code                     | text
-        a  | 2025-08-01 | 2025-08-05 | inpatient                |
-        a  | 2025-08-01 | 2025-08-05 | REASON_ICD10CM#F20.0     |
-        b  | 2025-08-10 | 2025-08-12 | inpatient                |
-        c  | 2025-10-01 | 2025-10-05 | inpatient                |
-        c  | 2025-10-01 | 2025-10-05 | REASON_ICD10CM#C34.9     |
-        d  | 2025-10-10 | 2025-10-12 | inpatient                |
-        e  | 2025-12-01 | 2025-12-05 | inpatient                |
-        e  | 2025-12-01 | 2025-12-05 | specialty_psychiatry     |
-        f  | 2025-12-10 | 2025-12-12 | inpatient                |
-        g  | 2026-02-01 | 2026-02-05 | inpatient                | other-hcf
-        h  | 2026-02-10 | 2026-02-12 | inpatient                |
-        i  | 2026-04-01 | 2026-04-05 | inpatient                |
-        j  | 2026-04-10 | 2026-04-12 | inpatient                |
-        j  | 2026-04-10 | 2026-04-12 | REASON_ICD10CM#F10.2     |
-        k  | 2026-05-01 | 2026-05-05 | inpatient                |
+        id | time       | end        | code                 | text
+        a  | 2025-08-01 | 2025-08-05 | inpatient            |
+        a  | 2025-08-01 | 2025-08-05 | REASON_ICD10CM#F20.0 |
+        b  | 2025-08-10 | 2025-08-12 | inpatient            |
+        c  | 2025-10-01 | 2025-10-05 | inpatient            |
+        c  | 2025-10-01 | 2025-10-05 | REASON_ICD10CM#C34.9 |
+        d  | 2025-10-10 | 2025-10-12 | inpatient            |
+        e  | 2025-12-01 | 2025-12-05 | inpatient            |
+        e  | 2025-12-01 | 2025-12-05 | specialty_psychiatry |
+        f  | 2025-12-10 | 2025-12-12 | inpatient            |
+        g  | 2026-02-01 | 2026-02-05 | inpatient            | other-hcf
+        h  | 2026-02-10 | 2026-02-12 | inpatient            |
+        i  | 2026-04-01 | 2026-04-05 | inpatient            |
+        j  | 2026-04-10 | 2026-04-12 | inpatient            |
+        j  | 2026-04-10 | 2026-04-12 | REASON_ICD10CM#F10.2 |
+        k  | 2026-05-01 | 2026-05-05 | inpatient            |
         """,
         """
         feature          | value | resource

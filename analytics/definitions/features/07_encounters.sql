@@ -42,6 +42,7 @@ WITH typed AS (
     SELECT DISTINCT s.subject_id, s.resource, s.time
     FROM kinds s JOIN known k ON s.subject_id = k.subject_id AND k.family = 'planned_care' AND k.time >= s.time AND k.time <= s.left_at
     WHERE s.inpatient = 1 AND s.emergency = 0 AND s.urgent = 0
+      AND (k.concept <> 'sleep_study' OR s.left_at <= s.time + INTERVAL '36' HOUR)
 )
 SELECT k.subject_id, k.resource, k.time, coalesce(b.begun, a.begun, k.time) AS begun,
     CASE WHEN k.left_at > p.as_of THEN p.as_of ELSE k.left_at END AS end_time,

@@ -282,3 +282,11 @@ def test_whatever_the_lines_hold_it_adds_up(lines: list[bytes], expected: str) -
     assert len(set(numbers)) == len(numbers) and batch.read == sum(1 for text in lines if text.strip())
     assert {reason for _, reason in batch.dropped} <= set(REASONS)
     assert batch.kept >= 0 and (batch.kept == 0) == (batch.events.num_rows == 0)
+
+
+def test_one_bad_line_changes_nothing_of_how_the_others_are_read() -> None:
+    good = [line(observation(f"o{number}", "4548-4", 7.1, "%", "2026-01-02", note=["é – 漢"])) for number in range(3)]
+    alone, _ = events.read_lines(enumerate(good, start=1), 1_000)
+    for bad in (b"\xff", b"\xed\xa0\x80", b"x" * 1_001):
+        beside, dropped = events.read_lines(enumerate([*good, bad], start=1), 1_000)
+        assert beside.equals(alone) and [number for number, _ in dropped] == [4]

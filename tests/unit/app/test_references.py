@@ -1,10 +1,16 @@
 """The app's own checks of a reference, by the same table as the definitions' SQL (tests/references.py)."""
 
+import json
+from datetime import date
+
 import pytest
 
+from app.fhir import Chart
 from app.medicines import unnamed
+from app.score import score_chart
 from app.searches import is_of_another
-from tests.references import ELSEWHERE, ID, OURS, REFERENCES, written
+from tests.references import ELSEWHERE, ID, NONE, OURS, REFERENCES, written
+from tests.spec.live.fhir import observation, patient
 
 EHR = "https://ehr.example"
 
@@ -34,3 +40,13 @@ def test_which_medication_is_read(ehr_at, template: str) -> None:
 def test_a_slash_at_the_end_of_the_registered_base_is_none_of_it(ehr_at) -> None:
     ehr = ehr_at(EHR, issuer=f"{EHR}/fhir/")
     assert not is_of_another({"subject": {"reference": f"{EHR}/fhir/Patient/{ID}"}}, ID, ehr)
+
+
+@pytest.mark.parametrize("template", [template for template, verdict in REFERENCES.items() if verdict != NONE])
+def test_the_score_knows_whose_chart_it_is(ehr_at, template: str) -> None:
+    """An absolute reference below the registered base counts, one to anywhere else does not."""
+    about = {"subject": {"reference": written(template, "Patient")}}
+    value = observation("o", "4548-4", 7.1, "%", "2026-01-02") | about
+    lines = [json.dumps(one).encode() for one in (patient(ID), value)]
+    found = score_chart(Chart(patient(ID), lines, []), date(2026, 6, 30), None, ehr_at(EHR))
+    assert found["features"]["hba1c"] == (7.1 if REFERENCES[template] == OURS else None)
