@@ -58,7 +58,10 @@ EXPECTED: dict[str, tuple[dict[str, float], dict[str, int]]] = {
         },
         {"no_date": 2},
     ),
-    "entered_in_error": (WOMAN | {"hba1c": 5.4, "care_days_12m": 1.0, "days_since_contact": 210.0}, {}),
+    "entered_in_error": (
+        WOMAN | {"hba1c": 5.4, "care_days_12m": 1.0, "outpatient_visits_12m": 1.0, "days_since_contact": 210.0},
+        {},
+    ),
     "duplicates_and_versions": (
         WOMAN | {"hba1c": 7.1, "ldl": 118.0, "potassium": 4.0, "copd": 1.0, "condition_count": 1.0},
         {},
