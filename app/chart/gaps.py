@@ -7,7 +7,7 @@ from typing import Any
 from flask import request, url_for
 from werkzeug.routing import BuildError
 
-from analytics.definitions import gaps
+from analytics.definitions import catalogue, gaps
 from app.chart.cells import may_show_share
 from app.chart.elsewhere import LONGEST_PLACE, Report, reports
 from app.chart.mark import mark_of
@@ -31,7 +31,6 @@ NOT_KEPT = {
 ORDER = "Order: open gaps first; within each list by the weight of the rule (5 is most), the heavier first"
 ORDER_GROUP = ", then by how often the gap stands open in this group, the more frequent first."
 ORDER_ALONE = ", then in the order of the rules."
-PERIOD = "Reckoned for use at the point of care: the last 12 months are the 365 days that end with the as-of date."
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def section(reading: Reading) -> Section:
     return Section(
         lists=[one for one in lists if one.gaps],
         order=ORDER + (ORDER_GROUP if shares else ORDER_ALONE),
-        period=PERIOD,
+        period=catalogue.gap_rules()["period"]["words"],
         not_kept=NOT_KEPT.get(request.args.get("not_kept", "")),
         latest=reading.on.isoformat(),
         longest_place=LONGEST_PLACE,

@@ -31,7 +31,8 @@ IN_PART = {"narrowed", "unnamed"}  # enough is there to score, and the page says
 PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 
 #: Kinds of features that tell nothing new beside the value they are worked out of.
-WORKED_OUT = frozenset({"value_age_days", "trend", "variability", "years_since_onset"})
+WORKED_OUT = frozenset({"value_age_days", "trend", "variability", "years_since_onset", "day_lowest", "answer_age_days"})
+
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,8 @@ def test_the_batch_and_the_chart_agree_about_everyone_alive(lake: Lake, chart: N
 def test_the_care_gaps_in_spark_sql_over_the_features_are_those_of_the_chart(
     spark: Any, lake: Lake, people: dict[str, list[bytes]]
 ) -> None:
-    spark.read.parquet(lake.url(lake.features(EHR, EXPORT, AS_OF))).createOrReplaceTempView("features_of_all")
+    rows_of_all = spark.read.parquet(f"{lake.url(lake.features(EHR, EXPORT, AS_OF))}/part-*")
+    rows_of_all.createOrReplaceTempView("features_of_all")
     rows = spark.sql(states_query("features_of_all")).toArrow().to_pylist()
     found = {one.pop("subject_id"): one for one in rows}
     assert found == live_states(people) and len(found) > PEOPLE - 10

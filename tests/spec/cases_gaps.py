@@ -318,12 +318,14 @@ class GapCase:
 
 
 def _excluded() -> list[GapCase]:
-    """Each exclusion in each rule that names it: it holds; and its nearest, which leaves the rule open."""
+    """Each exclusion in each rule that names it: it holds, open or met; and its nearest, which leaves the rule open."""
     table, made = catalogue.gap_rules(), []
+    met = {case.rule: case.given for case in reversed(OF_RULES) if case.state == gaps.MET}
     for row in parse(EXCLUDED):
         reason = table["exclusion"][row["exclusion"]]["reason"]
         for rule in (name for name, fields in table["rule"].items() if row["exclusion"] in fields["not_for"]):
             made.append(GapCase(rule, row["given"], gaps.NOT_APPLICABLE, reason))
+            made.append(GapCase(rule, f"{met[rule]} {row['given']}", gaps.NOT_APPLICABLE, reason))
             if row["nearest"]:
                 made.append(GapCase(rule, row["nearest"], gaps.GAP, ""))
     return made
