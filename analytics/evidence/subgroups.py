@@ -59,14 +59,16 @@ def _rows(
 def hidden(
     people: Table, events: Table, groups: Sequence[dict[str, Any]]
 ) -> tuple[suppression.Hidden, suppression.Hidden]:
-    """What of both tables is hidden; where people are, their events are too. A group whose figures the release hides
-    shows none here, and the total of everyone is then nowhere told."""
+    """What of both tables is hidden; where people are, their events are too. A group of which the release does not say
+    how many were followed shows nobody here, and no total of a kind is told then: both would add up to that number."""
     no_rows = [group["followed"] is None for group in groups]
     small = [[suppression.few(e, n) for e, n in zip(*pair, strict=True)] for pair in zip(events, people, strict=True)]
     least = [[0 if few else e for e, few in zip(*pair, strict=True)] for pair in zip(events, small, strict=True)]
-    no_people = suppression.complementary(people, least=least, rows_hidden=no_rows)
+    whole = suppression.Hidden([[hide] * len(people[0]) for hide in no_rows], [False] * len(people[0]))
+    no_people = suppression.complementary(people, least=least, rows_hidden=no_rows, already=whole)
     for row in no_people.cells:
         row[:] = [cell or column for cell, column in zip(row, no_people.columns, strict=True)]  # a kind as a whole
+    no_people.columns[:] = [column or any(no_rows) for column in no_people.columns]
     no_events = suppression.complementary(
         events, of=people, rows_hidden=[group["events"] is None for group in groups], already=no_people
     )

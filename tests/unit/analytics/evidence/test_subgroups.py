@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from sklearn.metrics import roc_auc_score
 
+from analytics import suppression
 from analytics.evidence import strata
 from analytics.evidence.discrimination import of_levels
 from analytics.evidence.subgroups import hidden, subgroups
@@ -66,6 +67,15 @@ def test_of_a_kind_with_few_people_nothing_is_told() -> None:
     told = {key: value for key, value in few_people.items() if key not in ("by", "value", "groups")}
     assert set(told.values()) == {None}
     assert {value for cell in few_people["groups"] for key, value in cell.items() if key != "rank"} == {None}
+
+
+def test_how_many_of_a_group_were_not_followed_does_not_follow_from_its_kinds() -> None:
+    """Of 495 people 490 were followed, which the release hides: the kinds would add up to 490."""
+    groups = [{"rank": 1} | suppression.rate(495, 490, 100), group(2, 400, 100)]
+    assert groups[0]["n"] == 495 and groups[0]["followed"] is None
+    no_people, no_events = hidden([[200, 290], [200, 200]], [[40, 60], [50, 50]], groups)
+    assert no_people.cells == [[True, True], [False, False]] and no_people.columns == [True, True]
+    assert no_events.cells[0] == [True, True]
 
 
 def test_groups_with_hidden_numbers_count_as_one_in_the_c_of_a_kind() -> None:
