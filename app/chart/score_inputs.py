@@ -75,6 +75,11 @@ def shown(one: Input, value: Any) -> str:
     return f"{text} ({number(value * one.also_factor, 0.1)} {one.also})" if one.also else text
 
 
+def listed(labels: list[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join([", ".join(labels[:-1]), labels[-1]] if len(labels) > 1 else labels)
+
+
 def number(value: float, step: float) -> str:
     """A value with as many decimals as its step is fine."""
     decimals = 0 if step >= 1 else 1 if step >= 0.1 else 2

@@ -9,13 +9,13 @@ from analytics.definitions import scores
 from analytics.definitions.scores import counterfactuals, ranges
 from app.chart.kidney import Kidney, kidney_of
 from app.chart.reading import Reading
-from app.chart.score_inputs import ASSUMED, NOT_READ, Row, known, rows
+from app.chart.score_inputs import ASSUMED, NOT_READ, Row, known, listed, rows
 from app.chart.view import IN_PART
 from app.chart.words import TYPES, day
 
 ORDER = ("prevent", "pce", "reynolds", "kdigo", "charlson", "lace", "cha2ds2_vasc")
 CANNOT_TELL = "Whether it applies cannot be told: {} could not be read."
-MISSING = "{}: not known."
+MISSING = "Not known: {}."
 RANGE = "{} not known: the lowest and highest value over all that it could be."
 HORIZON = "The risk over {} is given for ages {} to {}."
 LEFT_OUT = "{} is outside of {:g} to {:g}: {} left out."
@@ -208,18 +208,22 @@ def _missing(name: str, result: Mapping[str, Any], span: Mapping[str, Any], unre
         return []
     if span:
         return [RANGE.format(_labels(name, result["missing"]))]
-    return list(dict.fromkeys(_unknown(name, key, unread) for key in result["missing"]))
+    said = [sentence for key in result["missing"] if (sentence := _unknown(name, key, unread))]
+    declared = scores.declared_inputs(name)
+    plain = [declared[key].label for key in result["missing"] if not _unknown(name, key, unread)]
+    return list(dict.fromkeys(said + ([MISSING.format(listed(plain))] if plain else [])))
 
 
 def _unknown(name: str, key: str, unread: set[str] | None = None) -> str:
+    """The sentence for an input that is not known; "" where there is nothing more to say."""
     one = scores.declared_inputs(name)[key]
     if unread and one.record in unread:
         return f"{_capital(one.label)}: {NOT_READ.format(TYPES[one.record].lower())}."
-    return one.unknown or MISSING.format(_capital(one.label))
+    return one.unknown
 
 
 def _labels(name: str, keys: list[str]) -> str:
-    return _capital(" and ".join(scores.declared_inputs(name)[key].label for key in keys))
+    return _capital(listed([scores.declared_inputs(name)[key].label for key in keys]))
 
 
 def _kidney_inputs(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from analytics.definitions import scores
 from analytics.definitions.scores import levers, ranges
 from app.chart.icons import Figure, figure
+from app.chart.score_inputs import listed
 from app.chart.scores import cannot_tell, percent
 from app.chart.what_if_form import Entered
 from app.chart.what_if_start import Start
@@ -116,7 +117,7 @@ def _trouble(entered: Entered, result: dict[str, Any], span: dict[str, Any]) -> 
         return CORRECT
     declared = scores.declared_inputs(levers.table()["baseline"]["score"])
     if result["missing"]:
-        labels = " and ".join(declared[key].label for key in result["missing"])
+        labels = listed([declared[key].label for key in result["missing"]])
         return OVER_RANGE.format(_capital(labels)) if span else NOT_COMPUTED.format(labels)
     return None
 

@@ -93,9 +93,12 @@ function tell(field, one, anew) {
 function offer(select, one, anew) {
   const was = anew ? "" : select.value;
   const names = one.doses.map(([name]) => name);
-  while (select.options.length > 1) select.remove(1);
-  for (const [name, label] of one.doses) select.add(new Option(label, name, false, name === was));
-  if (!names.includes(was)) select.value = "";
+  const has = [...select.options].slice(1).map((option) => option.value);
+  if (has.join() !== names.join()) {
+    while (select.length > 1) select.remove(1); // only where it differs: the list may be open
+    for (const [name, label] of one.doses) select.add(new Option(label, name));
+  }
+  select.value = names.includes(was) ? was : "";
   select.disabled = Boolean(one.why);
   document.getElementById("w-" + select.name.slice(6)).textContent = one.why || "";
 }

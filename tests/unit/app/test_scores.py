@@ -168,6 +168,13 @@ def test_an_ordinary_crp_is_no_hscrp_and_is_not_ranged_over() -> None:
     assert one.missing[0] == "No high-sensitivity CRP is on record; an ordinary CRP does not stand in for it."
 
 
+def test_what_is_missing_is_told_in_one_sentence() -> None:
+    labs = [one for one in LABS if one["id"] not in ("tc", "hdl", "bmi")]
+    assert card(section(*labs), "prevent").missing == [
+        "Not known: total cholesterol, HDL cholesterol and body mass index."
+    ]
+
+
 def test_what_lies_outside_of_its_range_is_said() -> None:
     heavy = [observation("bmi", "39156-5", 45, "kg/m2", "2026-02-02"), *without("bmi")]
     one = card(section(*heavy), "prevent")
