@@ -6,7 +6,7 @@ import traceback
 from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from app import metrics
+from app import audit, metrics
 from app.config import Config
 from app.problems import Problem
 from app.serving import Serving
@@ -43,6 +43,7 @@ def show_problem(problem: Problem) -> tuple[str, int]:
     """One plain page; the log gets the code and its fixed cause."""
     LOG.warning("problem %s cause=%s route=%s", problem.code, problem.cause or "-", request.endpoint)
     metrics.count("problems", problem.code)
+    audit.record_refusal(current_app.extensions["smart"].engine, problem)
     # The page holds nothing but our own words and no control, so any registered EHR may show it in its frame:
     # a clinician must not meet an empty frame when we do not know (any more) which EHR it was.
     if request.endpoint in ("smart.launch", "smart.callback") or request.blueprint == "chart":

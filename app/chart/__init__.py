@@ -4,9 +4,10 @@ import logging
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
 from app import audit, metrics
+from app.chart import write_page
 from app.chart.mark import HEADER, check_mark
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
@@ -50,6 +51,20 @@ def page(sid: str) -> Response:
     metrics.count("chart_views")
     opened = opened_of(reading.launch.context, reading.chart.lines)
     return make_response(render_template("chart.html", view=view, opened=opened, styled=_is_styled(style), **common))
+
+
+@BLUEPRINT.route("/write-back", methods=["GET", "POST"])
+def write(sid: str) -> Response:
+    """What can be written into the chart, shown whole; the click writes it and nothing else."""
+    smart, ehr, launch = launch_of(sid)
+    if request.method == "POST":
+        check_form_token(sid)
+        check_mark(launch)
+    turns().take(ehr)
+    style = turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
+    shown = write_page.page_of(smart, ehr, launch, request.form.get("shown") if request.method == "POST" else None)
+    common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark, "styled": _is_styled(style)}
+    return make_response(render_template("write_back.html", page=shown, view=shown.view, **common), shown.status)
 
 
 def _is_styled(style: "Future[Style | None]") -> bool:
