@@ -88,14 +88,15 @@ def record(
     })  # fmt: skip
 
 
-def append(engine: Engine, values: Mapping[str, str | None]) -> None:
+def append(engine: Engine, values: Mapping[str, str | None], secret_key: bytes | None = None) -> None:
     """Add one row to the chain. For what has no launch (a hook), `launch` is the hash of whatever joins its rows.
 
+    secret_key: that of the app which serves the request, where none is given.
     Raises ValueError for an action that is none of ACTIONS.
     """
     if values["action"] not in ACTIONS:
         raise ValueError(f"{values['action']} is no action of the audit trail")
-    key = chain_key(current_app.extensions["secret_key"])
+    key = chain_key(secret_key or current_app.extensions["secret_key"])
     with engine.begin() as connection:
         connection.execute(text("BEGIN IMMEDIATE"))  # who writes next must see this row
         last = connection.execute(select(AUDIT.c.id, AUDIT.c.chain).order_by(AUDIT.c.id.desc()).limit(1)).first()

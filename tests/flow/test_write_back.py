@@ -345,7 +345,8 @@ class TestALaunchWithFewerRights:
 
 class TestSmallCells:
     @pytest.mark.parametrize(("seen", "told"), [
-        ((431, 412, 128), 31.1), ((431, 412, 7), None), ((431, 412, 405), None), ((9, 9, 3), None), ((431, 425, 128), None),
+        ((431, 412, 128), 31.1), ((431, 412, 7), None), ((431, 412, 405), None), ((9, 9, 3), None),
+        ((431, 425, 128), None),
     ])  # fmt: skip
     def test_no_percentage_is_written_that_tells_of_1_to_10_people(self, tmp_path, browser, seen, told) -> None:
         from analytics import suppression

@@ -1,5 +1,5 @@
-"""Faults of FHIR creates alone: reads and searches stay well. An argument TYPE limits a fault to one resource type. What "stores" does so
-before it answers wrongly.
+"""Faults of FHIR creates alone: reads and searches stay well. An argument TYPE limits a fault to one resource type.
+What "stores" does so before it answers wrongly.
 """
 
 import time
