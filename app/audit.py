@@ -29,7 +29,7 @@ ACTIONS = (
     "launch", "view", "end", "write", "source", "list", "hook", "done_elsewhere", "export", "refused",
 )  # fmt: skip
 #: Refusals that may be somebody at the wrong patient's or another browser's page: they are kept too.
-REFUSALS = {"patient_mismatch", "cross_site", "session_unknown"}
+REFUSALS = {"patient_mismatch", "mark_wrong", "cross_site", "session_unknown"}
 
 AUDIT = Table(
     "audit", METADATA,

@@ -21,7 +21,7 @@ from app.chart.view import IN_PART, MATTERS, View, outcome_sentence
 from app.chart.words import TYPES, day, firmness
 from app.chart.writing_words import NO_PROVENANCE, NOT_OFFERED
 from app.problems import Problem
-from app.risk_assessment import Finding, provenance_before, risk_assessment
+from app.risk_assessment import LIMITS, Finding, provenance_before, risk_assessment
 
 SEAL_SECONDS = 600.0  # what was shown longer ago is shown again before it may be written
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
@@ -138,7 +138,7 @@ def _rows(finding: Finding, who: dict[str, Any]) -> list[tuple[str, str]]:
         ("Rests on", ", ".join(finding.basis) or "no single record"),
         ("Visit", f"Encounter/{finding.encounter}" if finding.encounter else "none was open"),
         ("Written by", f"{who.get('display') or who['reference']}, with Kindred"),
-        ("Said with it", " ".join(finding.notes)),
+        ("Said with it", " ".join((LIMITS, *finding.notes))),
     ]
 
 
