@@ -77,7 +77,10 @@ def _serve(config: Config, host: str, port: int) -> None:
 
 def _moment(text: str) -> datetime:
     """A day is midnight here, and an instant without a zone is here too."""
-    return datetime.fromisoformat(text).astimezone()
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("a day or an instant is needed, such as 2026-06-01") from error
 
 
 def _opened(config: Config) -> Engine:
