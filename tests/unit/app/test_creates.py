@@ -47,7 +47,8 @@ def send(serve, ehr_at):
     (400, ERROR, {}, Answer("invalid")),
     (400, {"issue": [{"code": "not-supported"}]}, {}, Answer("not_accepted")),
     (403, ERROR, {}, Answer("forbidden")), (404, b"", {}, Answer("not_accepted")),
-    (405, b"", {}, Answer("not_accepted")), (422, ERROR, {}, Answer("invalid")), (429, b"", {}, Answer("busy")), (501, b"", {}, Answer("not_accepted")),
+    (405, b"", {}, Answer("not_accepted")), (422, ERROR, {}, Answer("invalid")),
+    (429, b"", {}, Answer("busy")), (501, b"", {}, Answer("not_accepted")),
     # nobody knows:
     (500, ERROR, {}, Answer("unclear")), (502, b"", {}, Answer("unclear")), (503, b"", {}, Answer("unclear")),
     (202, b"", {}, Answer("unclear")), (204, b"", {}, Answer("unclear")), (409, ERROR, {}, Answer("unclear")),
