@@ -47,6 +47,13 @@ def _slow(call: Call, answer: Answer) -> Response:
     return response
 
 
+def _late(call: Call, answer: Answer) -> Response:
+    """Stores after so many seconds."""
+    if _is_create(call):
+        time.sleep(call.number)
+    return answer()
+
+
 def _cut(call: Call, response: Response) -> None:
     """The connection ends before the length that the header says."""
     pieces: Iterable[bytes] = iter([response.get_data()])
@@ -100,6 +107,7 @@ CREATE_FAULTS: dict[str, Fault] = {
     "create-500-stored": _but(lambda call, response: outcome(500, "exception")),
     "create-outcome-201": _but(lambda call, response: outcome(201, "processing")),
     "create-slow": _slow,
+    "create-late": _late,
     "create-cut": _but(_cut),
     "create-foreign-location": _but(_foreign_location),
     "create-no-location": _but(_no_location),

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -67,6 +68,16 @@ def test_a_slow_create_is_stored_before_it_is_said(under: Any, token: str) -> No
     began = time.monotonic()
     assert create(under("create-slow=0.3"), token, uuid.uuid4().hex).status_code == 201
     assert time.monotonic() - began > 0.3
+
+
+def test_a_late_create_is_not_there_before(under: Any, token: str) -> None:
+    client, value = under("create-late=0.5"), uuid.uuid4().hex
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(create, client, token, value)
+        time.sleep(0.2)
+        assert count(client, token, value) == 0
+        assert sent.result().status_code == 201
+    assert count(client, token, value) == 1
 
 
 def test_a_cut_answer_to_a_create_leaves_it_stored(under: Any, token: str) -> None:
