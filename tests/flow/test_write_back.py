@@ -15,6 +15,7 @@ import requests
 from fhir.resources.R4B import get_fhir_model_class
 
 from app import outgoing, writes
+from app.chart.writing import Writer
 from fhir_fixtures.ehr.clients import APP_SCOPES
 from tests.flow.people import ANA, BEN, EVA
 from tests.flow.published import RELEASE_ID, model, publish
@@ -32,7 +33,8 @@ UNSAID = {  # the EHR has stored it, and does not say so: the search afterwards 
 UNKNOWN = {"create-500", "create-redirect"}
 OTHERS = {
     "create-412",
-    "create-401-once", "create-other-patient", "create-unconditional,create-late=2", "create-403=Provenance",
+    "create-401-once", "create-other-patient", "create-unconditional,create-late=2",
+    "case=both,create-unconditional", "create-403=Provenance",
     "create-cut=Provenance,case=named", "search-ignores=identifier", "fhir-404=RiskAssessment",
     "search-500=Observation", "search-500=Condition",
 }  # fmt: skip
@@ -149,6 +151,15 @@ class TestOneClick:
             said = list(pool.map(lambda page: click(browser, page).text, pages))
         assert sum("Written to the chart" in text for text in said) == 1
         assert all(BUTTON not in text for text in said)
+        assert len(stored_under(world, pages[0])) == 1
+
+    def test_two_windows_that_both_found_nothing_write_once(self, world, browser, monkeypatch) -> None:
+        pages = [at(world, browser, "case=both,create-unconditional") for _ in range(4)]
+        monkeypatch.setattr(Writer, "there", lambda _: None)
+        with ThreadPoolExecutor(4) as pool:
+            said = list(pool.map(lambda page: click(browser, page).text, pages))
+        assert sum("Written to the chart" in text for text in said) == 1
+        assert sum("It is being written just now" in text for text in said) == 3
         assert len(stored_under(world, pages[0])) == 1
 
     def test_an_expired_token_is_refreshed_and_the_resource_sent_once_more(self, world, browser) -> None:
