@@ -81,5 +81,3 @@ def _place(answer: Answer) -> str | None:
     if answer.reference is None:
         return None
     return answer.reference + (f", version {answer.version}" if answer.version else "")
-
-
