@@ -1,19 +1,28 @@
-"""`python -m app`: serve the app with waitress. Exit codes: 3 settings, 17 the port is taken."""
+"""`python -m app`: serve the app with waitress; `python -m app audit`: the audit trail as FHIR AuditEvents.
+
+Exit codes: 3 settings, 17 the port is taken, 21 the audit trail is not whole.
+"""
 
 import argparse
 import logging
 import signal
 import sys
 import threading
+from datetime import datetime
 from typing import NoReturn
 
+from sqlalchemy import Engine
 from waitress.server import create_server
 
 from app import create_app
+from app.audit import SUCCESS, append
+from app.audit_check import check
+from app.audit_export import lines
 from app.config import Config, ConfigError, from_environment, read_registry, registry_path, report
+from app.database import open_database
 from app.turns import SERVER_THREADS
 
-EXIT_SETTINGS, EXIT_PORT = 3, 17
+EXIT_SETTINGS, EXIT_PORT, EXIT_AUDIT = 3, 17, 21
 LOG = logging.getLogger("app")
 
 
@@ -23,6 +32,12 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=9500, help="port to listen on (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="only read the registry of EHRs, say what it holds, end")
+    parser.add_argument("--check-audit", action="store_true", help="only look if the audit trail is whole, end")
+    commands = parser.add_subparsers(dest="command", title="commands")
+    audit = commands.add_parser("audit", help="the audit trail as FHIR AuditEvents, one a line, on stdout",
+                                epilog="example: python -m app audit --since 2026-06-01 > audit.ndjson")  # fmt: skip
+    audit.add_argument("--since", type=_moment, help="only what happened then or later: a day or an instant (ISO 8601)")
+    audit.add_argument("--until", type=_moment, help="only what happened before: a day or an instant")
     given = parser.parse_args()
     _log_quietly()
     try:
@@ -32,6 +47,12 @@ def main() -> None:
         config = from_environment()
     except ConfigError as error:
         _end(EXIT_SETTINGS, str(error))
+    if given.check_audit:
+        _check_audit(config)
+        return
+    if given.command == "audit":
+        _export_audit(config, given.since, given.until)
+        return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _serve(config, given.host, given.port)
 
@@ -52,6 +73,38 @@ def _serve(config: Config, host: str, port: int) -> None:
     app.extensions["turns"].shutdown(cancel_futures=True)
     for worker in workers:  # each closes its DuckDB as it ends; an interpreter gone by then would abort the process
         worker.join(timeout=5)
+
+
+def _moment(text: str) -> datetime:
+    """A day is midnight here, and an instant without a zone is here too."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("a day or an instant is needed, such as 2026-06-01") from error
+
+
+def _opened(config: Config) -> Engine:
+    if not (config.home / "app.db").exists():
+        _end(EXIT_SETTINGS, f"KINDRED_HOME: there is no app.db in {config.home}; the app was never started there.")
+    return open_database(config.home)
+
+
+def _check_audit(config: Config) -> None:
+    """Say what is found; exit 21 where the trail is not whole."""
+    report = check(_opened(config), config.secret_key)
+    for sentence in (*report.notes, *report.trouble):
+        print(sentence, file=sys.stderr)
+    print(f"audit: {report.rows} rows, {'NOT WHOLE' if report.trouble else 'whole'}; end: {report.end or 'none'}")
+    if report.trouble:
+        raise SystemExit(EXIT_AUDIT)
+
+
+def _export_audit(config: Config, since: datetime | None, until: datetime | None) -> None:
+    engine = _opened(config)
+    used = {"action": "export", "ehr": "*", "launch": "none", "outcome": SUCCESS, "detail": "audit trail"}
+    append(engine, used, config.secret_key)  # a trail that is read says so
+    for line in lines(engine, {ehr.name: ehr.issuer for ehr in config.ehrs.values()}, since, until):
+        sys.stdout.buffer.write(line + b"\n")
 
 
 def _log_quietly() -> None:

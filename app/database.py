@@ -1,11 +1,13 @@
 """The app's own SQLite file, `KINDRED_HOME/app.db`: launches and audit. Not the serving database."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, text
 
 METADATA = MetaData()
+PREPARED: list[Callable[[Connection], None]] = []  # what a table needs beside its columns, done at each start
 
 
 def open_database(home: Path) -> Engine:
@@ -18,6 +20,8 @@ def open_database(home: Path) -> Engine:
         connection.execute(text("BEGIN IMMEDIATE"))  # several processes may start at once
         _drop_outgrown(connection)
         METADATA.create_all(connection)
+        for prepare in PREPARED:
+            prepare(connection)
     return engine
 
 

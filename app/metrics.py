@@ -7,6 +7,7 @@ HELP = {
     "launches_started": "Launches that were sent on to an EHR's sign-in",
     "launches_completed": "Launches that ended with a token",
     "chart_views": "Chart pages shown",
+    "chart_writes": "Resources sent to be stored in a chart, by what became of them",
     "problems": "Requests that ended with an error page, by code",
     "unread_types": "Resource types that could not be read for a chart page",
 }

@@ -3,16 +3,18 @@
 import logging
 import traceback
 
-from flask import Flask, Response, current_app, g, jsonify, render_template, request, url_for
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request, url_for
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from app import metrics
+from app import audit, metrics
+from app.api.problem import problem_json
 from app.config import Config
 from app.problems import Problem
 from app.serving import Serving
 
 LOG = logging.getLogger(__name__)
-_BY_STATUS = {404: "not_found", 405: "method"}
+_BY_STATUS = {404: "not_found", 405: "method", 413: "too_large"}
+API = "/api/"  # below it a program is asking
 
 
 def install(app: Flask, config: Config) -> None:
@@ -39,10 +41,13 @@ def closed() -> str:
     return render_template("closed.html")
 
 
-def show_problem(problem: Problem) -> tuple[str, int]:
-    """One plain page; the log gets the code and its fixed cause."""
+def show_problem(problem: Problem) -> Response:
+    """One plain page, or its JSON to a program; the log gets the code and its fixed cause."""
     LOG.warning("problem %s cause=%s route=%s", problem.code, problem.cause or "-", request.endpoint)
     metrics.count("problems", problem.code)
+    audit.record_refusal(current_app.extensions["smart"].engine, problem)
+    if request.path.startswith(API):
+        return problem_json(problem)
     # The page holds nothing but our own words and no control, so any registered EHR may show it in its frame:
     # a clinician must not meet an empty frame when we do not know (any more) which EHR it was.
     if request.endpoint in ("smart.launch", "smart.callback") or request.blueprint == "chart":
@@ -50,17 +55,20 @@ def show_problem(problem: Problem) -> tuple[str, int]:
         g.frame_ancestors = g.get("frame_ancestors") or config.frame_ancestors
     if problem.code == "ehr_unreachable" and request.method == "GET" and "patient_mark" in g:
         g.again = url_for(request.endpoint or "chart.page", **(request.view_args or {}))
-    return render_template("error.html", words=problem.words, code=problem.code), problem.words.status
+    return make_response(render_template("error.html", words=problem.words, code=problem.code), problem.words.status)
 
 
-def _http_problem(error: HTTPException) -> tuple[str, int]:
+def _http_problem(error: HTTPException) -> Response:
     if error.code is not None and error.code >= 500:
         return _fault(error)
     code = _BY_STATUS.get(error.code or 400, "bad_request")
-    return show_problem(Problem(code, f"http_{error.code}"))
+    response = show_problem(Problem(code, f"http_{error.code}"))
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))  # RFC 9110, 15.5.6
+    return response
 
 
-def _fault(error: Exception) -> tuple[str, int]:
+def _fault(error: Exception) -> Response:
     """A fault of ours: the log gets the kind and the places of it, never its message, which may quote a patient."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     LOG.error("fault %s at %s", type(error).__name__, " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames)))

@@ -66,6 +66,13 @@ WORDS = {
     "not_found": Words(404, "There is no such page", "The address leads nowhere."),
     "method": Words(405, "That cannot be done here", "The page does not take this kind of request."),
     "bad_request": Words(400, "This request was refused", "It could not be understood."),
+    "input_unusable": Words(422, "This input cannot be used", "A part of it is missing, unknown or of another kind.",
+                            "Correct the parts that are named, and send it again."),
+    "mark_wrong": Words(403, "This is not for this patient", "It did not carry the mark of this launch’s patient.",
+                        "Send the header Kindred-Patient as the page or an earlier reply had it."),
+    "media_type": Words(415, "This kind of content is not taken", "It must be sent as application/json.",
+                        "Send it again as JSON."),
+    "too_large": Words(413, "This request is too large", "More was sent than is ever needed.", "Send less."),
     "internal": Words(500, "Something went wrong here", "The fault is ours and has been noted.", f"{AGAIN} {ADMIN}"),
 }  # fmt: skip
 

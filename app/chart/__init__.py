@@ -18,7 +18,7 @@ from flask import (
 )
 
 from app import audit, metrics
-from app.chart import gaps, missing, moves, people, profile, scores, trends
+from app.chart import gaps, missing, moves, people, profile, scores, trends, write_page
 from app.chart.mark import HEADER, check_mark
 from app.chart.note import note_of
 from app.chart.opened import opened_of
@@ -170,6 +170,20 @@ def show_source(sid: str, kind: str, identity: str) -> Response:
         "source.html", view=found, styled=_is_styled(style), sid=sid, form_token=form_token(sid), mark=g.patient_mark
     )
     return make_response(page, found.status)
+
+
+@BLUEPRINT.route("/write-back", methods=["GET", "POST"])
+def write(sid: str) -> Response:
+    """What can be written into the chart, shown whole; the click writes it and nothing else."""
+    smart, ehr, launch = launch_of(sid)
+    if request.method == "POST":
+        check_form_token(sid)
+        check_mark(launch)
+    turns().take(ehr)
+    style = turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
+    shown = write_page.page_of(smart, ehr, launch, request.form.get("shown") if request.method == "POST" else None)
+    common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark, "styled": _is_styled(style)}
+    return make_response(render_template("write_back.html", page=shown, view=shown.view, **common), shown.status)
 
 
 def _is_styled(style: "Future[Style | None]") -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 SMALLEST_SHOWN = 11
+COUNTED = ("n", "followed", "events", "rate", "low", "high")
+PEOPLE = ("n", "followed", "events")  # of these, counts of people
 
 
 def may_show(group: Mapping[str, Any]) -> bool:
@@ -35,6 +37,25 @@ def may_show_share(n: object, share: object) -> bool:
         return False
     with_it = round(n * share)
     return n > 0 and not _any_small(n, with_it, n - with_it)
+def shown_group(group: Mapping[str, Any]) -> dict[str, Any]:
+    """A group's numbers as they may leave: all of them, or only the bound that the page tells in words (`bound`)."""
+    shown = {name: group.get(name) for name in ("rank", "of", "name", "description", "second", "firmness", "rule")}
+    if may_show(group):
+        return shown | {name: group[name] for name in COUNTED} | {"bound": None}
+    bound = shown_bound(group)
+    followed = group["followed"] if bound else None
+    return shown | dict.fromkeys(COUNTED) | {"followed": followed, "bound": f"{bound} %" if bound else None}
+
+
+def screened(document: Any) -> Any:
+    """A published document, checked once more: what counts people in any part of it goes through the same rule."""
+    if isinstance(document, list):
+        return [screened(part) for part in document]
+    if not isinstance(document, dict):
+        return document
+    kept = {name: screened(part) for name, part in document.items()}
+    small = any(isinstance(kept.get(name), int) and _any_small(kept[name]) for name in PEOPLE)
+    return kept | {name: None for name in kept if name in COUNTED} if small else kept
 
 
 def _any_small(*cells: int) -> bool:

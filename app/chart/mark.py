@@ -23,6 +23,13 @@ def mark_of(launch: Launch) -> str:
     return hmac.new(key, about.encode(), hashlib.sha256).hexdigest()[:32]
 
 
+def check_sent_mark(launch: Launch, *, needed: bool) -> None:
+    """The same for a program, which sends the mark as the header. Raises Problem `mark_wrong`."""
+    sent = request.headers.get(HEADER)
+    if (sent is not None or needed) and not hmac.compare_digest((sent or "").encode(), mark_of(launch).encode()):
+        raise Problem("mark_wrong", "other_page")
+
+
 def check_mark(launch: Launch) -> None:
     """Raises Problem `patient_mismatch` unless the request comes from a page of this launch's patient."""
     sent = request.values.get(PARAMETER, "")

@@ -50,7 +50,7 @@ def launch_of(sid: str) -> tuple[Smart, Ehr, Launch]:
     launch = smart.store.find(sid, cookie.browser_of(request, ehr))
     if launch is None:
         raise Problem("session_unknown", "other_browser_or_expired")
-    g.patient_mark = mark_of(launch)
+    g.launch, g.patient_mark = launch, mark_of(launch)
     return smart, ehr, launch
 
 

@@ -64,6 +64,10 @@ class Granted:
         """May a resource of this type be read by its id?"""
         return any(scope.covers(resource_type, "r") for scope in self._parsed())
 
+    def may_create(self, resource_type: str) -> bool:
+        """May a resource of this type be created, or one of some part of it? The EHR has the last word."""
+        return any(scope.covers(resource_type, "c") for scope in self._parsed())
+
     def is_narrowed(self, resource_type: str) -> bool:
         """Is the type granted in part only, such as `?category=laboratory`? Then what is not there may still exist."""
         return bool(self.narrowings(resource_type))

@@ -14,6 +14,7 @@ from fhir_fixtures.ehr.guard import Rights, insufficient, token_condition
 from fhir_fixtures.ehr.index import keys, reference_id
 from fhir_fixtures.ehr.outcome import FhirError
 from fhir_fixtures.ehr.sandbox import Sandbox
+from fhir_fixtures.ehr.search import targets
 from fhir_fixtures.ehr.store import Condition, all_of
 
 CREATABLE = ("Group", "Observation", "Provenance", "RiskAssessment")
@@ -115,15 +116,16 @@ def _patients(resource: object) -> list[str | None]:
 
 
 def _existing(sandbox: Sandbox, kind: str, request: Request, rights: Rights) -> dict[str, Any] | None:
-    """Conditional create by identifier (FHIR R4 3.1.0.8.1), among what this token may read."""
+    """Conditional create (FHIR R4 3.1.0.8.1) by identifier, or of a Provenance by target, among this patient's."""
     header = request.headers.get("If-None-Exist", "").lstrip("?")
     if not header:
         return None
     name, _, token = header.partition("=")
-    if name != "identifier" or not token or "&" in token:
-        raise FhirError(400, "If-None-Exist is supported for one identifier.", code="not-supported")
+    if name not in ("identifier", *(["target"] if kind == "Provenance" else [])) or not token or "&" in token:
+        raise FhirError(400, "If-None-Exist is supported for one identifier or target.", code="not-supported")
     own = Condition("patient = ?", (rights.patient,)) if rights.patient else Condition("1")
-    where = all_of([Condition("type = ?", (kind,)), own, token_condition("identifier", unquote(token))])
+    sought = targets(unquote(token)) if name == "target" else token_condition("identifier", unquote(token))
+    where = all_of([Condition("type = ?", (kind,)), own, sought])
     rows = sandbox.store.select("body", where, "LIMIT 2")
     if len(rows) > 1:
         raise FhirError(412, "More than one resource has this identifier.")

@@ -43,7 +43,7 @@ def parameters(kind: str) -> dict[str, Parameter]:
         Parameter("_lastUpdated", "date", lambda value: _date("updated", "updated", value)),
         Parameter("identifier", "token", lambda value: _tokens(("identifier",), value)),
     ]
-    listed += [*_patient_parameters(kind), *_coded_parameters(kind), *_date_parameters(kind)]
+    listed += [*_patient_parameters(kind), *_coded_parameters(kind), *_date_parameters(kind), *_target_parameters(kind)]
     return {parameter.name: parameter for parameter in listed}
 
 
@@ -54,6 +54,17 @@ def _patient_parameters(kind: str) -> Iterable[Parameter]:
     elif kind not in WITHOUT_PATIENT:
         for name in ("patient", "subject"):
             yield Parameter(name, "reference", _patients)
+
+
+def _target_parameters(kind: str) -> Iterable[Parameter]:
+    if kind == "Provenance":
+        yield Parameter("target", "reference", lambda value: any_of(targets(one) for one in _split(value)))
+
+
+def targets(reference: str) -> Condition:
+    """A Provenance of this `Type/id`; there are few of one patient, so each is opened."""
+    each = "SELECT 1 FROM json_each(CAST(body AS TEXT), '$.target') AS one"
+    return Condition(f"EXISTS ({each} WHERE json_extract(one.value, '$.reference') = ?)", (reference,))
 
 
 def _coded_parameters(kind: str) -> Iterable[Parameter]:

@@ -1,5 +1,6 @@
 """`python -m app`: one line when it answers, one sentence and an exit code when it cannot."""
 
+import json
 import os
 import socket
 import subprocess
@@ -7,7 +8,10 @@ import sys
 from pathlib import Path
 
 import requests
+from sqlalchemy import text
 
+from app import audit
+from app.database import open_database
 from tests.unit.app.test_registry import registry
 
 
@@ -61,6 +65,43 @@ def test_check_says_what_is_registered_without_starting_anything(tmp_path: Path)
 
 def _run(folder: Path, ehrs: Path, port: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "app", "--port", port]
+    return subprocess.run(
+        command, env=environment(folder, ehrs), capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_the_audit_trail_is_exported_and_checked_by_command(tmp_path: Path) -> None:
+    ehrs = registry(tmp_path)
+    before = _command(tmp_path, ehrs, "--check-audit")
+    assert before.returncode == 3 and "the app was never started there" in before.stderr
+    engine = open_database(tmp_path / "home")
+    key = (tmp_path / "home" / "app.key").read_bytes().strip()
+    row = {"action": "view", "ehr": "north", "who": "Practitioner/1", "patient": "p1", "launch": "l1", "outcome": "0"}
+    for _ in range(2):
+        audit.append(engine, row, key)
+    whole = _command(tmp_path, ehrs, "--check-audit")
+    assert (whole.returncode, whole.stderr) == (0, "") and whole.stdout.startswith("audit: 2 rows, whole; end: 2 ")
+    exported = _command(tmp_path, ehrs, "audit", "--since", "2026-01-01")
+    events = [json.loads(line) for line in exported.stdout.splitlines()]
+    assert (exported.returncode, exported.stderr) == (0, "")
+    assert [event["type"]["display"] for event in events] == ["Patient Record", "Patient Record", "Audit Log Used"]
+    assert events[0]["agent"][0]["who"]["reference"] == "https://ehr.example.org/fhir/Practitioner/1"
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER audit_keeps_rows"))
+        connection.execute(text("DELETE FROM audit WHERE id = 2"))
+    engine.dispose()
+    broken = _command(tmp_path, ehrs, "--check-audit")
+    assert broken.returncode == 21 and "NOT WHOLE" in broken.stdout
+    assert broken.stderr.startswith("row 3 is not as it was written")
+
+
+def test_a_day_that_is_none_is_a_wrong_command_line(tmp_path: Path) -> None:
+    ended = _command(tmp_path, registry(tmp_path), "audit", "--since", "soon")
+    assert ended.returncode == 2 and "--since: a day or an instant" in ended.stderr
+
+
+def _command(folder: Path, ehrs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "app", *arguments]
     return subprocess.run(
         command, env=environment(folder, ehrs), capture_output=True, text=True, timeout=30, check=False
     )

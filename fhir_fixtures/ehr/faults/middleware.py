@@ -18,6 +18,7 @@ from werkzeug.wrappers import Request, Response
 
 from fhir_fixtures.ehr.faults.authorize import AUTHORIZE_FAULTS
 from fhir_fixtures.ehr.faults.bulk import BULK_FAULTS
+from fhir_fixtures.ehr.faults.create import CREATE_FAULTS
 from fhir_fixtures.ehr.faults.discovery import DISCOVERY_FAULTS
 from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault
 from fhir_fixtures.ehr.faults.fhir import FHIR_FAULTS
@@ -58,6 +59,7 @@ def all_faults() -> dict[str, Fault]:
         **IDENTITY_FAULTS,
         **FHIR_FAULTS,
         **SEARCH_FAULTS,
+        **CREATE_FAULTS,
         **BULK_FAULTS,
     }
 

@@ -149,6 +149,24 @@ def test_a_provenance_lies_with_the_patient_of_its_target(client: Any) -> None:
         assert post(client, token, provenance | {"target": both}).status_code == 403
 
 
+def test_a_second_provenance_of_one_target_finds_the_first(client: Any) -> None:
+    agent = [{"who": {"reference": "Practitioner/sandbox-clinician-1"}}]
+    provenance = {"resourceType": "Provenance", "recorded": "2026-06-30T10:00:00Z", "agent": agent}
+    token, about = token_for(client, "patient/Provenance.crs"), "Observation/anna-a1c-1"
+    of_it = provenance | {"target": [{"reference": about}]}
+    first, second = (post(client, token, of_it, If_None_Exist=f"target={about}") for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["id"] == second.json()["id"]
+    assert client.ids(f"Provenance?patient=anna&target={about}", token) == [first.json()["id"]]
+    assert client.ids("Provenance?patient=anna&target=Observation/anna-a1c-2", token) == []
+
+
+@pytest.mark.parametrize("query", ["target=Observation/a", "subject=anna", "identifier=a&identifier=b", "identifier="])
+def test_another_condition_than_one_identifier_is_refused(client: Any, query: str) -> None:
+    token = token_for(client, "patient/RiskAssessment.c")
+    assert post(client, token, ASSESSMENT, If_None_Exist=query).status_code == 400
+
+
 def test_a_created_group_holds_its_members(client: Any, live: Any) -> None:
     from fhir_fixtures.ehr.store import Selection
 

@@ -136,7 +136,7 @@ def test_what_changes_something_comes_from_our_own_pages(public, method: str, he
 
 
 def test_every_form_of_a_launch_needs_the_token_of_that_launch(app: Flask) -> None:
-    """Every route that takes an unsafe method: a new one that forgets the token fails here."""
+    """Every route that takes an unsafe method: a new one that forgets the token fails here. Programs send the mark."""
     unsafe = [rule for rule in app.url_map.iter_rules() if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}]
     assert unsafe and all("sid" in rule.arguments for rule in unsafe)
     engine, here = app.extensions["smart"].engine, {"Origin": "http://localhost"}
@@ -144,7 +144,11 @@ def test_every_form_of_a_launch_needs_the_token_of_that_launch(app: Flask) -> No
     launch = app.extensions["smart"].store.create("here", browser, Token("t"), Context(patient="p1"))
     client = app.test_client()
     client.set_cookie("kindred", browser)
-    for rule in unsafe:
+    for rule in [rule for rule in unsafe if rule.rule.startswith("/api/")]:
+        for mark in ({}, {"Kindred-Patient": ""}, {"Kindred-Patient": "0" * 32}, {"Kindred-Patient": "ä"}):
+            answer = client.post(rule.rule.replace("<sid>", launch.sid), json={}, headers=here | mark)
+            assert answer.get_json()["code"] == "mark_wrong", (rule.rule, mark)
+    for rule in [rule for rule in unsafe if not rule.rule.startswith("/api/")]:
         for form in ({}, {"form_token": ""}, {"form_token": "0" * 64}, {"form_token": "ä"}):
             path = rule.rule.replace("<sid>", launch.sid)
             assert "<code>cross_site</code>" in client.post(path, data=form, headers=here).text, (path, form)
@@ -237,7 +241,8 @@ def test_every_problem_that_is_raised_has_words_and_no_words_are_left_over() -> 
     source = "".join(path.read_text() for path in (Path(__file__).parents[3] / "app").rglob("*.py"))
     raised = set(re.findall(r'Problem\(\s*"(\w+)"', source))
     raised |= {"ehr_unreachable", "patient_unreadable"}  # one or the other: app/fhir.py
-    raised |= {"not_found", "method", "bad_request"}  # by HTTP status: app/pages.py
+    raised |= {"not_found", "method", "bad_request", "too_large"}  # by HTTP status: app/pages.py
+    raised |= {"input_unusable"}  # with the parts of it: app/api/problem.py
     assert raised == set(WORDS)
 
 

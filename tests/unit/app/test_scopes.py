@@ -130,3 +130,13 @@ def test_the_launch_scope_follows_the_kind_of_launch() -> None:
     registered = ("launch", "openid", "patient/*.rs")
     assert to_request(registered, ehr_launch=True) == "launch openid patient/*.rs"
     assert to_request(registered, ehr_launch=False) == "launch/patient openid patient/*.rs"
+
+
+@pytest.mark.parametrize(("granted", "create"), [
+    ("patient/RiskAssessment.cs", True), ("patient/*.cruds", True), ("user/RiskAssessment.write", True),
+    ("patient/RiskAssessment.*", True), ("patient/RiskAssessment.c?status=final", True),
+    ("patient/RiskAssessment.rs", False), ("patient/RiskAssessment.read", False), ("patient/Provenance.c", False),
+    ("patient/RiskAssessment.u", False), ("system/RiskAssessment.c", False), ("launch openid", False),
+])  # fmt: skip
+def test_which_grant_lets_us_create(granted: str, create: bool) -> None:
+    assert Granted(tuple(granted.split())).may_create("RiskAssessment") is create

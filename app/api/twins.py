@@ -1,0 +1,79 @@
+"""What each reply holds: the same numbers as the page, through the same rule for small cells."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import g
+
+from app.chart.cells import screened, shown_group
+from app.chart.reading import Reading, serving
+from app.chart.view import View, outcome_sentence, view_of
+from app.problems import Problem
+from app.serving import Release
+
+DOCUMENTS = ("evidence", "map", "drift", "funnel", "model-card", "cohorts")
+
+
+def chart(reading: Reading) -> dict[str, Any]:
+    """The chart page: score, group as it may be shown, reasons, what is missing or unread, scores, gaps."""
+    score, view = reading.score, view_of(reading)
+    return {
+        "mark": g.patient_mark,
+        "patient": score["patient"],
+        "as_of": score["as_of"],
+        "release": score["release"],
+        "definitions_hash": score["definitions_hash"],
+        "synthetic": view.synthetic,
+        "banner": asdict(view.banner) if view.show_banner else None,
+        "group": _group(view),
+        "hidden": view.hidden,
+        "earlier": view.earlier,
+        "reasons": score["reasons"] if view.group else [],
+        "features": score["features"],
+        "missing": score["missing"],
+        "unread": [{"what": what, "why": why} for what, why in view.unread],
+        "rests_on_part": view.rests_on_part,
+        "scores": score["scores"],
+        "gaps": score["gaps"],
+    }
+
+
+def _group(view: View) -> dict[str, Any] | None:
+    if view.group is None:
+        return None
+    return shown_group(view.group) | {"outcome": outcome_sentence(view.group), "firmness_words": view.firmness}
+
+
+def history(ehr: str, patient: str) -> list[dict[str, Any]]:
+    """Each release that this EHR still has, oldest first, with the group that its population run gave the patient."""
+    told = getattr(serving(), "history", None)  # of a serving database that keeps it
+    if told is not None:
+        return [{name: getattr(one, name) for name in ("as_of", "current", "rank", "of", "name")}
+                for one in told(ehr, patient) or []]  # fmt: skip
+    release = serving().current(ehr)
+    return [_placed(release, patient)] if release else []
+
+
+def _placed(release: Release, patient: str) -> dict[str, Any]:
+    membership, groups = serving().membership(release, patient), release.model["groups"]
+    rank = membership.rank if membership else None
+    name = next((one["name"] for one in groups if one["rank"] == rank), None)
+    return {"as_of": release.as_of, "current": True, "rank": rank, "of": len(groups), "name": name}
+
+
+def cohorts(ehr: str) -> dict[str, Any]:
+    """The current release and the names of its documents; both empty without one."""
+    release = serving().current(ehr)
+    if release is None:
+        return {"release": None, "as_of": None, "documents": []}
+    there = [name for name in DOCUMENTS if serving().document(release, name) is not None]
+    return {"release": release.release_id, "as_of": release.as_of, "documents": there}
+
+
+def cohort(ehr: str, name: str) -> dict[str, Any]:
+    """One document of the current release. Raises Problem `not_found` where there is none of that name."""
+    release = serving().current(ehr)
+    document = serving().document(release, name) if release and name in DOCUMENTS else None
+    if release is None or document is None:
+        raise Problem("not_found", "document")
+    return {"release": release.release_id, "name": name, "document": screened(document)}

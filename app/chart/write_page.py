@@ -1,0 +1,83 @@
+"""The write-back page: reads the chart, makes the offer, and on a click writes it or says why not."""
+
+from dataclasses import dataclass, replace
+
+from app import audit
+from app.chart.reading import read
+from app.chart.view import View, view_of
+from app.chart.write_back import Offer, offer_of, seal, trouble_with
+from app.chart.writing import Writer
+from app.chart.writing_words import NOT_OFFERED, OUTCOMES, PROVENANCE, Outcome
+from app.creates import Answer
+from app.problems import Problem
+from app.registry import Ehr
+from app.searches import ChartServer
+from app.smart import Smart
+from app.smart.tokens import Launch
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the template prints. `shown` is the form's seal: None where there is nothing to click."""
+
+    view: View
+    offer: Offer
+    why_not: str | None
+    shown: str | None = None
+    outcome: Outcome | None = None
+    place: str | None = None
+    provenance: str | None = None
+    status: int = 200
+
+
+def page_of(smart: Smart, ehr: Ehr, launch: Launch, clicked: str | None) -> Page:
+    """The page for a view (`clicked` is None) or for a click, with the seal that its form carried.
+
+    Raises Problem where there is nothing to show, or the click is not from a page of this launch and patient.
+    """
+    if launch.context.patient is None:
+        raise Problem("no_patient", "write_back")
+    reading = read(smart, ehr, launch)
+    view = view_of(reading)
+    offer = offer_of(reading, view)
+    audit.record(smart.engine, "view", reading.launch, reading.score["release"], detail="write-back")
+    if offer.finding is None:
+        gone = OUTCOMES["not_offered"] if clicked is not None else None
+        return Page(view, offer, offer.why_not, outcome=gone, status=gone.status if gone else 200)
+    writer = Writer(smart.engine, ChartServer(ehr, smart.bearer(reading.launch)), reading.launch, offer, offer.finding)
+    if clicked is None:
+        return _to_look_at(view, writer)
+    trouble = trouble_with(launch.sid, offer, clicked)
+    if trouble:
+        return _again(_to_look_at(view, writer), OUTCOMES[trouble])
+    return _written(view, offer, *writer.write())
+
+
+def _to_look_at(view: View, writer: Writer) -> Page:
+    """What would be written, with a button unless it is there, on its way, or not taken here."""
+    there, offer = writer.there(), writer.offer
+    if there is None:
+        return Page(view, offer, None, shown=seal(writer.launch.sid, offer))
+    if there.outcome == "unclear":
+        return Page(view, offer, None, outcome=OUTCOMES["open"])
+    if there.outcome == "not_accepted":
+        return Page(view, offer, NOT_OFFERED["not_accepted"])
+    return Page(view, offer, None, outcome=OUTCOMES[there.outcome], place=_place(there))
+
+
+def _again(page: Page, outcome: Outcome) -> Page:
+    """The page with word that the click wrote nothing; what it shows is what would be written now."""
+    return replace(page, outcome=page.outcome or outcome, status=outcome.status)
+
+
+def _written(view: View, offer: Offer, answer: Answer, names: Answer | None) -> Page:
+    outcome = OUTCOMES[answer.outcome]
+    said = PROVENANCE[names.outcome].format(_place(names)) if names else None
+    return Page(view, offer, None, None, outcome, _place(answer), said or offer.no_provenance, outcome.status)
+
+
+def _place(answer: Answer) -> str | None:
+    """`RiskAssessment/12, version 1`."""
+    if answer.reference is None:
+        return None
+    return answer.reference + (f", version {answer.version}" if answer.version else "")
