@@ -45,7 +45,7 @@ def show_problem(problem: Problem) -> tuple[str, int]:
     metrics.count("problems", problem.code)
     # The page holds nothing but our own words and no control, so any registered EHR may show it in its frame:
     # a clinician must not meet an empty frame when we do not know (any more) which EHR it was.
-    if request.endpoint in ("smart.launch", "smart.callback") or request.blueprint == "chart":
+    if request.endpoint in ("smart.launch", "smart.callback") or request.blueprint in ("chart", "cohorts"):
         config: Config = current_app.extensions["config"]
         g.frame_ancestors = g.get("frame_ancestors") or config.frame_ancestors
     return render_template("error.html", words=problem.words, code=problem.code), problem.words.status

@@ -18,7 +18,7 @@ from fhir_fixtures.ehr.keys import load_or_make, public_jwk
 APP_SCOPES = (
     "launch openid fhirUser offline_access patient/Patient.rs patient/Condition.rs patient/Observation.rs"
     " patient/Encounter.rs patient/MedicationRequest.rs patient/Medication.rs patient/Procedure.rs"
-    " patient/Immunization.rs patient/AllergyIntolerance.rs"
+    " patient/Immunization.rs patient/AllergyIntolerance.rs user/Patient.rs"
 )
 REGISTERED_APP_SCOPES = (
     "launch launch/patient launch/encounter openid fhirUser profile offline_access online_access"
