@@ -9,7 +9,7 @@ from app.cohorts.figures import Dots
 from app.cohorts.opening import NO_PAPER, Opening
 from app.cohorts.overview import outcome_words
 from app.cohorts.table import Table, table
-from app.cohorts.words import capital, drawn, outcome, people, short
+from app.cohorts.words import capital, counts, drawn, outcome, short
 
 NOT_LISTED = "One of the choices is not in the lists of this release, so nothing is shown. Choose again."
 NOT_COUNTED = (
@@ -97,6 +97,5 @@ def _dots(groups: list[dict[str, Any]], names: Mapping[int, str]) -> Dots:
 def _table(groups: list[dict[str, Any]], names: Mapping[int, str]) -> Table:
     head = ("Group", "People", "Followed", "With the outcome", "Rate (95 % interval)")
     return table("", "These people, group by group", head, [
-        (f"{one['rank']}. {names.get(one['rank'], '')}", people(one["n"]), people(one["followed"]),
-         people(one["events"]), outcome(one)) for one in groups
+        (f"{one['rank']}. {names.get(one['rank'], '')}", *counts(one), outcome(one)) for one in groups
     ])  # fmt: skip

@@ -10,7 +10,7 @@ from app.cohorts import figures
 from app.cohorts.figures import Dots, Square
 from app.cohorts.opening import NO_PAPER, Opening
 from app.cohorts.table import Table, table
-from app.cohorts.words import drawn, outcome, people, share, short
+from app.cohorts.words import counts, drawn, outcome, people, share, short
 
 NO_BINS = "There are too few people for a map: no part of it holds more than ten."
 NOT_TOLD = "How stable this group is was not told by the release."
@@ -89,16 +89,7 @@ def outcome_dots(groups: list[dict[str, Any]]) -> Dots:
 
 def _outcomes(groups: list[dict[str, Any]]) -> Table:
     head = ("Group", "People", "Followed", "With the outcome", "Rate (95 % interval)")
-    rows = [
-        (
-            f"{one['rank']}. {one['name']}",
-            people(one["n"]),
-            people(one["followed"]),
-            people(one["events"]),
-            outcome(one),
-        )
-        for one in groups
-    ]
+    rows = [(f"{one['rank']}. {one['name']}", *counts(one), outcome(one)) for one in groups]
     return table("groups", "Later outcomes by group", head, rows)
 
 

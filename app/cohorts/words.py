@@ -23,6 +23,20 @@ def people(n: int | None) -> str:
     return HIDDEN if n is None or 0 < n < SMALLEST_SHOWN else f"{n:,}"
 
 
+def counts(group: Mapping[str, Any]) -> tuple[str, str, str]:
+    """People, followed and with the outcome; hidden where it, or what is left between two of them, is 1 to 10."""
+    n, followed, events = (group.get(key) for key in ("n", "followed", "events"))
+    if _few(n, followed):
+        followed = None
+    if followed is None or _few(followed, events):
+        events = None
+    return people(n), people(followed), people(events)
+
+
+def _few(whole: int | None, part: int | None) -> bool:
+    return whole is None or part is None or 0 < whole - part < SMALLEST_SHOWN
+
+
 def share(value: float | None, places: int = 0, otherwise: str = HIDDEN) -> str:
     """0.311 as `31 %`."""
     return otherwise if value is None else f"{value * 100:.{places}f}\u00a0%"
