@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.cohorts.opening import Opening
-from app.cohorts.words import HIDDEN
+from app.cohorts.words import HIDDEN, told
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 FIGURES = ("n", "followed", "events", "rate", "low", "high", "rate_below", "rate_above")
@@ -51,7 +51,7 @@ def _flat(head: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[Li
 
 
 def _groups(model: Mapping[str, Any]) -> Iterator[Line]:
-    return _flat(("rank", "name", *FIGURES, "stability", "jaccard", "description"), model["groups"])
+    return _flat(("rank", "name", *FIGURES, "stability", "jaccard", "description"), map(told, model["groups"]))
 
 
 def _ratios(paper: Mapping[str, Any]) -> Iterator[Line]:
@@ -76,8 +76,9 @@ def _subgroups(by: str) -> Callable[[Mapping[str, Any]], Iterator[Line]]:
 
 def _subgroup(one: Mapping[str, Any]) -> dict[str, Any]:
     c, ratio, screened = one["c"] or {}, one["observed_to_expected"], one.get("screened") or {}
-    told = ratio if isinstance(ratio, dict) else {"ratio": ratio}
-    ratios = {"observed_to_expected": told.get("ratio"), "ratio_low": told.get("low"), "ratio_high": told.get("high")}
+    known = ratio if isinstance(ratio, dict) else {"ratio": ratio}
+    figures = (known.get(key) for key in ("ratio", "low", "high"))
+    ratios = dict(zip(("observed_to_expected", "ratio_low", "ratio_high"), figures, strict=True))
     return {**one, "c": c.get("c"), "c_low": c.get("low"), "c_high": c.get("high"), **ratios, **screened}
 
 
@@ -109,14 +110,14 @@ def _by_rank(paper: Mapping[str, Any], key: str, name: str, figures: Sequence[st
         label = one.get("label") or one.get("title")
         for group in ({"rank": 0, **everyone}, *one["groups"]):
             usual = group.get("usual") or (None, None)
-            told = {**group, "usual_low": usual[0], "usual_high": usual[1]}
-            yield (one[name], label, group["rank"], *(told.get(figure) for figure in figures))
+            known = {**group, "usual_low": usual[0], "usual_high": usual[1]}
+            yield (one[name], label, group["rank"], *(known.get(figure) for figure in figures))
 
 
 def _drill(paper: Mapping[str, Any]) -> Iterator[Line]:
     yield ("sex", "age_band", "condition", "rank", *FIGURES)
     for cell in paper["drill"]["cells"]:
-        for group in cell["groups"]:
+        for group in map(told, cell["groups"]):
             yield (*(cell[key] or "all" for key in ("sex", "age_band", "condition")), group["rank"],
                    *(group.get(key) for key in FIGURES))  # fmt: skip
 

@@ -20,17 +20,27 @@ STRATA = {"sex": "Sex", "age_band": "Age", "race": "Race", "ethnicity": "Ethnici
 
 def people(n: int | None) -> str:
     """`1,204`; hidden where it is not told, or 1 to 10."""
-    return HIDDEN if n is None or 0 < n < SMALLEST_SHOWN else f"{n:,}"
+    return HIDDEN if _large(n) is None else f"{n:,}"
+
+
+def told(group: Mapping[str, Any]) -> dict[str, Any]:
+    """A group without what must not be told: a number of 1 to 10, and where that is left between two numbers."""
+    n, followed, events = (_large(group.get(key)) for key in ("n", "followed", "events"))
+    followed = None if _few(n, followed) else followed
+    events = None if _few(followed, events) else events
+    hidden = {} if may_show(group) else dict.fromkeys(("rate", "low", "high"))
+    bounds = {} if shown_bound(group) else dict.fromkeys(("rate_below", "rate_above"))
+    return {**group, "n": n, "followed": followed, "events": events, **hidden, **bounds}
+
+
+def _large(n: int | None) -> int | None:
+    return None if n is None or 0 < n < SMALLEST_SHOWN else n
 
 
 def counts(group: Mapping[str, Any]) -> tuple[str, str, str]:
-    """People, followed and with the outcome; hidden where it, or what is left between two of them, is 1 to 10."""
-    n, followed, events = (group.get(key) for key in ("n", "followed", "events"))
-    if _few(n, followed):
-        followed = None
-    if followed is None or _few(followed, events):
-        events = None
-    return people(n), people(followed), people(events)
+    """People, followed and with the outcome, as far as they may be told."""
+    found = told(group)
+    return people(found["n"]), people(found["followed"]), people(found["events"])
 
 
 def _few(whole: int | None, part: int | None) -> bool:
@@ -66,11 +76,9 @@ def outcome(group: Mapping[str, Any]) -> str:
 
 def drawn(group: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of a group that may be drawn: value, low, high, and below or above where only a bound is told."""
-    if may_show(group):
-        return {"value": group["rate"], "low": group["low"], "high": group["high"], "below": None, "above": None}
-    told = shown_bound(group) is not None
-    bounds = {name: group.get(f"rate_{name}") if told else None for name in ("below", "above")}
-    return {"value": None, "low": None, "high": None, **bounds}
+    found = told(group)
+    names = {"value": "rate", "low": "low", "high": "high", "below": "rate_below", "above": "rate_above"}
+    return {name: found.get(key) for name, key in names.items()}
 
 
 def short(text: str, length: int = 34) -> str:

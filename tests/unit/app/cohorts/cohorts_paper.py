@@ -1,4 +1,4 @@
-"""The paper `cohorts` of a small release, written by hand to docs/screens.md: two groups and the people without contact."""
+"""The paper `cohorts` of a small release, by hand to docs/screens.md: two groups and the people without contact."""
 
 from typing import Any
 
@@ -19,7 +19,8 @@ def cohorts() -> dict[str, Any]:
                 {"rank": 1, "share": 0.08}, {"rank": 2, "share": 0.71}, {"rank": 3, "share": None}]},
         ],
         "gaps": [
-            {"id": "cms122", "title": "HbA1c below 9 % in diabetes", "everyone": {"applicable": 420, "met": 0.62}, "groups": [
+            {"id": "cms122", "title": "HbA1c below 9 % in diabetes", "everyone": {"applicable": 420, "met": 0.62},
+             "groups": [
                 {"rank": 1, "applicable": 0, "met": None}, {"rank": 2, "applicable": 400, "met": 0.61},
                 {"rank": 3, "applicable": None, "met": None}]},
         ],

@@ -136,7 +136,7 @@ class TestProfile:
     def test_the_heat_map_begins_with_what_differs_most_and_hides_what_is_hidden(self, opened: Opened) -> None:
         view = profile(opened())
         assert view and view.heat
-        y, label, cells = view.heat.rows[0]
+        _, label, cells = view.heat.rows[0]
         assert label == "HbA1c" and [cell.text for cell in cells] == ["−1", "+3", "0"]
         assert next(cells for _, label, cells in view.heat.rows if label == "Age")[2].text == "?"
 
@@ -263,7 +263,8 @@ class TestRun:
         assert "0.87" in view.drift.agreement
 
     @pytest.mark.parametrize(("paper", "words"), [
-        (papers.no_drift(), FIRST), (papers.drift() | {"reason": "2 of its inputs are no longer measured"}, "no longer"),
+        (papers.no_drift(), FIRST),
+        (papers.drift() | {"reason": "2 of its inputs are no longer measured"}, "no longer"),
         (None, NO_PAPER)])  # fmt: skip
     def test_what_cannot_be_compared_is_said(self, opened: Opened, paper: Any, words: str) -> None:
         view = run(opened(changed={"drift": paper}))
