@@ -83,7 +83,7 @@ def page(opening: Opening, template: str, view: object, **more: Any) -> str:
     return render_template(
         f"cohorts/{template}", view=view, sid=opening.launch.sid, mark=g.patient_mark, notes=notes,
         form_token=form_token(opening.launch.sid), styled=_is_styled(opening), release=release,
-        as_of=day(release.as_of) if release else None, synthetic=opening.ehr.is_synthetic,
+        as_of=day(release.as_of) if release else None, synthetic=opening.ehr.is_synthetic, patient=context.patient,
         why_hidden=WHY_HIDDEN, for_professionals=FOR_PROFESSIONALS if context.user_is_patients_side else None, **more,
     )  # fmt: skip
 

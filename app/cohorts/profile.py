@@ -13,8 +13,10 @@ from app.cohorts.overview import outcome_dots, outcome_words
 from app.cohorts.table import Table, table
 from app.cohorts.words import FEW, HIDDEN, capital, interval, people, share, short
 
-ROWS = 16  # of the heat map: the features in which some group differs most; the table has all
+ROWS = 16  # of the heat map: the features in which some group differs most
+TOLD = 120  # features in the table, in the same order; the CSV has all
 HEAT = (0.25, 0.75, 1.5)  # standard deviations of everyone from which a cell gets the next step
+Compared = tuple[dict[str, Any], list[float | None]]  # a feature, and how far each group lies from everyone
 IQR = 1.349  # standard deviations in the middle half of a normal distribution
 
 
@@ -45,6 +47,7 @@ class Profile:
     groups: int
     heat: Heat | None
     features: Table | None
+    left_out: int
     no_paper: str
     outcome_is: str
     outcomes: Dots
@@ -61,11 +64,12 @@ def profile(opening: Opening) -> Profile | None:
         return None
     groups, paper, evidence = opening.groups(), opening.paper("cohorts") or {}, opening.paper("evidence")
     ranks, features = [one["rank"] for one in groups], paper.get("features") or []
-    judged = evidence["groups"] if evidence else []
+    judged, known = evidence["groups"] if evidence else [], _by_difference(features, ranks)
     return Profile(
         groups=len(groups),
-        heat=_heat(features, ranks) if features else None,
-        features=_features(features, ranks) if features else None,
+        heat=_heat(known, ranks) if known else None,
+        features=_features(known[:TOLD], ranks) if known else None,
+        left_out=len(features) - len(known[:TOLD]),
         no_paper=NO_PAPER,
         outcome_is=outcome_words(opening.release.model),
         outcomes=outcome_dots(groups),
@@ -111,10 +115,14 @@ def _cells(row: Mapping[str, Any], ranks: Sequence[int]) -> list[float | None]:
     return [distance(found.get(rank, {}), row["everyone"], _is_flag(row)) for rank in ranks]
 
 
-def _heat(features: list[dict[str, Any]], ranks: Sequence[int]) -> Heat:
-    known = [(row, _cells(row, ranks)) for row in features]
-    known = [(row, cells) for row, cells in known if any(one is not None for one in cells)]
-    known.sort(key=lambda one: -max(abs(cell) for cell in one[1] if cell is not None))
+def _by_difference(features: list[dict[str, Any]], ranks: Sequence[int]) -> list[Compared]:
+    """The features that are told, those in which some group differs most from everyone first."""
+    found = [(row, _cells(row, ranks)) for row in features]
+    known = [(row, cells) for row, cells in found if any(one is not None for one in cells)]
+    return sorted(known, key=lambda one: -max(abs(cell) for cell in one[1] if cell is not None))
+
+
+def _heat(known: list[Compared], ranks: Sequence[int]) -> Heat:
     width = round((figures.RIGHT - figures.LEFT) / max(len(ranks), 1), 2)
     places = [round(figures.LEFT + place * width, 2) for place in range(len(ranks))]
     rows = []
@@ -131,9 +139,9 @@ def _step(of: int | None) -> str:
     return "?" if of is None else f"{of:+d}".replace("-", "−") if of else "0"
 
 
-def _features(features: list[dict[str, Any]], ranks: Sequence[int]) -> Table:
+def _features(known: list[Compared], ranks: Sequence[int]) -> Table:
     rows = []
-    for row in features:
+    for row, _ in known:
         found = {one["rank"]: one for one in row["groups"]}
         rows.append(
             (capital(row["label"]), _usual(row, row["everyone"]), *(_usual(row, found.get(one, {})) for one in ranks))

@@ -129,7 +129,8 @@ class TestAggregates:
         visit = Visit(world, ANA)
         page = visit.get(path)
         assert page.status_code == 200 and page.headers["Kindred-Patient"] == visit.mark
-        assert f'data-mark="{visit.mark}"' in page.text and ANA not in page.text and "Ångström" not in page.text
+        assert f'data-mark="{visit.mark}"' in page.text and "Ångström" not in page.text
+        assert re.findall(f'.{{14}}{ANA}', page.text) == [f'data-patient="{ANA}']
         assert page.headers["Cache-Control"] == "no-store" and len(page.content) < 150_000
         assert page.headers["Content-Security-Policy"].endswith(f"frame-ancestors {world.ehr.base_url}")
         assert "<script" not in page.text and " style=" not in page.text
@@ -297,7 +298,8 @@ class TestMembers:
 class TestFiles:
     @pytest.mark.parametrize("name", [
         "groups", "map", "ratios", "discrimination", "calibration", "screening", "temporal", "subgroups-sex",
-        "subgroups-race", "funnel", "drift-groups", "drift-inputs", "model-card", "features", "treatments", "gaps", "drill",
+        "subgroups-race", "funnel", "drift-groups", "drift-inputs", "model-card", "features", "treatments", "gaps",
+        "drill",
     ])  # fmt: skip
     def test_each_table_comes_as_csv_of_whole_lines(self, clinician: Visit, name: str) -> None:
         reply = clinician.get(f"csv/{name}")
