@@ -1,16 +1,19 @@
 """The list of patients: the clinician's own with their groups, or a group's members as far as the EHR gives them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from app import audit
+from app.chart.banner import banner_of
 from app.chart.words import UNREAD, day
 from app.cohorts import cursor
 from app.cohorts.opening import Opening
 from app.cohorts.people import MOST_OWN, People, Person, of_members, own, sort_keys, tables
 from app.cohorts.right import WHY_NOT
 from app.problems import Problem
+from app.score import as_of
 from app.searches import Unreadable
 from app.serving import Membership
 
@@ -89,7 +92,7 @@ def listing(opening: Opening, asked: Asked, action: str) -> Listing:
     audit.record_list(opening.smart.engine, action, people.launch, release, identities)
     return Listing(
         None, groups, asked, orders=_orders(asked), title=title, identities=identities,
-        rows=tuple(_row(one, dict(groups)) for one in people.persons), **found,
+        rows=tuple(_row(one, as_of(opening.ehr), dict(groups)) for one in people.persons), **found,
     )  # fmt: skip
 
 
@@ -138,12 +141,12 @@ def _members(opening: Opening, asked: Asked) -> tuple[dict[str, Any], People]:
 
 def _with_places(people: People, members: Sequence[Any], rank: int) -> People:
     places = {one.subject_id: Membership(rank, one.second_rank, one.firmness) for one in members}
-    persons = tuple(Person(one.identity, one.banner, places[one.identity]) for one in people.persons)
+    persons = tuple(replace(one, placed=places[one.identity]) for one in people.persons)
     return People(people.launch, persons, people.more)
 
 
-def _row(person: Person, names: Mapping[int, str]) -> tuple[str, ...]:
-    banner, placed = person.banner, person.placed
+def _row(person: Person, on: date, names: Mapping[int, str]) -> tuple[str, ...]:
+    banner, placed = banner_of(person.record, on), person.placed
     name = f"{banner.family}, {banner.given}" if banner.given else banner.family
     identifier = f"{banner.identifier} ({banner.identifier_type})"
     born = f"{banner.born}. {banner.died}" if banner.died else banner.born

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
-from app.chart.banner import NOT_KNOWN, Banner, banner_of
 from app.chart.reading import serving
 from app.cohorts.opening import Opening
 from app.cohorts.right import against_list
+from app.names import preferred
 from app.problems import Problem
-from app.score import as_of
 from app.searches import ChartServer, Unreadable, dicts, people
 from app.serving import Membership, Release
 from app.smart.tokens import Launch
@@ -50,7 +49,7 @@ class Person:
     """A patient whom the EHR gave, and where the release placed them: None where it did not."""
 
     identity: str = field(repr=False)
-    banner: Banner = field(repr=False)
+    record: dict[str, Any] = field(repr=False)
     placed: Membership | None
 
 
@@ -76,7 +75,7 @@ def of_members(opening: Opening, members: Sequence[Member]) -> People:
     query = f"Patient?_id={quote(','.join(asked), safe=',')}&_count={len(asked)}"
     launch, found, _ = _read(opening, query, len(asked))
     given = {record["id"]: record for record in found if record["id"] in asked}
-    return People(launch, tuple(_person(opening, given[one], None) for one in asked if one in given))
+    return People(launch, tuple(Person(one, given[one], None) for one in asked if one in given))
 
 
 def own(opening: Opening) -> People:
@@ -91,7 +90,7 @@ def own(opening: Opening) -> People:
     if found and not mine:
         raise Unreadable("not_offered")
     placed = tables().memberships(opening.release, [one["id"] for one in mine]) if opening.release else {}
-    return People(launch, tuple(_person(opening, one, (placed or {}).get(one["id"])) for one in mine), more)
+    return People(launch, tuple(Person(one["id"], one, (placed or {}).get(one["id"])) for one in mine), more)
 
 
 def names(record: Mapping[str, Any], user: str, issuer: str) -> bool:
@@ -131,10 +130,6 @@ def _is_merged(record: Mapping[str, Any]) -> bool:
     return any(one.get("type") == "replaced-by" for one in dicts(dict(record), "link"))
 
 
-def _person(opening: Opening, record: dict[str, Any], placed: Membership | None) -> Person:
-    return Person(record["id"], banner_of(record, as_of(opening.ehr)), placed)
-
-
 def sort_keys() -> dict[str, Callable[[Person], Any]]:
     """Orders of a list that is known as a whole; what is not known comes last."""
 
@@ -142,8 +137,10 @@ def sort_keys() -> dict[str, Callable[[Person], Any]]:
         return value is None, 0 if value is None else value
 
     def name(one: Person) -> Any:
-        unknown = one.banner.family == NOT_KNOWN
-        return unknown, one.banner.family.casefold(), one.banner.given.casefold(), one.identity
+        said = preferred(one.record.get("name"))
+        family, given = said.get("family") or said.get("text"), said.get("given")
+        first = " ".join(map(str, given)) if isinstance(given, list) else ""
+        return not family, str(family).casefold(), first.casefold(), one.identity
 
     def firm(one: Person) -> float | None:
         return one.placed.firmness if one.placed else None
