@@ -74,7 +74,7 @@ def of_members(opening: Opening, members: Sequence[Member]) -> People:
         return People(opening.launch, ())
     query = f"Patient?_id={quote(','.join(asked), safe=',')}&_count={len(asked)}"
     launch, found, _ = _read(opening, query, len(asked))
-    given = {record["id"]: record for record in found if record["id"] in asked}
+    given = {record["id"]: record for record in found}
     return People(launch, tuple(Person(one, given[one], None) for one in asked if one in given))
 
 

@@ -271,6 +271,13 @@ class TestMembers:
         assert [row[2] for row in audited(world, "list")[noted:]] == [ANA, DAN]
         assert [path for path in world.requests_seen[before:] if path.endswith("/Patient")] == ["/fhir/Patient"]
 
+    def test_an_ehr_that_answers_with_others_too_lists_none_of_them(
+        self, clinician: Visit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known = search.parameters
+        monkeypatch.setattr(search, "parameters", lambda kind: {n: p for n, p in known(kind).items() if n != "_id"})
+        assert {row[:4] for row in rows(clinician.get("patients", rank=2))} <= {"Ångs", "Dunn"}
+
     def test_are_paged_without_a_patients_id_in_an_address(self, world: World, clinician: Visit, caplog: Any) -> None:
         found: list[str] = []
         page = clinician.get("patients", rank=1)
