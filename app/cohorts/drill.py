@@ -39,6 +39,7 @@ class Drill:
     is_wrong: bool
     dots: Dots | None
     table: Table | None
+    limits: tuple[str, ...] = ()
 
 
 def drill(opening: Opening, asked: Mapping[str, str]) -> Drill | None:
@@ -58,19 +59,20 @@ def drill(opening: Opening, asked: Mapping[str, str]) -> Drill | None:
     if wrong:
         return Drill(choices, "", what, NOT_LISTED, True, None, None)
     who = ", ".join(lists[name][value].lower() for name, value in wanted.items() if value) or "everyone"
-    cell = find(paper["drill"], wanted)
-    if cell is None:
-        return Drill(choices, capital(who), what, NOT_COUNTED, False, None, None)
+    limits = tuple(paper.get("limits") or ())
+    found = find(paper["drill"], wanted) if any(wanted.values()) else opening.groups()
+    if found is None:
+        return Drill(choices, capital(who), what, NOT_COUNTED, False, None, None, limits)
     names = {one["rank"]: one["name"] for one in opening.groups()}
-    groups = sorted(cell["groups"], key=lambda one: one["rank"])
-    return Drill(choices, capital(who), what, None, False, _dots(groups, names), _table(groups, names))
+    groups = sorted(found, key=lambda one: one["rank"])
+    return Drill(choices, capital(who), what, None, False, _dots(groups, names), _table(groups, names), limits)
 
 
-def find(paper: Mapping[str, Any], wanted: Mapping[str, str]) -> Mapping[str, Any] | None:
-    """The cell for these values, "" standing for all; None where the release has none."""
+def find(paper: Mapping[str, Any], wanted: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    """The groups in the cell for these values, "" standing for all; None where the release has no such cell."""
     for cell in paper["cells"]:
         if all((cell[name] or "") == wanted[name] for name, _, _ in ALL):
-            return dict(cell)
+            return list(cell["groups"])
     return None
 
 

@@ -24,6 +24,7 @@ class Group:
     shade: int
     name: str
     people: str
+    now: str | None
     outcome: str
     stability: str
     description: str
@@ -61,9 +62,9 @@ def overview(opening: Opening) -> Overview | None:
     if opening.release is None:
         return None
     model, groups, here = opening.release.model, opening.groups(), opening.rank_here()
-    paper = opening.paper("map")
+    paper, now = opening.paper("map"), _now(opening)
     return Overview(
-        groups=tuple(_group(one, len(groups), here) for one in groups),
+        groups=tuple(_group(one, len(groups), here, now.get(one["rank"])) for one in groups),
         outcomes=outcome_dots(groups),
         outcomes_table=_outcomes(groups),
         outcome_is=outcome_words(model),
@@ -93,9 +94,15 @@ def _outcomes(groups: list[dict[str, Any]]) -> Table:
     return table("groups", "Later outcomes by group", head, rows)
 
 
-def _group(one: dict[str, Any], of: int, here: int | None) -> Group:
+def _now(opening: Opening) -> dict[int, str]:
+    """How many people the release placed in each group as of today; {} where it does not tell."""
+    paper = opening.paper("cohorts") or {}
+    return {one["rank"]: people(one["n"]) for one in (paper.get("people") or {}).get("groups", ())}
+
+
+def _group(one: dict[str, Any], of: int, here: int | None, now: str | None) -> Group:
     return Group(
-        one["rank"], figures.shade(one["rank"], of), one["name"], people(one["n"]), outcome(one),
+        one["rank"], figures.shade(one["rank"], of), one["name"], people(one["n"]), now, outcome(one),
         one.get("stability_words") or NOT_TOLD, one.get("description") or "", one["rank"] == here,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from app.cohorts.words import FEW, HIDDEN, capital, interval, people, share, sho
 
 ROWS = 16  # of the heat map: the features in which some group differs most
 TOLD = 120  # features in the table, in the same order; the CSV has all
+NO_GAPS = "The release was made without care rules."
 HEAT = (0.25, 0.75, 1.5)  # standard deviations of everyone from which a cell gets the next step
 Compared = tuple[dict[str, Any], list[float | None]]  # a feature, and how far each group lies from everyone
 IQR = 1.349  # standard deviations in the middle half of a normal distribution
@@ -49,6 +50,8 @@ class Profile:
     features: Table | None
     left_out: int
     no_paper: str
+    no_gaps: str
+    limits: tuple[str, ...]
     outcome_is: str
     outcomes: Dots
     ratios: Dots | None
@@ -71,6 +74,8 @@ def profile(opening: Opening) -> Profile | None:
         features=_features(known[:TOLD], ranks) if known else None,
         left_out=len(features) - len(known[:TOLD]),
         no_paper=NO_PAPER,
+        no_gaps=NO_GAPS if paper else NO_PAPER,
+        limits=tuple(paper.get("limits") or ()),
         outcome_is=outcome_words(opening.release.model),
         outcomes=outcome_dots(groups),
         ratios=_ratios(judged),
@@ -107,7 +112,9 @@ def level(value: float | None) -> int | None:
 
 
 def _is_flag(row: Mapping[str, Any]) -> bool:
-    return bool(row["shape"] == "flag")
+    """Is it told as the share of people who have it? A count or a date that is only asked "is there one" is, too."""
+    told = [row["everyone"], *row["groups"]]
+    return row["shape"] == "flag" or not any(one.get("usual") for one in told)
 
 
 def _cells(row: Mapping[str, Any], ranks: Sequence[int]) -> list[float | None]:
@@ -157,7 +164,7 @@ def _usual(row: Mapping[str, Any], of: Mapping[str, Any]) -> str:
     if usual is None:
         return HIDDEN
     if feature is not None:
-        return explain.usual_display(feature, list(usual), of.get("share"))
+        return explain.usual_display(feature, list(usual), of.get("share")) or HIDDEN
     unit = "" if row["unit"] in ("1", "") else f" {explain.unit_words(row['unit'])}"
     return f"{usual[0]:g} to {usual[1]:g}{unit}"
 

@@ -87,7 +87,7 @@ def test_one_page_whose_parallel_reads_are_all_refused_refreshes_once(world: Wor
 class TestARefreshOfATokenThatEnds:
     def test_narrows_what_is_read(self, world, browser) -> None:
         page = browser.get(faulty(world, "narrower"), timeout=SECONDS)
-        assert "<strong>Measurements and laboratory results</strong>: the EHR did not grant it." in page.text
+        assert "<strong>Visits and stays</strong>: the EHR did not grant it." in page.text
 
     def test_keeps_the_launch_context_that_the_reply_leaves_out(self, world, browser) -> None:
         page = browser.get(faulty(world, "no_context"), timeout=SECONDS)

@@ -5,6 +5,8 @@ from typing import Any
 
 def cohorts() -> dict[str, Any]:
     return {
+        "limits": ["Conditions are not crossed with age."],
+        "people": {"n": 1451, "groups": [{"rank": 1, "n": 880}, {"rank": 2, "n": 440}, {"rank": 3, "n": None}]},
         "features": [
             _feature("age", "age", "a", "value", [35.0, 60.0], None, {1: [31.0, 48.0], 2: [58.0, 72.0], 3: None}),
             _feature("hba1c", "HbA1c", "%", "value", [5.2, 6.4], None, {1: [5.1, 5.7], 2: [7.1, 8.6], 3: [5.4, 5.9]}),
@@ -28,7 +30,6 @@ def cohorts() -> dict[str, Any]:
             "sexes": ["Female", "Male"], "age_bands": ["18 to 44", "75 and older"],
             "conditions": [{"feature": "diabetes", "label": "Diabetes"}],
             "cells": [
-                _cell(None, None, None, (900, 820, 41), (431, 412, 128), (120, 110, None)),
                 _cell("Female", None, None, (470, 430, 22), (220, 211, 60), (61, 58, None)),
                 _cell("Female", None, "diabetes", (None, None, None), (211, 202, 58), (None, None, None)),
             ],

@@ -78,6 +78,7 @@ class TestOverview:
             (1, "900", "5.0\u00a0% (3.7 to 6.7\u00a0%)"), (2, "431", "31.1\u00a0% (26.8 to 35.7\u00a0%)"),
             (3, "120", HIDDEN)]  # fmt: skip
         assert [row.at is None for row in view.outcomes.rows] == [False, False, True]
+        assert [one.now for one in view.groups] == ["880", "440", HIDDEN]
         assert view.groups[2].stability == NOT_TOLD and view.found_at == "30-Jun-2025"
 
     def test_ten_people_without_followup_hide_a_bound_too(self, opened: Opened) -> None:
@@ -148,6 +149,17 @@ class TestProfile:
         assert rows["Diabetes"] == ("25\u00a0%", "2\u00a0%", "96\u00a0%", HIDDEN)
         assert rows["Something new"] == ("110 to 130 mmHg", "108 to 124 mmHg", HIDDEN, HIDDEN)  # not in our definitions
 
+    def test_a_count_that_is_told_as_a_share_and_a_value_that_is_wholly_hidden(self, opened: Opened) -> None:
+        named, nothing = {"feature": "falls", "label": "falls", "unit": "1"}, {"usual": None, "share": None}
+        groups = [{"rank": 1, "usual": None, "share": 0.6}, {"rank": 2} | nothing]
+        row = named | {"shape": "count", "everyone": {"usual": None, "share": 0.2}, "groups": groups}
+        hidden = named | {"shape": "value", "everyone": nothing, "groups": [{"rank": 1} | nothing]}
+        view = profile(opened(changed={"cohorts": cohorts() | {"features": [row, hidden], "gaps": []}}))
+        assert view and view.features and view.heat
+        assert view.features.rows == (("Falls", "20\u00a0%", "60\u00a0%", HIDDEN, HIDDEN),)
+        assert [cell.text for cell in view.heat.rows[0][2]] == ["+2", "?", "?"]
+        assert view.left_out == 1 and view.no_gaps == "The release was made without care rules."
+
     def test_gaps_and_treatments_of_each_group(self, opened: Opened) -> None:
         view = profile(opened())
         assert view and view.gaps and view.treatments
@@ -165,7 +177,7 @@ class TestProfile:
     def test_a_release_without_the_paper_tells_outcomes_and_says_what_is_missing(self, opened: Opened) -> None:
         view = profile(opened("cohorts", "evidence"))
         assert view and (view.heat, view.features, view.gaps, view.treatments, view.ratios_table) == (None,) * 5
-        assert view.no_paper == NO_PAPER and len(view.outcomes.rows) == 3
+        assert view.no_paper == view.no_gaps == NO_PAPER and len(view.outcomes.rows) == 3
 
 
 class TestDrill:
@@ -290,6 +302,6 @@ class TestCard:
 
 def test_the_paper_of_these_tests_has_the_keys_of_the_contract() -> None:
     paper = cohorts()
-    assert set(paper) == {"features", "treatments", "gaps", "drill"}
+    assert set(paper) == {"limits", "people", "features", "treatments", "gaps", "drill"}
     assert set(paper["features"][0]) == {"feature", "label", "unit", "shape", "everyone", "groups"}
     assert set(paper["drill"]["cells"][0]) == {"sex", "age_band", "condition", "groups"}
