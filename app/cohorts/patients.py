@@ -18,7 +18,8 @@ from app.searches import Unreadable
 from app.serving import Membership
 
 ROWS = 25
-HEAD = ("Patient", "Born", "Sex", "Identifier", "Group", "How firmly", "Second-closest group")
+RECORD_NUMBER = "Medical record number"  # or, where it is another identifier, that with its type
+HEAD = ("Patient", "Born", "Sex", RECORD_NUMBER, "Group", "How firmly", "Second-closest group")
 ORDERS = {
     "name": "Name",
     "rank": "Group, most later events first",
@@ -148,7 +149,8 @@ def _with_places(people: People, members: Sequence[Any], rank: int) -> People:
 def _row(person: Person, on: date, names: Mapping[int, str]) -> tuple[str, ...]:
     banner, placed = banner_of(person.record, on), person.placed
     name = f"{banner.family}, {banner.given}" if banner.given else banner.family
-    identifier = f"{banner.identifier} ({banner.identifier_type})"
+    is_usual = banner.identifier_type == RECORD_NUMBER
+    identifier = banner.identifier if is_usual else f"{banner.identifier} ({banner.identifier_type})"
     born = f"{banner.born}. {banner.died}" if banner.died else banner.born
     if placed is None:
         return name, born, banner.sex, identifier, NOT_PLACED, "", ""

@@ -212,6 +212,8 @@ def _met(of: Mapping[str, Any]) -> str:
     applicable = of.get("applicable")
     if applicable == 0:
         return "applies to nobody"
+    if people(applicable) == HIDDEN:
+        return HIDDEN
     return f"{share(of.get('met'), otherwise=FEW)} of {people(applicable)}"
 
 

@@ -164,7 +164,7 @@ class TestProfile:
         view = profile(opened())
         assert view and view.gaps and view.treatments
         assert view.gaps.rows[0][1:] == (
-            "62\u00a0% of 420", "applies to nobody", "61\u00a0% of 400", "too few to tell of hidden")  # fmt: skip
+            "62\u00a0% of 420", "applies to nobody", "61\u00a0% of 400", HIDDEN)  # fmt: skip
         assert view.treatments.rows[0] == ("Statin", "31\u00a0%", "8\u00a0%", "71\u00a0%", HIDDEN)
 
     def test_standardised_ratios_name_their_reference(self, opened: Opened) -> None:
