@@ -7,7 +7,8 @@ from app.config import Config
 
 def create_app(config: Config) -> Flask:
     """A Flask app for this configuration. Opens the app's own database; reaches no EHR before a launch."""
-    from app import chart, cohorts, pages, security, turns
+    from app import chart, pages, security, turns
+    from app.cohorts import BLUEPRINT as COHORTS
     from app.database import open_database
     from app.serving import Serving
     from app.smart import Smart, Waiting, launch
@@ -28,6 +29,6 @@ def create_app(config: Config) -> Flask:
     security.protect(app, config)
     pages.install(app, config)
     app.register_blueprint(launch.BLUEPRINT)
+    app.register_blueprint(COHORTS)
     app.register_blueprint(chart.BLUEPRINT)
-    app.register_blueprint(cohorts.BLUEPRINT)
     return app

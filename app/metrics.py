@@ -7,9 +7,9 @@ HELP = {
     "launches_started": "Launches that were sent on to an EHR's sign-in",
     "launches_completed": "Launches that ended with a token",
     "chart_views": "Chart pages shown",
-    "patient_lists": "Lists of patients shown, or why there is none",
     "problems": "Requests that ended with an error page, by code",
     "unread_types": "Resource types that could not be read for a chart page",
+    "patient_lists": "Lists of patients shown, or why there is none",
 }
 _COUNTS: Counter[tuple[str, str]] = Counter()
 _LOCK = Lock()

@@ -42,8 +42,7 @@ def page(sid: str) -> Response:
         opened = opened_of(launch.context, [])
         again = standalone_address(smart, ehr)
         return make_response(
-            render_template("no_patient.html", opened=opened, again=again, styled=_is_styled(style),
-                            cohorts=launch.context.granted.has_user_level, **common)
+            render_template("no_patient.html", opened=opened, again=again, styled=_is_styled(style), **common)
         )
     reading = read(smart, ehr, launch)
     view = view_of(reading)

@@ -103,14 +103,14 @@ def group_file(sid: str, rank: int) -> Response:
 @BLUEPRINT.post("/patients/csv")
 def patients_csv(sid: str) -> Response:
     """The patients of one page of a list, read again, under the same right."""
-    opening, found = _listed_again(sid, "list-csv")
+    opening, found = _listed_again(sid, "export")
     return _file(csv_files.written([HEAD, *found.rows]), "text/csv; charset=utf-8", f"{_stem(opening)}-patients.csv")
 
 
 @BLUEPRINT.post("/patients/group")
 def patients_group(sid: str) -> Response:
     """The patients of one page of a group's list as FHIR Group with members, on the click that asks for just that."""
-    opening, found = _listed_again(sid, "list-group")
+    opening, found = _listed_again(sid, "export")
     release, rank = opening.release, found.asked.rank
     if release is None or rank is None or not found.identities:
         raise Problem("not_found", "nobody_listed")

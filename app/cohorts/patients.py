@@ -16,6 +16,7 @@ from app.problems import Problem
 from app.score import as_of
 from app.searches import Unreadable
 from app.serving import Membership
+from app.smart.tokens import Launch
 
 ROWS = 25
 RECORD_NUMBER = "Medical record number"  # or, where it is another identifier, that with its type
@@ -88,13 +89,24 @@ def listing(opening: Opening, asked: Asked, action: str) -> Listing:
         found, people = _own(opening, asked) if asked.rank is None else _members(opening, asked)
     except Unreadable as error:
         found, people = {"problem": FAILED.format(UNREAD[error.why])}, People(opening.launch, ())
-    release = opening.release.release_id if opening.release else None
     identities = tuple(one.identity for one in people.persons)
-    audit.record_list(opening.smart.engine, action, people.launch, release, identities)
+    _note(opening, action, people.launch, identities)
     return Listing(
         None, groups, asked, orders=_orders(asked), title=title, identities=identities,
         rows=tuple(_row(one, as_of(opening.ehr), dict(groups)) for one in people.persons), **found,
     )  # fmt: skip
+
+
+def _note(opening: Opening, action: str, launch: Launch, identities: Sequence[str]) -> None:
+    """One row of the audit for each patient on the list, as for a chart; one without a patient for an empty list.
+
+    Raises as `audit.record` does: unless all of them are noted, none is shown.
+    """
+    release = opening.release.release_id if opening.release else None
+    for patient in identities or (None,):
+        audit.record(
+            opening.smart.engine, action, replace(launch, context=replace(launch.context, patient=patient)), release
+        )
 
 
 def _orders(asked: Asked) -> tuple[tuple[str, str, bool], ...]:

@@ -64,15 +64,6 @@ class Granted:
         """May a resource of this type be read by its id?"""
         return any(scope.covers(resource_type, "r") for scope in self._parsed())
 
-    def may_search_for_user(self, resource_type: str) -> bool:
-        """May the whole type be searched for whatever the signed-in user may see (`user/`), beyond the open chart?"""
-        return any(one.level == "user" and not one.query and one.covers(resource_type, "s") for one in self._parsed())
-
-    @property
-    def has_user_level(self) -> bool:
-        """Is anything granted at the level of the user, so that a launch without a patient is of use?"""
-        return any(one.level == "user" for one in self._parsed())
-
     def is_narrowed(self, resource_type: str) -> bool:
         """Is the type granted in part only, such as `?category=laboratory`? Then what is not there may still exist."""
         return bool(self.narrowings(resource_type))
@@ -90,6 +81,15 @@ class Granted:
         if not all(len(pair) == 1 and pair[0][0] == "category" for pair in pairs):
             return ()
         return tuple(dict.fromkeys(pair[0][1].rpartition("|")[2] for pair in pairs))
+
+    def may_search_for_user(self, resource_type: str) -> bool:
+        """May the whole type be searched for whatever the signed-in user may see (`user/`), beyond the open chart?"""
+        return any(one.level == "user" and not one.query and one.covers(resource_type, "s") for one in self._parsed())
+
+    @property
+    def has_user_level(self) -> bool:
+        """Is anything granted at the level of the user, so that a launch without a patient is of use?"""
+        return any(one.level == "user" for one in self._parsed())
 
     def _whole(self, resource_type: str) -> bool:
         return any(not scope.query and scope.covers(resource_type, "s") for scope in self._parsed())

@@ -16,9 +16,10 @@ from joserfc.jwk import Key
 from fhir_fixtures.ehr.keys import load_or_make, public_jwk
 
 APP_SCOPES = (
-    "launch openid fhirUser offline_access patient/Patient.rs patient/Condition.rs patient/Observation.rs"
+    "launch openid fhirUser offline_access user/Patient.rs"
+    " patient/Patient.rs patient/Condition.rs patient/Observation.rs"
     " patient/Encounter.rs patient/MedicationRequest.rs patient/Medication.rs patient/Procedure.rs"
-    " patient/Immunization.rs patient/AllergyIntolerance.rs user/Patient.rs"
+    " patient/Immunization.rs patient/AllergyIntolerance.rs"
 )
 REGISTERED_APP_SCOPES = (
     "launch launch/patient launch/encounter openid fhirUser profile offline_access online_access"

@@ -181,13 +181,13 @@ class TestWhoMayList:
         self, world: World, why: str, asked: dict[str, Any]
     ) -> None:
         visit, before = Visit(world, ANA, **asked), len(world.requests_seen)
-        noted = len(audited(world, "list", "list-csv", "list-group"))
+        noted = len(audited(world, "list", "export"))
         page = visit.get("patients", rank=2)
         assert WHY_NOT[why] in page.text and rows(page) == []
         for path in ("patients/csv", "patients/group"):
             problem(visit.post(path, rank="2"), "not_found")
         assert [path for path in world.requests_seen[before:] if path.endswith("/Patient")] == []
-        assert len(audited(world, "list", "list-csv", "list-group")) == noted
+        assert len(audited(world, "list", "export")) == noted
 
     @pytest.mark.parametrize("scopes", [
         "patient/*.rs", "patient/Patient.rs user/Patient.r", "user/Observation.rs patient/*.rs",
@@ -325,13 +325,13 @@ class TestFiles:
         assert names and all(clinician.get(f"csv/{name}").status_code == 200 for name in names)
 
     def test_the_listed_patients_as_csv_run_nothing_and_are_noted(self, world: World, clinician: Visit) -> None:
-        noted = len(audited(world, "list-csv"))
+        noted = len(audited(world, "export"))
         reply = clinician.post("patients/csv")
         lines = list(csv.reader(io.StringIO(reply.content.decode("utf-8-sig"))))
         assert reply.headers["Content-Disposition"].startswith("attachment")
         assert lines[0][0] == "Patient" and [line[0] for line in lines[1:]] == [
             f"'{FORMULA}", f"Dunn, {SCRIPT}", "Ångström-Núñez, Ana"]  # fmt: skip
-        assert [row[2] for row in audited(world, "list-csv")[noted:]] == [BEN, DAN, ANA]
+        assert [row[2] for row in audited(world, "export")[noted:]] == [BEN, DAN, ANA]
 
     def test_a_group_is_defined_without_anybody_in_it(self, world: World) -> None:
         reply = Visit(world, ANA).get("group/2")
@@ -343,12 +343,12 @@ class TestFiles:
         problem(Visit(world, ANA).get("group/9"), "not_found")
 
     def test_the_listed_members_alone_are_in_the_group_that_one_asks_for(self, world: World, clinician: Visit) -> None:
-        noted = len(audited(world, "list-group"))
+        noted = len(audited(world, "export"))
         group = Group.model_validate_json(clinician.post("patients/group", rank="2").content)
         base = world.config.ehrs["sandbox"].issuer
         assert (group.actual, group.quantity) == (True, 2)
         assert [one.entity.reference for one in group.member] == [f"{base}/Patient/{ANA}", f"{base}/Patient/{DAN}"]
-        assert [row[2] for row in audited(world, "list-group")[noted:]] == [ANA, DAN]
+        assert [row[2] for row in audited(world, "export")[noted:]] == [ANA, DAN]
 
     def test_no_group_of_members_for_those_who_are_in_several(self, clinician: Visit) -> None:
         problem(clinician.post("patients/group"), "not_found")

@@ -5,6 +5,8 @@ from typing import Any
 
 def cohorts() -> dict[str, Any]:
     return {
+        "dates": {"people": "2026-06-30", "features": "2026-06-30", "treatments": "2026-06-30", "gaps": "2026-06-30",
+                  "groups_of_drill": "2025-06-30", "outcomes_until": "2026-06-30"},
         "limits": ["Conditions are not crossed with age."],
         "people": {"n": 1451, "groups": [{"rank": 1, "n": 880}, {"rank": 2, "n": 440}, {"rank": 3, "n": None}]},
         "features": [

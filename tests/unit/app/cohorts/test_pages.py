@@ -302,6 +302,6 @@ class TestCard:
 
 def test_the_paper_of_these_tests_has_the_keys_of_the_contract() -> None:
     paper = cohorts()
-    assert set(paper) == {"limits", "people", "features", "treatments", "gaps", "drill"}
+    assert set(paper) == {"dates", "limits", "people", "features", "treatments", "gaps", "drill"}
     assert set(paper["features"][0]) == {"feature", "label", "unit", "shape", "everyone", "groups"}
     assert set(paper["drill"]["cells"][0]) == {"sex", "age_band", "condition", "groups"}
