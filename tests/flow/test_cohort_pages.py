@@ -130,7 +130,7 @@ class TestAggregates:
         page = visit.get(path)
         assert page.status_code == 200 and page.headers["Kindred-Patient"] == visit.mark
         assert f'data-mark="{visit.mark}"' in page.text and "Ångström" not in page.text
-        assert re.findall(f'.{{14}}{ANA}', page.text) == [f'data-patient="{ANA}']
+        assert re.findall(f".{{14}}{ANA}", page.text) == [f'data-patient="{ANA}']
         assert page.headers["Cache-Control"] == "no-store" and len(page.content) < 150_000
         assert page.headers["Content-Security-Policy"].endswith(f"frame-ancestors {world.ehr.base_url}")
         assert "<script" not in page.text and " style=" not in page.text
@@ -211,6 +211,25 @@ class TestWhoMayList:
                 problem(clinician.get(path, patient=mark), "patient_mismatch")
             problem(clinician.post("patients/csv", patient=mark), "patient_mismatch")
         problem(clinician.post("patients/csv", form_token="0" * 64), "cross_site")
+
+    def test_a_grant_that_is_gone_when_the_answer_comes_shows_nobody(
+        self, clinician: Visit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A token may be refreshed while the list is read, and the new one grant less."""
+        answers = iter([None, "patient_scoped"])
+        monkeypatch.setattr("app.cohorts.people.against_list", lambda context: next(answers))
+        page = clinician.get("patients")
+        problem(page, "not_found")
+        assert "Ångström" not in page.text
+
+    def test_a_list_that_cannot_be_noted_is_not_shown(self, clinician: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*_: Any) -> None:
+            raise OSError("the disk is full")
+
+        monkeypatch.setattr("app.cohorts.patients.audit.record", broken)
+        page = clinician.get("patients")
+        problem(page, "internal")
+        assert "Ångström" not in page.text
 
     def test_a_list_beside_an_open_chart_opens_no_other_chart(self, world: World) -> None:
         page = Visit(world, EVA).get("patients")
