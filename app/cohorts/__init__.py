@@ -21,8 +21,8 @@ BLUEPRINT = Blueprint("cohorts", __name__, url_prefix="/s/<sid>/cohorts")
 BLUEPRINT.after_request(repeat_patient)
 
 
-@BLUEPRINT.get("/")
-def overview(sid: str) -> str:
+@BLUEPRINT.get("/", endpoint="overview")
+def show_overview(sid: str) -> str:
     """Map, groups, outcomes, and in which group the open patient is."""
     opening = opening_of(sid)
     view = overview_of(opening)
@@ -31,44 +31,44 @@ def overview(sid: str) -> str:
     return page(opening, "overview.html", view)
 
 
-@BLUEPRINT.get("/profile")
-def profile(sid: str) -> str:
+@BLUEPRINT.get("/profile", endpoint="profile")
+def show_profile(sid: str) -> str:
     """What is usual in each group, outcomes, gaps, treatments."""
     opening = opening_of(sid)
     return page(opening, "profile.html", profile_of(opening))
 
 
-@BLUEPRINT.get("/drill")
-def drill(sid: str) -> tuple[str, int]:
+@BLUEPRINT.get("/drill", endpoint="drill")
+def show_drill(sid: str) -> tuple[str, int]:
     """The groups by sex, age band and condition."""
     opening = opening_of(sid)
     view = drill_of(opening, request.args)
     return page(opening, "drill.html", view), 400 if view and view.is_wrong else 200
 
 
-@BLUEPRINT.get("/evidence")
-def evidence(sid: str) -> str:
+@BLUEPRINT.get("/evidence", endpoint="evidence")
+def show_evidence(sid: str) -> str:
     """Discrimination, calibration, screening, subgroups, earlier dates."""
     opening = opening_of(sid)
     return page(opening, "evidence.html", evidence_of(opening))
 
 
-@BLUEPRINT.get("/run")
-def run(sid: str) -> str:
+@BLUEPRINT.get("/run", endpoint="run")
+def show_run(sid: str) -> str:
     """What was read, kept and dropped; what moved."""
     opening = opening_of(sid)
     return page(opening, "run.html", run_of(opening))
 
 
-@BLUEPRINT.get("/card")
-def card(sid: str) -> str:
+@BLUEPRINT.get("/card", endpoint="card")
+def show_card(sid: str) -> str:
     """The model card."""
     opening = opening_of(sid)
     return page(opening, "card.html", card_of(opening))
 
 
-@BLUEPRINT.get("/patients")
-def patients(sid: str) -> str:
+@BLUEPRINT.get("/patients", endpoint="patients")
+def show_patients(sid: str) -> str:
     """The clinician's own patients, or a group's members whom the EHR gives; or why there is no list."""
     opening = opening_of(sid)
     check_mark(opening.launch)
