@@ -70,7 +70,7 @@ def _funnel(paper: Mapping[str, Any]) -> Table:
     head = ("Step", "Of", "Read", "Kept", "Dropped, by reason")
     return table("funnel", "What was read, kept and dropped", head, [
         (STEPS.get(one["step"], one["step"]), one["unit"], _count(one, "read"), _count(one, "kept"),
-         "; ".join(f"{DROPPED.get(why, why.replace('_', ' '))}: {_number(one, n)}" for why, n in one["dropped"].items())
+         "; ".join(f"{DROPPED.get(why, why.replace('_', ' '))}: {_number(one, n)}" for why, n in one["dropped"].items() if n != 0)
          or "none") for one in paper["steps"]
     ])  # fmt: skip
 

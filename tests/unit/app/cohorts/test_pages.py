@@ -266,6 +266,11 @@ class TestRun:
         assert rows["Described"] == ("people", HIDDEN, "1,500", "deceased by then: 40; no Patient resource: hidden")
         assert rows["Exported"][3] == "none"
 
+    def test_a_reason_that_held_for_nobody_is_left_out(self, opened: Opened) -> None:
+        step = {"step": "follow", "unit": "people", "read": 90, "kept": 90, "dropped": {"year_not_known": 0}}
+        view = run(opened(changed={"funnel": {"exports": ["x"], "steps": [step]}}))
+        assert view and view.funnel and view.funnel.rows[0][4] == "none"
+
     def test_tells_what_moved_and_hides_a_group(self, opened: Opened) -> None:
         view = run(opened())
         assert view and view.drift and view.drift.inputs_table
