@@ -70,9 +70,14 @@ def _funnel(paper: Mapping[str, Any]) -> Table:
     head = ("Step", "Of", "Read", "Kept", "Dropped, by reason")
     return table("funnel", "What was read, kept and dropped", head, [
         (STEPS.get(one["step"], one["step"]), one["unit"], _count(one, "read"), _count(one, "kept"),
-         "; ".join(f"{DROPPED.get(why, why.replace('_', ' '))}: {_number(one, n)}" for why, n in one["dropped"].items() if n != 0)
-         or "none") for one in paper["steps"]
+         _dropped(one)) for one in paper["steps"]
     ])  # fmt: skip
+
+
+def _dropped(step: Mapping[str, Any]) -> str:
+    """`deceased by then: 40; no Patient resource: hidden`; a reason that held for nobody is left out."""
+    told = ((DROPPED.get(why, why.replace("_", " ")), n) for why, n in step["dropped"].items() if n != 0)
+    return "; ".join(f"{words}: {_number(step, n)}" for words, n in told) or "none"
 
 
 def _count(step: Mapping[str, Any], key: str) -> str:
