@@ -10,6 +10,7 @@ HELP = {
     "chart_writes": "Resources sent to be stored in a chart, by what became of them",
     "problems": "Requests that ended with an error page, by code",
     "unread_types": "Resource types that could not be read for a chart page",
+    "patient_lists": "Lists of patients shown, or why there is none",
 }
 _COUNTS: Counter[tuple[str, str]] = Counter()
 _LOCK = Lock()

@@ -146,6 +146,24 @@ def search(server: ChartServer, query: str, patient: str, deadline: float) -> tu
     return found, withheld
 
 
+def people(server: ChartServer, query: str, most: int, deadline: float) -> tuple[list[dict[str, Any]], bool]:
+    """The Patients of one search in the order in which they came, each once, at most so many; and whether there are
+    more. For lists only: nothing of it may be shown as the open patient's.
+
+    Raises Unreadable. A search may bring fewer than asked for: that is how the EHR says whom this token may not see.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for bundle in _pages(server, query, deadline):
+        _withheld(bundle)  # raises where the search failed
+        for resource in (one["resource"] for one in dicts(bundle, "entry")):
+            identity = resource.get("id")
+            if resource.get("resourceType") == "Patient" and isinstance(identity, str):
+                found.setdefault(identity, resource)
+        if len(found) > most:
+            return list(found.values())[:most], True
+    return list(found.values()), False
+
+
 def _total(bundle: dict[str, Any], before: int) -> int:
     """How many results there are (R4 Bundle.total), as the newest page that says so has it."""
     total = bundle.get("total")

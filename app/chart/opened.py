@@ -31,6 +31,7 @@ class Opened:
     also: tuple[str, ...]
     dropped: str | None
     tenant: str | None
+    population: bool = False  # was anything granted for the user, beyond the open chart?
 
 
 def opened_of(context: Context, lines: Iterable[bytes]) -> Opened:
@@ -42,6 +43,7 @@ def opened_of(context: Context, lines: Iterable[bytes]) -> Opened:
         also=also_words(context.items),
         dropped=_dropped(context.items_dropped),
         tenant=context.tenant,
+        population=context.granted.has_user_level,
     )
 
 

@@ -86,6 +86,15 @@ class Granted:
             return ()
         return tuple(dict.fromkeys(pair[0][1].rpartition("|")[2] for pair in pairs))
 
+    def may_search_for_user(self, resource_type: str) -> bool:
+        """May the whole type be searched for whatever the signed-in user may see (`user/`), beyond the open chart?"""
+        return any(one.level == "user" and not one.query and one.covers(resource_type, "s") for one in self._parsed())
+
+    @property
+    def has_user_level(self) -> bool:
+        """Is anything granted at the level of the user, so that a launch without a patient is of use?"""
+        return any(one.level == "user" for one in self._parsed())
+
     def _whole(self, resource_type: str) -> bool:
         return any(not scope.query and scope.covers(resource_type, "s") for scope in self._parsed())
 

@@ -16,7 +16,8 @@ from joserfc.jwk import Key
 from fhir_fixtures.ehr.keys import load_or_make, public_jwk
 
 APP_SCOPES = (
-    "launch openid fhirUser offline_access patient/Patient.rs patient/Condition.rs patient/Observation.rs"
+    "launch openid fhirUser offline_access user/Patient.rs"
+    " patient/Patient.rs patient/Condition.rs patient/Observation.rs"
     " patient/Encounter.rs patient/MedicationRequest.rs patient/Medication.rs patient/Procedure.rs"
     " patient/Immunization.rs patient/AllergyIntolerance.rs patient/RiskAssessment.cs patient/Provenance.c"
 )

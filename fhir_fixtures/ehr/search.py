@@ -51,6 +51,7 @@ def _patient_parameters(kind: str) -> Iterable[Parameter]:
     if kind == "Patient":
         for name in ("name", "family", "given"):
             yield Parameter(name, "string", _named)
+        yield Parameter("general-practitioner", "reference", _general_practitioners)
     elif kind not in WITHOUT_PATIENT:
         for name in ("patient", "subject"):
             yield Parameter(name, "reference", _patients)
@@ -131,6 +132,20 @@ def _patients(value: str) -> Condition:
     """`id`, `Patient/id` or an absolute reference; a reference to another type matches nothing."""
     ids = [reference_id({"reference": one}, "Patient") if "/" in one else one for one in _split(value)]
     return in_list("patient", [one for one in ids if one])
+
+
+def _general_practitioners(value: str) -> Condition:
+    """`id`, `Practitioner/id` or an absolute reference, as FHIR R4 3.1.1.4.8 lets one write it.
+
+    Asked of the bodies themselves: a list is looked for now and then, and a column would be kept for everything.
+    """
+    reference = "'/' || CASE entry.type WHEN 'object' THEN json_extract(entry.value, '$.reference') END"
+    sql = (
+        "EXISTS (SELECT 1 FROM json_each(CAST(body AS TEXT), '$.generalPractitioner') AS entry"  # noqa: S608 -- ours
+        f" WHERE substr({reference}, -length(?)) = ?)"
+    )
+    ends = [f"/{one.rpartition('/fhir/')[2]}" for one in _split(value)]
+    return any_of(Condition(sql, (end, end)) for end in ends)
 
 
 def _named(value: str) -> Condition:

@@ -44,6 +44,35 @@ def test_which_grant_lets_us_read_and_search(granted: str, read: bool, search: b
 
 
 @pytest.mark.parametrize(
+    ("granted", "whole", "user_level"),
+    [
+        ("user/Patient.rs", True, True),
+        ("user/Patient.s", True, True),
+        ("user/Patient.read", True, True),
+        ("user/*.rs", True, True),
+        ("user/*.*", True, True),
+        ("patient/Patient.rs user/Patient.rs", True, True),
+        ("user/Patient.r", False, True),
+        ("user/Patient.cud", False, True),
+        ("user/Patient.write", False, True),
+        ("user/Patient.rs?general-practitioner=p1", False, True),  # a part, and a list would claim the whole
+        ("user/Observation.rs", False, True),
+        ("patient/Patient.rs", False, False),
+        ("patient/*.cruds", False, False),
+        ("system/Patient.rs", False, False),
+        ("user/Patients.rs", False, True),
+        ("users/Patient.rs", False, False),
+        ("user/Patient", False, False),
+        ("launch openid fhirUser", False, False),
+        ("", False, False),
+    ],
+)
+def test_which_grant_lets_the_user_search_beyond_the_open_chart(granted: str, whole: bool, user_level: bool) -> None:
+    mine = Granted(tuple(granted.split()))
+    assert (mine.may_search_for_user("Patient"), mine.has_user_level) == (whole, user_level)
+
+
+@pytest.mark.parametrize(
     ("granted", "searches", "parts"),
     [
         ("patient/Observation.rs", (), ()),

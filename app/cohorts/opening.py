@@ -1,0 +1,101 @@
+"""What every cohort page begins with: the launch, the release that is current for its EHR, and what it may list."""
+
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import g, render_template
+
+from analytics.definitions import catalogue
+from app.chart.opened import FOR_PROFESSIONALS
+from app.chart.palette import stylesheet
+from app.chart.reading import launch_of, serving
+from app.chart.words import day
+from app.cohorts.right import against_list
+from app.cohorts.words import WHY_HIDDEN
+from app.problems import Problem
+from app.registry import Ehr
+from app.security import form_token
+from app.serving import Release
+from app.smart import Smart
+from app.smart.tokens import Launch
+from app.turns import turns
+
+STYLE_SECONDS = 0.5  # that a page which is ready otherwise waits for the EHR's style
+NO_RELEASE = "No release yet: no risk groups have been published for this EHR."
+NO_PAPER = "This release was published without these numbers, by an earlier Kindred. The next release will hold them."
+OTHER_DEFINITIONS = (
+    "This release was made with other definitions than this app uses: what is told here holds for the release, and "
+    "charts show no group until the next one."
+)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One request: its launch and the release; `against` is the reason for which it lists no patients, None: it may."""
+
+    smart: Smart
+    ehr: Ehr
+    launch: Launch = field(repr=False)
+    release: Release | None
+    against: str | None
+
+    def paper(self, name: str) -> dict[str, Any] | None:
+        """A document of the release (docs/release.md); None where there is none."""
+        return serving().document(self.release, name) if self.release else None
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups of the release by rank; none without a release."""
+        return sorted(self.release.model["groups"], key=lambda one: one["rank"]) if self.release else []
+
+    def group(self, rank: int) -> dict[str, Any]:
+        """The group of this rank. Raises Problem `not_found`."""
+        for one in self.groups():
+            if one["rank"] == rank:
+                return one
+        raise Problem("not_found", "group")
+
+    def rank_here(self) -> int | None:
+        """Where the release's population run had the open patient; None without one, or where no group may be shown."""
+        patient = self.launch.context.patient
+        if self.release is None or patient is None or not self.has_our_definitions():
+            return None
+        found = serving().membership(self.release, patient)
+        return found.rank if found else None
+
+    def has_our_definitions(self) -> bool:
+        """Was the release made by the definitions that this app scores with?"""
+        return self.release is not None and self.release.model.get("definitions_hash") == catalogue.definitions_hash()
+
+
+def opening_of(sid: str) -> Opening:
+    """The launch of this path, if this browser owns it. Raises Problem `session_unknown`."""
+    smart, ehr, launch = launch_of(sid)
+    release = serving().current(ehr.name)
+    return Opening(smart, ehr, launch, release, against_list(launch.context))
+
+
+def page(opening: Opening, template: str, view: object, **more: Any) -> str:
+    """A page of the room: `view` decides its words, the frame around it is the same for all."""
+    release, context = opening.release, opening.launch.context
+    notes = [NO_RELEASE] if release is None else [] if opening.has_our_definitions() else [OTHER_DEFINITIONS]
+    notes += [NO_PAPER] if release is not None and view is None else []
+    return render_template(
+        f"cohorts/{template}", view=view, sid=opening.launch.sid, mark=g.patient_mark, notes=notes,
+        form_token=form_token(opening.launch.sid), styled=_is_styled(opening), release=release,
+        as_of=day(release.as_of) if release else None, synthetic=opening.ehr.is_synthetic, patient=context.patient,
+        why_hidden=WHY_HIDDEN, for_professionals=FOR_PROFESSIONALS if context.user_is_patients_side else None, **more,
+    )  # fmt: skip
+
+
+def _is_styled(opening: Opening) -> bool:
+    """Has the EHR a style of its own that can be used, and is it here already? As on the chart page."""
+    if opening.launch.context.style_url is None:
+        return False
+    turns().take(opening.ehr)
+    asked = turns().readers(opening.ehr).submit(opening.smart.styles.of, opening.ehr, opening.launch.context.style_url)
+    try:
+        found = asked.result(STYLE_SECONDS)
+    except FutureTimeout:
+        return False
+    return found is not None and stylesheet(found) != ""
