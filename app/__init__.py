@@ -7,7 +7,7 @@ from app.config import Config
 
 def create_app(config: Config) -> Flask:
     """A Flask app for this configuration. Opens the app's own database; reaches no EHR before a launch."""
-    from app import chart, pages, security, turns
+    from app import chart, hooks, pages, security, turns
     from app.database import open_database
     from app.serving import Serving
     from app.smart import Smart, Waiting, launch
@@ -29,4 +29,5 @@ def create_app(config: Config) -> Flask:
     pages.install(app, config)
     app.register_blueprint(launch.BLUEPRINT)
     app.register_blueprint(chart.BLUEPRINT)
+    hooks.install(app, config)
     return app

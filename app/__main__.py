@@ -11,6 +11,7 @@ from waitress.server import create_server
 
 from app import create_app
 from app.config import Config, ConfigError, from_environment, read_registry, registry_path, report
+from app.hooks.calls import MOST_BYTES
 from app.turns import SERVER_THREADS
 
 EXIT_SETTINGS, EXIT_PORT = 3, 17
@@ -39,7 +40,8 @@ def main() -> None:
 def _serve(config: Config, host: str, port: int) -> None:
     app = create_app(config)
     try:
-        server = create_server(app, host=host, port=port, threads=SERVER_THREADS, ident=None)
+        server = create_server(app, host=host, port=port, threads=SERVER_THREADS, ident=None,
+                               max_request_body_size=MOST_BYTES + 1)  # fmt: skip
     except OSError:
         _end(EXIT_PORT, f"{host}:{port} cannot be listened on: it is taken or not allowed; choose another with --port.")
     LOG.info("settings %s", config.describe())

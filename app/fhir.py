@@ -61,7 +61,7 @@ def read_chart(server: ChartServer, context: Context, pool: ThreadPoolExecutor) 
         raise Problem("no_patient")
     server.bearer.renew_if_ending()
     deadline, granted, who = time.monotonic() + CHART_SECONDS, context.granted, context.patient
-    patient = pool.submit(_patient, server, who, granted)
+    patient = pool.submit(patient_record, server, who, granted)
     asked = {name: queries(name, who, granted) for name in SEARCHED}
     searches = {
         name: [pool.submit(search, server, query, who, deadline) for query in parts[:MOST_SEARCHES]]
@@ -69,12 +69,12 @@ def read_chart(server: ChartServer, context: Context, pool: ThreadPoolExecutor) 
     }
     left_out = {name: len(parts) - len(searches[name]) for name, parts in asked.items()}
     try:
-        record = _patient_in_time(patient, deadline)
-        found, unread = _gathered(searches, deadline, granted, left_out)
+        record = patient_in_time(patient, deadline)
+        found, unread = gathered(searches, deadline, granted, left_out)
     finally:
         for one in (one for several in searches.values() for one in several):
             one.cancel()  # where there is nothing to show, nothing more is asked of the EHR
-    unread += _name_orders(found.get("MedicationRequest", []), server, granted, pool, deadline)
+    unread += name_orders(found.get("MedicationRequest", []), server, granted, pool, deadline)
     resources = (record, *(one for several in found.values() for one in several))
     return Chart(record, [orjson.dumps(one) for one in resources], unread)
 
@@ -89,7 +89,7 @@ def queries(resource_type: str, patient: str, granted: Granted) -> list[str]:
     return [f"{query}&{part}" for part in granted.narrowings(resource_type)] or [query]
 
 
-def _gathered(
+def gathered(
     searches: dict[str, list["Future[Found]"]], deadline: float, granted: Granted, left_out: dict[str, int]
 ) -> tuple[dict[str, list[dict[str, Any]]], list[Unread]]:
     """What was found of each type, and which types are not, or not wholly, there."""
@@ -103,7 +103,7 @@ def _gathered(
             unread.append(Unread(name, getattr(error, "why", "too_slow")))
             metrics.count("unread_types", unread[-1].why)
             continue
-        gathered[name] = list(_each_once(one for found, _ in answers for one in found))
+        gathered[name] = list(each_once(one for found, _ in answers for one in found))
         if left_out[name]:
             unread.append(Unread(name, "too_many_parts", count=left_out[name]))
         elif granted.is_narrowed(name):
@@ -113,7 +113,7 @@ def _gathered(
     return gathered, unread
 
 
-def _name_orders(
+def name_orders(
     orders: list[dict[str, Any]], server: ChartServer, granted: Granted, pool: ThreadPoolExecutor, deadline: float
 ) -> list[Unread]:
     """Add to the orders the Medications that did not come with them; what is still missing then is said.
@@ -126,7 +126,7 @@ def _name_orders(
     return [Unread("MedicationRequest", "unnamed", count=missing)] if missing else []
 
 
-def _each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """What stands in several categories, or on several pages, counts once."""
     seen = set()
     for resource in resources:
@@ -136,7 +136,7 @@ def _each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         seen.add(key)
 
 
-def _patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[str, Any]:
+def patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[str, Any]:
     try:
         return future.result(max(0.0, deadline - time.monotonic()))
     except FutureTimeout as error:
@@ -146,11 +146,16 @@ def _patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[
         raise Problem("ehr_unreachable" if slow else "patient_unreadable", error.why) from error
 
 
-def _patient(server: ChartServer, patient: str, granted: Granted) -> dict[str, Any]:
+def patient_record(server: ChartServer, patient: str, granted: Granted) -> dict[str, Any]:
     """The Patient of the token, and no other (a chart page for the wrong person is the worst thing it can do)."""
     if not granted.may_read("Patient"):
         raise Unreadable("not_granted")
     record, _ = ask(server, f"Patient/{patient}")
+    return checked_patient(record, patient)
+
+
+def checked_patient(record: dict[str, Any], patient: str) -> dict[str, Any]:
+    """The record, if it is that of this patient and still stands. Raises Unreadable or Problem."""
     if record.get("resourceType") != "Patient":
         raise Unreadable("malformed")
     if record.get("id") != patient:

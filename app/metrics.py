@@ -8,6 +8,10 @@ HELP = {
     "launches_completed": "Launches that ended with a token",
     "chart_views": "Chart pages shown",
     "problems": "Requests that ended with an error page, by code",
+    "hook_calls": "Calls for cards, by what came of them",
+    "hook_slow": "Calls for cards that took longer than 500 ms",
+    "hook_cards": "Cards given, by kind",
+    "hook_feedback": "Feedback on cards, by outcome and reason",
     "unread_types": "Resource types that could not be read for a chart page",
 }
 _COUNTS: Counter[tuple[str, str]] = Counter()

@@ -1,5 +1,9 @@
-"""Room for every EHR: one that is slow holds its own threads and its own share of requests, and nobody else's."""
+"""Room for every EHR: one that is slow holds its own threads and its own share of requests, and nobody else's.
 
+And room for cards: a CDS client gives one up after a second or two, so none waits behind launches and charts.
+"""
+
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
@@ -9,9 +13,14 @@ from flask import Flask, current_app, g
 from app.problems import Problem
 from app.registry import Ehr
 
-SERVER_THREADS = 24  # requests that are served at once
+CARDS = 8  # calls for cards that are served at once
+SERVER_THREADS = 24 + CARDS  # requests that are served at once; launches and charts together never take the cards' part
 AT_ONCE = 16  # of these, requests that one EHR may keep waiting; the rest stays for the others
+CARDS_AT_ONCE = 6  # of the calls for cards, those of one EHR
+CARD_SECONDS = 0.4  # that a call for cards waits for its turn: later, nobody looks at the card
 READERS = 32  # threads that ask one EHR; they come into being as they are needed
+CARD_READERS = 16  # threads that ask one EHR for what a call for cards did not bring
+SCORERS = max(2, os.cpu_count() or 2)  # scores for cards at once: more than there are cores only make each slower
 
 
 class Turns:
@@ -21,6 +30,10 @@ class Turns:
         names = tuple(ehrs)
         self._pools = {name: ThreadPoolExecutor(READERS, thread_name_prefix=f"fhir-{name}") for name in names}
         self._free = {name: BoundedSemaphore(AT_ONCE) for name in names}
+        self._charts = BoundedSemaphore(SERVER_THREADS - CARDS)
+        self._card_pools = {name: ThreadPoolExecutor(CARD_READERS, thread_name_prefix=f"card-{name}") for name in names}
+        self._free_cards = {name: BoundedSemaphore(CARDS_AT_ONCE) for name in names}
+        self.scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="score")
 
     def readers(self, ehr: Ehr) -> ThreadPoolExecutor:
         """The threads that read from this EHR."""
@@ -32,11 +45,25 @@ class Turns:
             return
         if not self._free[ehr.name].acquire(blocking=False):
             raise Problem("ehr_unreachable", "too_many_wait")
-        g.turn = self._free[ehr.name]
+        if not self._charts.acquire(blocking=False):
+            self._free[ehr.name].release()
+            raise Problem("ehr_unreachable", "too_many_wait")
+        g.turn = (self._free[ehr.name], self._charts)
+
+    def card_readers(self, ehr: Ehr) -> ThreadPoolExecutor:
+        """The threads that read from this EHR for cards; chart pages have others."""
+        return self._card_pools[ehr.name]
+
+    def take_card(self, ehr: Ehr) -> bool:
+        """Let the current call for cards go on until it ends; False where it had to wait for too long."""
+        taken = self._free_cards[ehr.name].acquire(timeout=CARD_SECONDS)
+        if taken:
+            g.turn = (self._free_cards[ehr.name],)
+        return taken
 
     def shutdown(self, cancel_futures: bool = False) -> None:
-        """End all threads that read."""
-        for pool in self._pools.values():
+        """End all threads that read or score."""
+        for pool in (*self._pools.values(), *self._card_pools.values(), self.scorers):
             pool.shutdown(cancel_futures=cancel_futures)
 
 
@@ -53,6 +80,5 @@ def turns() -> Turns:
 
 
 def _give_back() -> None:
-    taken = g.pop("turn", None)
-    if taken is not None:
+    for taken in g.pop("turn", ()):
         taken.release()
