@@ -130,10 +130,11 @@ def each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """What stands in several categories, or on several pages, counts once."""
     seen = set()
     for resource in resources:
-        key = (resource.get("resourceType"), resource.get("id"))
+        key = (str(resource.get("resourceType")), resource.get("id"))
         if not isinstance(key[1], str) or key not in seen:
             yield resource
-        seen.add(key)
+        if isinstance(key[1], str):  # an id may be anything, and not all can be looked up
+            seen.add(key)
 
 
 def patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[str, Any]:

@@ -28,6 +28,7 @@ REASONS = {
 TOPICS = {"group": "Risk group", "gaps": "Care gaps", "part": "Chart read in part"}
 LINKS = {"group": "Why this group, and how others fared", "gaps": "See the gaps and their rules",
          "part": "See what could be read"}  # fmt: skip
+_SPACE = re.compile(r"[^\S\u00a0]+")
 _MARKUP = re.compile(r"([\\`*_\[\]|~#!])")
 
 
@@ -144,11 +145,11 @@ def _paragraphs(parts: Iterable[str]) -> str:
 
 def marked(text: str) -> str:
     """Text as GitHub's Markdown shows it letter by letter: no mark-up, no HTML, no line break comes out of it."""
-    plain = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    plain = _SPACE.sub(" ", str(text)).strip().replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKUP.sub(r"\\\1", plain)
 
 
 def shortened(text: str, tail: str = "") -> str:
     """One line below 140 characters, tail included; what is left out is shown by an ellipsis."""
-    plain, room = " ".join(text.split()), LONGEST_SUMMARY - len(tail)
+    plain, room = _SPACE.sub(" ", text).strip(), LONGEST_SUMMARY - len(tail)
     return (plain if len(plain) <= room else plain[: room - 1].rstrip() + "…") + tail

@@ -108,7 +108,7 @@ def _name(host: str) -> str:
 def _listen(host: str, port: int) -> Any:
     """A bound server whose application is set later, so that a taken port ends the start before anything is built."""
     try:
-        return create_server(_not_yet, host=host, port=port, threads=THREADS, send_bytes=1)  # a chart before its cards
+        return create_server(_not_yet, host=host, port=port, threads=THREADS)
     except OSError as error:
         click.echo(f"Port {port} of {host} cannot be used ({error.strerror}); choose another with --port.", err=True)
         raise SystemExit(PORT_TAKEN) from error

@@ -88,7 +88,7 @@ def serve_in_thread(
 @contextlib.contextmanager
 def _listening(app: Flask, threads: int, port: int = 0) -> Iterator[str]:
     """The application on a port of 127.0.0.1 (0: a free one); gives its address."""
-    server = create_server(app, host="127.0.0.1", port=port, threads=threads, map={}, send_bytes=1)
+    server = create_server(app, host="127.0.0.1", port=port, threads=threads, map={})
     thread = threading.Thread(target=server.run, daemon=True, name="sandbox")
     thread.start()
     try:
