@@ -44,6 +44,7 @@ def _serve(config: Config, host: str, port: int) -> None:
                                max_request_body_size=MOST_BYTES + 1)  # fmt: skip
     except OSError:
         _end(EXIT_PORT, f"{host}:{port} cannot be listened on: it is taken or not allowed; choose another with --port.")
+    app.extensions["turns"].warm()
     LOG.info("settings %s", config.describe())
     for line in report(config.ehrs):
         LOG.info("ehr %s", line)

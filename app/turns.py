@@ -3,13 +3,16 @@
 And room for cards: a CDS client gives one up after a second or two, so none waits behind launches and charts.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore
+from datetime import date
+from threading import Barrier, BoundedSemaphore, BrokenBarrierError
 
 from flask import Flask, current_app, g
 
+from analytics.definitions import live
 from app.problems import Problem
 from app.registry import Ehr
 
@@ -20,6 +23,7 @@ CARDS_AT_ONCE = 6  # of the calls for cards, those of one EHR
 CARD_SECONDS = 0.4  # that a call for cards waits for its turn: later, nobody looks at the card
 READERS = 32  # threads that ask one EHR; they come into being as they are needed
 CARD_READERS = 16  # threads that ask one EHR for what a call for cards did not bring
+WARM_SECONDS = 10.0
 SCORERS = max(2, os.cpu_count() or 2)  # scores for cards at once: more than there are cores only make each slower
 
 
@@ -61,6 +65,12 @@ class Turns:
             g.turn = (self._free_cards[ehr.name],)
         return taken
 
+    def warm(self) -> None:
+        """Let each scoring thread plan its statements now: the first card of a thread would wait for that."""
+        together = Barrier(SCORERS)
+        for _ in range(SCORERS):
+            self.scorers.submit(_plan, together)
+
     def shutdown(self, cancel_futures: bool = False) -> None:
         """End all threads that read or score."""
         for pool in (*self._pools.values(), *self._card_pools.values(), self.scorers):
@@ -71,6 +81,13 @@ def install(app: Flask, ehrs: Iterable[str]) -> None:
     """Add turns to an app; each is given back when its request ends, however it ends."""
     app.extensions["turns"] = Turns(ehrs)
     app.teardown_request(lambda _: _give_back())
+
+
+def _plan(together: Barrier) -> None:
+    """Score somebody who has no record; nobody's data are in it. The barrier gives each thread one such score."""
+    with contextlib.suppress(BrokenBarrierError):
+        together.wait(WARM_SECONDS)
+    live.score([b'{"resourceType":"Patient","id":"nobody","birthDate":"1970-01-01"}'], date(2020, 1, 1), None)
 
 
 def turns() -> Turns:

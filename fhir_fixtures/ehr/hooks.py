@@ -23,6 +23,7 @@ from fhir_fixtures.ehr.guard import Rights
 from fhir_fixtures.ehr.keys import public_jwk
 from fhir_fixtures.ehr.launches import DEFAULT_CLIENT
 from fhir_fixtures.ehr.outcome import FhirError
+from fhir_fixtures.ehr.resource_types import CLINICAL_TYPES
 from fhir_fixtures.ehr.sandbox import Sandbox, external_base, fhir_base, sandbox
 from fhir_fixtures.ehr.scopes import resource_scopes
 from fhir_fixtures.ehr.vault import Access, Grant
@@ -160,6 +161,8 @@ def _prefetch(here: Sandbox, templates: dict[str, str], patient: str) -> dict[st
     found: dict[str, Any] = {}
     for key, template in templates.items():
         path, _, query = template.replace("{{context.patientId}}", patient).partition("?")
+        if path.partition("/")[0] not in here.kinds | CLINICAL_TYPES:
+            continue
         try:
             found[key] = _searched(here, rights, path, query) if query else _record(here, rights, path)
         except FhirError:

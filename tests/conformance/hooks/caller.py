@@ -1,4 +1,4 @@
-"""A CDS client that can do each step wrongly: it signs with the sandbox's key, and every part of a call can be changed."""
+"""A CDS client that can do each step wrongly: it signs with the sandbox's key, and each part can be changed."""
 
 import json
 import secrets

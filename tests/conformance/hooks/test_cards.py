@@ -1,4 +1,4 @@
-"""CDS Hooks 2.0, "Card Attributes", and clinical rules: few cards, information, no alarm; what was turned down stays away."""
+"""CDS Hooks 2.0, "Card Attributes", and clinical rules: few cards, no alarm; what was turned down stays away."""
 
 import json
 import sqlite3
@@ -138,7 +138,8 @@ def test_a_group_never_rests_on_a_chart_without_one_of_these(ehr: Any, kind: str
 
 
 @pytest.mark.parametrize("figures", [
-    {"n": 8, "followed": 8, "events": 1}, {"n": 100, "followed": 90, "events": 4}, {"n": 100, "followed": 90, "events": 86},
+    {"n": 8, "followed": 8, "events": 1}, {"n": 100, "followed": 90, "events": 4},
+    {"n": 100, "followed": 90, "events": 86},
     {"n": 100, "followed": 95, "events": 30}, {"rate": None},
 ])  # fmt: skip
 def test_small_cells_are_not_told(ehr: Any, figures: dict[str, Any]) -> None:
@@ -211,7 +212,8 @@ def test_it_comes_back_after_the_days_that_were_agreed(caller: Caller, world: Wo
 
 @pytest.mark.parametrize(("context", "anchor"), [
     ("kindred:group", "#group-title"), ("kindred:gaps", "#gaps-title"), ("kindred:evil", ""), ("#x", ""),
-    ("../../closed", ""), ("https://evil.example", ""), ('{"view":"gaps"}', ""), ("", ""), (7, ""), (["kindred:gaps"], ""),
+    ("../../closed", ""), ("https://evil.example", ""), ('{"view":"gaps"}', ""), ("", ""), (7, ""),
+    (["kindred:gaps"], ""),
 ])  # fmt: skip
 def test_app_context_opens_the_part_that_it_names_and_nothing_else(world: World, context: Any, anchor: str) -> None:
     browser = Browser()

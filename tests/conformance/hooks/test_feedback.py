@@ -49,7 +49,8 @@ def test_a_comment_is_kept_nowhere(caller: Caller, world: World, card: str, capl
 def test_neither_patient_nor_user_stands_beside_a_card(caller: Caller, world: World, card: str) -> None:
     caller.feedback(overridden(card, AT))
     with sqlite3.connect(world.home / "app.db") as db:
-        kept = str([db.execute(f"SELECT * FROM {name}").fetchall() for name in ("hook_card", "hook_feedback", "hook_jti")])
+        tables = ("hook_card", "hook_feedback", "hook_jti")
+        kept = str([db.execute(f"SELECT * FROM {name}").fetchall() for name in tables])
     assert card in kept and "ana-1" not in kept and "Practitioner" not in kept
 
 
@@ -64,7 +65,8 @@ def test_the_same_again_is_taken_once(caller: Caller, world: World, card: str) -
 
 
 def test_one_call_may_tell_of_several_cards(caller: Caller, world: World, card: str) -> None:
-    other = str(caller.cards(context={"userId": "Practitioner/several", "patientId": "ben-2"}, patient="ben-2")[0]["uuid"])
+    context = {"userId": "Practitioner/several", "patientId": "ben-2"}
+    other = str(caller.cards(context=context, patient="ben-2")[0]["uuid"])
     assert caller.feedback(overridden(card, AT), overridden(other, AT)).status_code == 200
     assert len(rows(world, card)) == len(rows(world, other)) == 1
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from fhir_fixtures.ehr.keys import new_key
 from fhir_fixtures.ehr import live
+from fhir_fixtures.ehr.keys import new_key
 from tests.conformance.hooks.caller import FEEDBACK, LEAVE_OUT, SERVICE, Caller, code_of
 from tests.flow.world import World
 
