@@ -3,9 +3,9 @@
 
     python scripts/bench/hooks.py [--rate 20] [--seconds 20] [--patients 500] [--rows]
 
-Calls begin by the clock, whether or not those before them have ended; the milliseconds are those that the EHR waits for
-an answer, from the signed request to the last byte. `prefetch`: the call brings all; `token`: it brings nothing, and the
-app reads the chart from the EHR. CPU is the app's and the EHR's, for each call: on one machine they share its cores.
+Calls begin by the clock, whether or not those before them have ended. The milliseconds are those that the EHR waits for
+an answer, from the signed request to the last byte. `prefetch`: the call brings all; `token`: it brings nothing, and
+the app reads the chart from the EHR. CPU is the app's and the EHR's for each call: on one machine they share the cores.
 """
 
 import argparse

@@ -14,9 +14,11 @@ from flask import Flask
 
 from app import create_app
 from app.config import Config
+from app.problems import Problem
 from app.security import form_token
 from app.smart.context import Context
 from app.smart.tokens import Token
+from app.turns import CARDS, CARDS_AT_ONCE, SERVER_THREADS
 
 BROWSER = "b" * 43
 AT_ONCE, READERS = 3, 4
@@ -117,3 +119,40 @@ def test_a_view_closes_while_its_ehr_keeps_everybody_waiting(two: Two, caplog: p
         assert "not revoked cause=too_many_wait" in caplog.text
         two.answers.set()
     assert client.get(f"/s/{sid}/").status_code == 403
+
+
+def test_charts_of_all_ehrs_together_leave_the_cards_their_part(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More requests than launches and charts may keep, and a call for cards is still served at once."""
+    turns, ehrs = two.app.extensions["turns"], two.app.extensions["config"].ehrs
+    taken = 0
+    while turns._charts.acquire(blocking=False):
+        taken += 1
+    assert taken == SERVER_THREADS - CARDS
+    with two.app.test_request_context(), pytest.raises(Problem):
+        turns.take(ehrs["good"])
+    with two.app.test_request_context():
+        assert turns.take_card(ehrs["good"])
+    assert turns._free["good"]._value == AT_ONCE  # what was refused holds nothing
+
+
+def test_cards_of_one_ehr_leave_room_for_those_of_another(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.turns.CARD_SECONDS", 0.01)
+    turns, ehrs = two.app.extensions["turns"], two.app.extensions["config"].ehrs
+    while turns._free_cards["slow"].acquire(blocking=False):
+        pass
+    with two.app.test_request_context():
+        assert not turns.take_card(ehrs["slow"])
+    with two.app.test_request_context():
+        assert turns.take_card(ehrs["good"])
+    with two.app.test_request_context():
+        assert turns.take_card(ehrs["good"])
+    assert turns._free_cards["good"]._value == CARDS_AT_ONCE  # given back when each request ended
+
+
+def test_scoring_threads_plan_before_the_first_card(two: Two) -> None:
+    from analytics.definitions import live
+
+    turns = two.app.extensions["turns"]
+    turns.warm()
+    planned = {turns.scorers.submit(lambda: hasattr(live._thread, "prepared")).result(60) for _ in range(8)}
+    assert planned == {True}
