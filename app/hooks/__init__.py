@@ -133,22 +133,22 @@ def _cards(call: Call, ehr: Ehr) -> list[dict[str, Any]]:
         score = turns().scorers.submit(score_chart, chart, on, release).result(SCORE_SECONDS)
     except FutureTimeout as error:
         raise Refused("busy", "score_too_slow") from error
-    given = _given(drafts(score, chart.unread, ehr), call, ehr)
+    noted = _wanted(drafts(score, chart.unread, ehr), call, ehr)
     smart: Smart = current_app.extensions["smart"]
-    audit.record_hook(smart.engine, ehr.name, call.user, call.patient, score["release"], call.instance)
-    return given
+    with smart.engine.begin() as connection:  # one commit: each costs a flush of the disk
+        audit.record_hook(connection, ehr.name, call.user, call.patient, score["release"], call.instance)
+        _store().note_cards(connection, ehr, [given for given, _ in noted])
+    for given, _ in noted:
+        metrics.count("hook_cards", given.kind)
+    return [draft.card(given.uuid, ehr) for given, draft in noted]
 
 
-def _given(made: list[Draft], call: Call, ehr: Ehr) -> list[dict[str, Any]]:
-    """The cards that this user did not turn down of late, each noted so that feedback on it is understood."""
+def _wanted(made: list[Draft], call: Call, ehr: Ehr) -> list[tuple[Given, Draft]]:
+    """The cards that this user did not turn down of late, each with what is noted of it."""
     assert ehr.hooks is not None
     about = {_store().about(ehr, call.user, call.patient, one.kind, *one.said): one for one in made}
     quiet = _store().is_quiet(about, ehr.hooks.quiet_days) if about else set()
-    noted = [(Given(str(uuid4()), SERVICE, one.kind, key), one) for key, one in about.items() if key not in quiet]
-    _store().note_cards(ehr, [given for given, _ in noted])
-    for _, one in noted:
-        metrics.count("hook_cards", one.kind)
-    return [one.card(given.uuid, ehr) for given, one in noted]
+    return [(Given(str(uuid4()), SERVICE, one.kind, key), one) for key, one in about.items() if key not in quiet]
 
 
 def _store() -> HookStore:

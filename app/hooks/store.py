@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Engine, Float, String, Table, and_, delete, select
+from sqlalchemy import Column, Connection, Engine, Float, String, Table, and_, delete, select
 
 from app.database import METADATA
 from app.registry import Ehr
@@ -88,13 +88,11 @@ class HookStore:
             rows = connection.execute(select(FEEDBACK.c.about).where(told, FEEDBACK.c.outcome_at > since))
             return {row.about for row in rows}
 
-    def note_cards(self, ehr: Ehr, cards: Iterable[Given]) -> None:
-        """Keep what is needed to understand feedback on these cards."""
+    def note_cards(self, connection: Connection, ehr: Ehr, cards: Iterable[Given]) -> None:
+        """Keep what is needed to understand feedback on these cards, in the transaction of their call."""
         now = time.time()
         rows = [{**vars(card), "ehr": ehr.name, "forget_at": now + FEEDBACK_DAYS * DAY} for card in cards]
-        if not rows:
-            return
-        with self._engine.begin() as connection:
+        if rows:
             connection.execute(delete(CARD).where(CARD.c.forget_at < now))
             connection.execute(CARD.insert(), rows)
 
