@@ -2,7 +2,7 @@
 
 import time
 
-from sqlalchemy import Column, Connection, Engine, Float, Integer, String, Table
+from sqlalchemy import Column, Engine, Float, Integer, String, Table
 
 from app.database import METADATA
 from app.smart.pending import hashed
@@ -21,13 +21,12 @@ AUDIT = Table(
 )  # fmt: skip
 
 
-def record_hook(
-    connection: Connection, ehr: str, who: str, patient: str, release: str | None, instance: str
-) -> None:
-    """Add the row of an answered call for cards, in its transaction. `instance`: its hookInstance, as a launch."""
+def record_hook(engine: Engine, ehr: str, who: str, patient: str, release: str | None, instance: str) -> None:
+    """Add the row of an answered call for cards. `instance`: its hookInstance, in the place of a launch's id."""
     row = {"time": time.time(), "action": "hook", "ehr": ehr, "who": who, "patient": patient, "release": release,
            "launch": hashed(instance)}  # fmt: skip
-    connection.execute(AUDIT.insert().values(row))
+    with engine.begin() as connection:
+        connection.execute(AUDIT.insert().values(row))
 
 
 def record(engine: Engine, action: str, launch: Launch, release: str | None = None) -> None:

@@ -61,7 +61,7 @@ def read_chart(server: ChartServer, context: Context, pool: ThreadPoolExecutor) 
         raise Problem("no_patient")
     server.bearer.renew_if_ending()
     deadline, granted, who = time.monotonic() + CHART_SECONDS, context.granted, context.patient
-    patient = pool.submit(patient_record, server, who, granted)
+    patient = pool.submit(read_patient, server, who, granted)
     asked = {name: queries(name, who, granted) for name in SEARCHED}
     searches = {
         name: [pool.submit(search, server, query, who, deadline) for query in parts[:MOST_SEARCHES]]
@@ -138,6 +138,7 @@ def each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[str, Any]:
+    """What `read_patient` gives by the deadline (of time.monotonic). Raises Problem where that is nothing to show."""
     try:
         return future.result(max(0.0, deadline - time.monotonic()))
     except FutureTimeout as error:
@@ -147,7 +148,7 @@ def patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[s
         raise Problem("ehr_unreachable" if slow else "patient_unreadable", error.why) from error
 
 
-def patient_record(server: ChartServer, patient: str, granted: Granted) -> dict[str, Any]:
+def read_patient(server: ChartServer, patient: str, granted: Granted) -> dict[str, Any]:
     """The Patient of the token, and no other (a chart page for the wrong person is the worst thing it can do)."""
     if not granted.may_read("Patient"):
         raise Unreadable("not_granted")

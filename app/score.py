@@ -1,5 +1,6 @@
 """The live twin of the batch: the chart's lines through the same definitions, as of the same kind of date."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any
 
@@ -16,10 +17,20 @@ def as_of(ehr: Ehr) -> date:
     return ehr.today or datetime.now().astimezone().date()
 
 
-def score_chart(chart: Chart, on: date, release: Release | None) -> dict[str, Any]:
-    """`analytics.definitions.live.score` for the open patient; the answer must name that patient."""
+def score_chart(
+    chart: Chart, on: date, release: Release | None,
+    pool: ThreadPoolExecutor | None = None, seconds: float | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """`analytics.definitions.live.score` for the open patient; the answer must name that patient.
+
+    `pool`: threads of its own to score in. Raises TimeoutError where these do not give a score within `seconds`.
+    """
+    model = release.model if release else None
     try:
-        result = live.score(chart.lines, on, release.model if release else None)
+        if pool is None:
+            result = live.score(chart.lines, on, model)
+        else:
+            result = pool.submit(live.score, chart.lines, on, model).result(seconds)
     except SubjectError as error:
         raise Problem("patient_mismatch", "score") from error
     if result["patient"] != chart.patient["id"]:

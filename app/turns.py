@@ -17,7 +17,8 @@ from app.problems import Problem
 from app.registry import Ehr
 
 CARDS = 8  # calls for cards that are served at once
-SERVER_THREADS = 24 + CARDS  # requests that are served at once; launches and charts together never take the cards' part
+CHARTS = 24  # launches and charts that are served at once; they never take the cards' part
+SERVER_THREADS = CHARTS + CARDS
 AT_ONCE = 16  # of these, requests that one EHR may keep waiting; the rest stays for the others
 CARDS_AT_ONCE = 6  # of the calls for cards, those of one EHR
 CARD_SECONDS = 0.4  # that a call for cards waits for its turn: later, nobody looks at the card
@@ -34,7 +35,7 @@ class Turns:
         names = tuple(ehrs)
         self._pools = {name: ThreadPoolExecutor(READERS, thread_name_prefix=f"fhir-{name}") for name in names}
         self._free = {name: BoundedSemaphore(AT_ONCE) for name in names}
-        self._charts = BoundedSemaphore(SERVER_THREADS - CARDS)
+        self._charts = BoundedSemaphore(CHARTS)
         self._card_pools = {name: ThreadPoolExecutor(CARD_READERS, thread_name_prefix=f"card-{name}") for name in names}
         self._free_cards = {name: BoundedSemaphore(CARDS_AT_ONCE) for name in names}
         self.scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="score")

@@ -130,14 +130,13 @@ def _cards(call: Call, ehr: Ehr) -> list[dict[str, Any]]:
     on, release = as_of(ehr), serving.current(ehr.name)
     chart = chart_of(call, ehr, on, turns().card_readers(ehr))
     try:
-        score = turns().scorers.submit(score_chart, chart, on, release).result(SCORE_SECONDS)
+        score = score_chart(chart, on, release, turns().scorers, SCORE_SECONDS)
     except FutureTimeout as error:
         raise Refused("busy", "score_too_slow") from error
     noted = _wanted(drafts(score, chart.unread, ehr), call, ehr)
     smart: Smart = current_app.extensions["smart"]
-    with smart.engine.begin() as connection:  # one commit: each costs a flush of the disk
-        audit.record_hook(connection, ehr.name, call.user, call.patient, score["release"], call.instance)
-        _store().note_cards(connection, ehr, [given for given, _ in noted])
+    audit.record_hook(smart.engine, ehr.name, call.user, call.patient, score["release"], call.instance)
+    _store().note_cards(ehr, [given for given, _ in noted])
     for given, _ in noted:
         metrics.count("hook_cards", given.kind)
     return [draft.card(given.uuid, ehr) for given, draft in noted]

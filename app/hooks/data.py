@@ -20,8 +20,8 @@ from app.fhir import (
     gathered,
     name_orders,
     patient_in_time,
-    patient_record,
     queries,
+    read_patient,
 )
 from app.hooks.answers import Refused
 from app.hooks.calls import Call
@@ -105,7 +105,7 @@ def _read(
     """The Patient, where it did not come, and the missing parts, all at once."""
     assert call.token is not None
     server, deadline = ChartServer(ehr, call.token, READ_SECONDS), time.monotonic() + READ_SECONDS
-    patient = None if record else pool.submit(patient_record, server, call.patient, call.granted)
+    patient = None if record else pool.submit(read_patient, server, call.patient, call.granted)
     searches: dict[str, list[Future[Found]]] = {part.resource_type: [] for part in missing}
     left_out = dict.fromkeys(searches, 0)
     for part in missing:

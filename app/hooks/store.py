@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Connection, Engine, Float, String, Table, and_, delete, select
+from sqlalchemy import Column, Engine, Float, String, Table, and_, delete, select
 
-from app.database import METADATA
+from app.database import METADATA, without_waiting
 from app.registry import Ehr
 from app.smart.pending import hashed
 
@@ -62,16 +62,16 @@ class Given:
 
 
 class HookStore:
-    """The three tables."""
+    """The three tables. A cut of power may lose their last seconds; a call does not wait for the disk."""
 
     def __init__(self, engine: Engine, secret_key: bytes) -> None:
-        self._engine, self._key = engine, secret_key
+        self.engine, self._key = without_waiting(engine), secret_key
 
     def use_once(self, ehr: Ehr, jti: str, forget_at: float) -> bool:
         """Note a JWT as used; False where it was used before, by any process over this database."""
         mark = hashed(f"{ehr.name}\n{jti}")
         note = USED_JTI.insert().prefix_with("OR IGNORE").values(jti_hash=mark, forget_at=forget_at)
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(delete(USED_JTI).where(USED_JTI.c.forget_at < time.time()))
             return connection.execute(note).rowcount == 1
 
@@ -84,22 +84,24 @@ class HookStore:
         """Of these cards, those that were overridden within so many days."""
         since = time.time() - days * DAY
         told = and_(FEEDBACK.c.about.in_(list(about)), FEEDBACK.c.outcome == "overridden")
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             rows = connection.execute(select(FEEDBACK.c.about).where(told, FEEDBACK.c.outcome_at > since))
             return {row.about for row in rows}
 
-    def note_cards(self, connection: Connection, ehr: Ehr, cards: Iterable[Given]) -> None:
-        """Keep what is needed to understand feedback on these cards, in the transaction of their call."""
+    def note_cards(self, ehr: Ehr, cards: Iterable[Given]) -> None:
+        """Keep what is needed to understand feedback on these cards."""
         now = time.time()
         rows = [{**vars(card), "ehr": ehr.name, "forget_at": now + FEEDBACK_DAYS * DAY} for card in cards]
-        if rows:
+        if not rows:
+            return
+        with self.engine.begin() as connection:
             connection.execute(delete(CARD).where(CARD.c.forget_at < now))
             connection.execute(CARD.insert(), rows)
 
     def card(self, ehr: Ehr, service: str, uuid: str) -> Given | None:
         """A card that this service gave to this EHR; None for any other."""
         found = select(CARD).where(CARD.c.uuid == uuid, CARD.c.ehr == ehr.name, CARD.c.service == service)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             row = connection.execute(found).first()
         return Given(row.uuid, row.service, row.kind, row.about) if row else None
 
@@ -108,6 +110,6 @@ class HookStore:
         now = time.time()
         row = {"card": card.uuid, "outcome_at": outcome_at, "ehr": ehr.name, "kind": card.kind, "about": card.about,
                "outcome": outcome, "reason": reason, "received_at": now}  # fmt: skip
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(delete(FEEDBACK).where(FEEDBACK.c.received_at < now - KEPT_DAYS * DAY))
             return connection.execute(FEEDBACK.insert().prefix_with("OR IGNORE").values(row)).rowcount == 1

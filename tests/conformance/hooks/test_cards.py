@@ -182,7 +182,18 @@ def test_an_overridden_card_stays_away_from_this_user_and_patient(caller: Caller
     assert caller.feedback(overridden(card["uuid"], now())).status_code == 200
     assert caller.cards(context=user) == []
     assert len(caller.cards(context={**user, "userId": "Practitioner/quiet-2"})) == 1
-    assert len(caller.cards(patient=BEN, context={"userId": "Practitioner/quiet-1", "patientId": BEN})) == 1
+
+
+def test_a_no_for_one_patient_is_none_for_another_whose_card_says_the_same(caller: Caller) -> None:
+    def cards(patient: str) -> list[dict[str, Any]]:
+        context = {"userId": "Practitioner/quiet-4", "patientId": patient}
+        given = caller.authorization(patient, "patient/Patient.rs")
+        return caller.cards(patient=patient, context=context, fhirAuthorization=given)
+
+    anas, bens = cards(ANA), cards(BEN)
+    assert anas[0]["summary"] == bens[0]["summary"]
+    caller.feedback(overridden(anas[0]["uuid"], now()))
+    assert (cards(ANA), len(cards(BEN))) == ([], 1)
 
 
 def now() -> str:

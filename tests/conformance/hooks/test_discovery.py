@@ -1,13 +1,16 @@
 """CDS Hooks 2.0, "Discovery", "Prefetch Template" and "Cross-Origin Resource Sharing"."""
 
 import re
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import requests
 
+from analytics.definitions import catalogue
 from tests.conformance.hooks.caller import FEEDBACK, SERVICE, Caller
 from tests.conformance.hooks.conftest import OTHER_PAGE, PAGE
+from tests.flow.world import TODAY
 
 READ = r"[A-Z][A-Za-z]+/\{\{context\.patientId\}\}"
 DATE = r"&date=(eq|lt|gt|ge|le)\d{4}-\d\d-\d\d"
@@ -26,10 +29,13 @@ def test_templates_use_the_recommended_subset_alone(caller: Caller) -> None:
         assert re.fullmatch(f"{READ}|{SEARCH}", template), template
 
 
-def test_templates_are_dated_where_the_definitions_look_back_for_two_years_only(caller: Caller) -> None:
+def test_templates_are_dated_where_the_definitions_look_back_for_a_time_only(caller: Caller) -> None:
     templates = caller.services()[0]["prefetch"]
-    dated = {key for key, template in templates.items() if "&date=ge2024-05-26" in template}
-    assert dated == {"observations", "encounters"}
+    dates = {key: date.fromisoformat(template.partition("&date=ge")[2]) for key, template in templates.items()
+             if "&date=ge" in template}  # fmt: skip
+    assert set(dates) == {"observations", "encounters"}
+    longest = max(feature.window_days for feature in catalogue.features().values())
+    assert {TODAY - day > timedelta(days=longest) for day in dates.values()} == {True}
     assert "http://loinc.org|72166-2" in templates["lasting-observations"]  # a smoking status holds until the next one
 
 

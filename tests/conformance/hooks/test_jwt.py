@@ -134,7 +134,8 @@ def test_a_jwt_serves_once_also_for_feedback_and_after_a_restart(caller: Caller,
     assert again.test_client().post(SERVICE, json=caller.body(), headers=headers).status_code == 401
     assert told(caplog) == ["replay"] * 3
     again.extensions["turns"].shutdown()
-    again.extensions["smart"].engine.dispose()
+    for part in ("smart", "hook_store"):
+        again.extensions[part].engine.dispose()
 
 
 def test_a_jti_of_one_client_is_free_for_another(caller: Caller, caller_of: Callable[[str], Caller]) -> None:

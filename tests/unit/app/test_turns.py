@@ -18,7 +18,7 @@ from app.problems import Problem
 from app.security import form_token
 from app.smart.context import Context
 from app.smart.tokens import Token
-from app.turns import CARDS, CARDS_AT_ONCE, SERVER_THREADS
+from app.turns import CARDS, CARDS_AT_ONCE, CHARTS, SERVER_THREADS
 
 BROWSER = "b" * 43
 AT_ONCE, READERS = 3, 4
@@ -127,7 +127,7 @@ def test_charts_of_all_ehrs_together_leave_the_cards_their_part(two: Two, monkey
     taken = 0
     while turns._charts.acquire(blocking=False):
         taken += 1
-    assert taken == SERVER_THREADS - CARDS
+    assert taken == CHARTS == SERVER_THREADS - CARDS
     with two.app.test_request_context(), pytest.raises(Problem):
         turns.take(ehrs["good"])
     with two.app.test_request_context():
