@@ -18,7 +18,7 @@ def chart(world: World, clinician: int = 1) -> str:
 @WIDTHS
 def test_the_chart_shows_the_card_in_words(page: Page, world: World, width: int) -> None:
     page.goto(chart(world))
-    card = page.get_by_role("complementary", name="Decision support").get_by_role("article")
+    card = page.get_by_role("complementary", name="Decision support").get_by_role("article").filter(has_text=GROUP)
     assert card.get_by_role("heading").inner_text() == GROUP
     assert "For information · Kindred" in card.inner_text()
     card.get_by_text("More").click()
@@ -41,7 +41,7 @@ def test_its_link_opens_the_app_where_the_card_speaks_of_it(page: Page, world: W
 
 def test_it_is_turned_down_by_keyboard_and_stays_away(page: Page, world: World) -> None:
     page.goto(chart(world, 2))
-    page.get_by_label("Reason").focus()
+    page.get_by_role("article").filter(has_text=GROUP).get_by_label("Reason").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

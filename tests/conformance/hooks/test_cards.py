@@ -12,7 +12,7 @@ import requests
 
 from app.fhir import Unread
 from app.hooks.cards import drafts, marked, shortened
-from tests.conformance.hooks.caller import Caller, overridden
+from tests.conformance.hooks.caller import Caller, but_gaps, overridden
 from tests.conformance.smart.browser import Browser
 from tests.flow.people import ANA, BEN, EVA
 from tests.flow.world import World
@@ -70,7 +70,7 @@ def test_of_the_dead_there_is_no_card(caller: Caller) -> None:
 def test_a_chart_with_nothing_but_a_name_gives_no_card(caller: Caller) -> None:
     reply = caller.call(caller.body(EVA))
     assert reply.status_code in (200, 422)
-    assert reply.json().get("cards", []) == []
+    assert but_gaps(reply.json().get("cards", [])) == []
 
 
 def test_calls_of_two_patients_never_mix(caller: Caller) -> None:

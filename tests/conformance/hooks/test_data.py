@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.hooks.caller import Caller, code_of
+from tests.conformance.hooks.caller import Caller, but_gaps, code_of
 from tests.flow.people import ANA, BEN
 from tests.flow.world import World
 
@@ -209,4 +209,4 @@ def test_thousands_of_resources_are_read_in_time(caller: Caller, prefetch: dict[
     entries = [{"resource": first | {"id": f"copy-{number}"}} for number in range(5000)]
     prefetch["observations"].update(total=len(entries), entry=entries)
     reply = caller.call(caller.body(prefetch=prefetch))
-    assert reply.status_code == 200 and len(reply.json()["cards"]) == 1
+    assert reply.status_code == 200 and len(but_gaps(reply.json()["cards"])) == 1
