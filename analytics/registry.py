@@ -19,7 +19,7 @@ from analytics.errors import ConfigError
 from analytics.toml_lines import line_of
 
 EHR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-EHR_KEYS = {"issuer", "notes", "app", "bulk"}
+EHR_KEYS = {"issuer", "notes", "app", "bulk", "hooks"}
 BULK_KEYS = {"client_id", "private_key", "scopes", "group", "hosts", "patience_days"}
 
 

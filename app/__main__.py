@@ -20,6 +20,7 @@ from app.audit_check import check
 from app.audit_export import lines
 from app.config import Config, ConfigError, from_environment, read_registry, registry_path, report
 from app.database import open_database
+from app.hooks.calls import MOST_BYTES
 from app.turns import SERVER_THREADS
 
 EXIT_SETTINGS, EXIT_PORT, EXIT_AUDIT = 3, 17, 21
@@ -60,9 +61,11 @@ def main() -> None:
 def _serve(config: Config, host: str, port: int) -> None:
     app = create_app(config)
     try:
-        server = create_server(app, host=host, port=port, threads=SERVER_THREADS, ident=None)
+        server = create_server(app, host=host, port=port, threads=SERVER_THREADS, ident=None,
+                               max_request_body_size=MOST_BYTES + 1)  # fmt: skip
     except OSError:
         _end(EXIT_PORT, f"{host}:{port} cannot be listened on: it is taken or not allowed; choose another with --port.")
+    app.extensions["turns"].warm()
     LOG.info("settings %s", config.describe())
     for line in report(config.ehrs):
         LOG.info("ehr %s", line)

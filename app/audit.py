@@ -110,6 +110,12 @@ def append(engine: Engine, values: Mapping[str, str | None], secret_key: bytes |
         connection.execute(insert(HEAD).values(one=1, **end).on_conflict_do_update([HEAD.c.one], set_=end))
 
 
+def record_hook(engine: Engine, ehr: str, who: str, patient: str, release: str | None, instance: str) -> None:
+    """Add the row of an answered call for cards. `instance`: its hookInstance, in the place of a launch's id."""
+    append(engine, {"action": "hook", "ehr": ehr, "who": who, "patient": patient, "release": release,
+                    "launch": hashed(instance), "outcome": SUCCESS})  # fmt: skip
+
+
 def record_refusal(engine: Engine, problem: Problem) -> None:
     """Add a row for a request that was refused at a launch's page; ids alone, and nothing of what was sent.
 

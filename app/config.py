@@ -1,4 +1,4 @@
-"""Settings of the app: the environment and the registry's `[NAME]` and `[NAME.app]` tables, checked once at start.
+"""Settings of the app: the environment and the registry (`[NAME]`, `[NAME.app]`, `[NAME.hooks]`), checked at start.
 
 Messages name the file, the line, the table and the key, never a value: values may be secrets.
 """
@@ -80,9 +80,10 @@ def report(ehrs: Mapping[str, Ehr]) -> list[str]:
         kids = " ".join(str(key["kid"]) for key in ehr.private_keys)
         proof = ehr.client_auth + (f", keys {kids}" if kids else "")
         elsewhere = f", hosts {' '.join(ehr.hosts)}" if ehr.hosts else ""
+        cards = f", cards for {ehr.hooks.issuer}" if ehr.hooks else ", no cards"
         frames = f", framed by {' '.join(ehr.frame_ancestors)}" if ehr.frame_ancestors else ", never framed"
         lines.append(f"{ehr.name}: {ehr.issuer}, client {ehr.client_id} ({proof}), authorize by {ehr.authorize_method}"
-                     f"{elsewhere}{frames}, back to {ehr.redirect_uri}")  # fmt: skip
+                     f"{elsewhere}{frames}{cards}, back to {ehr.redirect_uri}")  # fmt: skip
         lines += [f"{ehr.name}: note: {note}" for note in ehr.notes]
     return lines
 
@@ -126,10 +127,13 @@ def _line(text: str, wrong: Wrong) -> int:
 def _refuse_twins(ehrs: dict[str, Ehr]) -> None:
     """Two EHRs with one issuer, or two keys with one kid: which of them is meant could not be told."""
     issuers: dict[str, str] = {}
+    signers: dict[str, str] = {}
     kids: dict[str, dict[str, Any]] = {}
     for ehr in ehrs.values():
         if (twin := issuers.setdefault(ehr.issuer.rstrip("/").lower(), ehr.name)) != ehr.name:
             raise Wrong(ehr.name, "issuer", f"already used by [{twin}]; each needs its own.")
+        if ehr.hooks and (twin := signers.setdefault(ehr.hooks.issuer, ehr.name)) != ehr.name:
+            raise Wrong(f"{ehr.name}.hooks", "issuer", f"already used by [{twin}.hooks]; each needs its own.")
         for jwk in (*ehr.private_keys, *ehr.published_keys):
             if kids.setdefault(jwk["kid"], public_half(jwk)) != public_half(jwk):
                 raise Wrong(f"{ehr.name}.app", None, "one of its keys has the kid of another key; give each its own.")

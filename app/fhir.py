@@ -70,11 +70,11 @@ def read_chart(server: ChartServer, context: Context, pool: ThreadPoolExecutor) 
     left_out = {name: len(parts) - len(searches[name]) for name, parts in asked.items()}
     try:
         record = patient_in_time(patient, deadline)
-        found, unread = _gathered(searches, deadline, granted, left_out)
+        found, unread = gathered(searches, deadline, granted, left_out)
     finally:
         for one in (one for several in searches.values() for one in several):
             one.cancel()  # where there is nothing to show, nothing more is asked of the EHR
-    unread += _name_orders(found.get("MedicationRequest", []), server, granted, pool, deadline)
+    unread += name_orders(found.get("MedicationRequest", []), server, granted, pool, deadline)
     resources = (record, *(one for several in found.values() for one in several))
     return Chart(record, [orjson.dumps(one) for one in resources], unread)
 
@@ -89,7 +89,7 @@ def queries(resource_type: str, patient: str, granted: Granted) -> list[str]:
     return [f"{query}&{part}" for part in granted.narrowings(resource_type)] or [query]
 
 
-def _gathered(
+def gathered(
     searches: dict[str, list["Future[Found]"]], deadline: float, granted: Granted, left_out: dict[str, int]
 ) -> tuple[dict[str, list[dict[str, Any]]], list[Unread]]:
     """What was found of each type, and which types are not, or not wholly, there."""
@@ -103,7 +103,7 @@ def _gathered(
             unread.append(Unread(name, getattr(error, "why", "too_slow")))
             metrics.count("unread_types", unread[-1].why)
             continue
-        gathered[name] = list(_each_once(one for found, _ in answers for one in found))
+        gathered[name] = list(each_once(one for found, _ in answers for one in found))
         if left_out[name]:
             unread.append(Unread(name, "too_many_parts", count=left_out[name]))
         elif granted.is_narrowed(name):
@@ -113,7 +113,7 @@ def _gathered(
     return gathered, unread
 
 
-def _name_orders(
+def name_orders(
     orders: list[dict[str, Any]], server: ChartServer, granted: Granted, pool: ThreadPoolExecutor, deadline: float
 ) -> list[Unread]:
     """Add to the orders the Medications that did not come with them; what is still missing then is said.
@@ -126,14 +126,15 @@ def _name_orders(
     return [Unread("MedicationRequest", "unnamed", count=missing)] if missing else []
 
 
-def _each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def each_once(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """What stands in several categories, or on several pages, counts once."""
     seen = set()
     for resource in resources:
-        key = (resource.get("resourceType"), resource.get("id"))
+        key = (str(resource.get("resourceType")), resource.get("id"))
         if not isinstance(key[1], str) or key not in seen:
             yield resource
-        seen.add(key)
+        if isinstance(key[1], str):  # an id may be anything, and not all can be looked up
+            seen.add(key)
 
 
 def patient_in_time(future: "Future[dict[str, Any]]", deadline: float) -> dict[str, Any]:
@@ -152,6 +153,11 @@ def read_patient(server: ChartServer, patient: str, granted: Granted) -> dict[st
     if not granted.may_read("Patient"):
         raise Unreadable("not_granted")
     record, _ = ask(server, f"Patient/{patient}")
+    return checked_patient(record, patient)
+
+
+def checked_patient(record: dict[str, Any], patient: str) -> dict[str, Any]:
+    """The record, if it is that of this patient and still stands. Raises Unreadable or Problem."""
     if record.get("resourceType") != "Patient":
         raise Unreadable("malformed")
     if record.get("id") != patient:

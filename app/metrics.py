@@ -9,6 +9,10 @@ HELP = {
     "chart_views": "Chart pages shown",
     "chart_writes": "Resources sent to be stored in a chart, by what became of them",
     "problems": "Requests that ended with an error page, by code",
+    "hook_calls": "Calls for cards, by what came of them",
+    "hook_slow": "Calls for cards that took longer than 500 ms",
+    "hook_cards": "Cards given, by kind",
+    "hook_feedback": "Feedback on cards, by outcome and reason",
     "unread_types": "Resource types that could not be read for a chart page",
     "patient_lists": "Lists of patients shown, or why there is none",
 }

@@ -69,10 +69,14 @@ def _http_problem(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
+    log_fault(error)
+    return show_problem(Problem("internal", type(error).__name__))
+
+
+def log_fault(error: Exception) -> None:
     """A fault of ours: the log gets the kind and the places of it, never its message, which may quote a patient."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     LOG.error("fault %s at %s", type(error).__name__, " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames)))
-    return show_problem(Problem("internal", type(error).__name__))
 
 
 def healthz() -> Response:

@@ -16,6 +16,17 @@ _NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)")  # a browser read
 
 
 @dataclass(frozen=True)
+class HookClient:
+    """The EHR as a CDS client (`[NAME.hooks]`): who signs its calls, with which keys, and how long a "no" holds."""
+
+    issuer: str  # `iss` of its JWTs, character by character
+    jwks_url: str | None = None  # the only `jku` that is believed
+    keys: tuple[Mapping[str, Any], ...] = ()  # public JWKs, where the key set was handed over as a file
+    origins: tuple[str, ...] = ()  # of pages that may call from a browser (CORS)
+    quiet_days: int = 30  # that a card which was overridden stays away from this user and patient
+
+
+@dataclass(frozen=True)
 class Ehr:
     """A registered EHR. `issuer` is its FHIR base and its SMART `iss`; secrets are left out of `repr`."""
 
@@ -35,6 +46,7 @@ class Ehr:
     client_secret: str | None = field(default=None, repr=False)
     private_keys: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)  # the first one signs
     published_keys: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)  # of the bulk client, for example
+    hooks: HookClient | None = None  # None: this EHR gets no cards
 
     @property
     def own_origin(self) -> str:
@@ -45,6 +57,12 @@ class Ehr:
     def allowed_origins(self) -> frozenset[str]:
         """The only origins that codes, secrets and tokens of this EHR may travel to."""
         return frozenset({origin_of(self.issuer), *self.hosts})
+
+    @property
+    def key_origins(self) -> frozenset[str]:
+        """The only origins that its public keys are fetched from, without any token."""
+        url = self.hooks.jwks_url if self.hooks else None
+        return self.allowed_origins | ({origin_of(url)} if url else set())
 
     @property
     def is_synthetic(self) -> bool:

@@ -1,7 +1,7 @@
-"""Checks the `[NAME]` and `[NAME.app]` tables of the registry of EHRs and makes each an `Ehr`.
+"""Checks the `[NAME]`, `[NAME.app]` and `[NAME.hooks]` tables of the registry of EHRs and makes each an `Ehr`.
 
 Whatever is wrong is raised as `Wrong`, which names table and key and says what to write, and never holds a value:
-values may be secrets. docs/ehr-registry.md explains each key; a test holds it to the two lists here.
+values may be secrets. docs/ehr-registry.md explains each key; a test holds it to the lists here.
 """
 
 import difflib
@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.registry import Ehr, is_loopback, origin_of
-from app.smart.keys import checked, public_half
+from app.registry import Ehr, HookClient, is_loopback, origin_of
+from app.smart.keys import checked, checked_public, public_half
 from app.smart.scopes import Granted, parse
 
-EHR_KEYS = ("issuer", "notes", "app", "bulk")  # bulk is the export's part: analytics/config.py
+EHR_KEYS = ("issuer", "notes", "app", "bulk", "hooks")  # bulk is the export's part: analytics/config.py
 APP_KEYS = (
     "client_id", "client_auth", "client_secret", "private_key", "private_keys", "publish_keys", "redirect_uri",
     "scopes", "hosts", "frame_ancestors", "authorize_method", "headers", "today", "sandbox",
 )  # fmt: skip
+HOOKS_KEYS = ("issuer", "jwks_url", "jwks", "origins", "quiet_days")
 CLIENT_AUTHS = ("public", "client_secret_basic", "private_key_jwt")
 BELONG_TO = {
     "client_secret": "client_secret_basic", "private_key": "private_key_jwt", "private_keys": "private_key_jwt",
@@ -51,6 +52,7 @@ def read_ehr(name: str, table: dict[str, Any], folder: Path) -> Ehr:
         raise Wrong(name, "app", f"must be a table; write [{name}.app].")
     refuse_unknown(f"{name}.app", app, APP_KEYS)
     ehr, read = _Reader(name, table), _Reader(f"{name}.app", app)
+    hooks = _hooks(name, table["hooks"], folder) if "hooks" in table else None
     client_auth = read.one_of("client_auth", CLIENT_AUTHS)
     read.refuse_leftovers(client_auth)
     return Ehr(
@@ -70,6 +72,24 @@ def read_ehr(name: str, table: dict[str, Any], folder: Path) -> Ehr:
         client_secret=read.text("client_secret") if client_auth == "client_secret_basic" else None,
         private_keys=read.private_keys(folder) if client_auth == "private_key_jwt" else (),
         published_keys=tuple(public_half(key) for key in read.keys("publish_keys", folder)),
+        hooks=hooks,
+    )
+
+
+def _hooks(name: str, table: Any, folder: Path) -> HookClient:
+    """The EHR as a CDS client; its keys come from one address or from one file."""
+    if not isinstance(table, dict):
+        raise Wrong(name, "hooks", f"must be a table; write [{name}.hooks].")
+    refuse_unknown(f"{name}.hooks", table, HOOKS_KEYS)
+    read = _Reader(f"{name}.hooks", table)
+    if ("jwks_url" in table) == ("jwks" in table):
+        raise read.wrong("jwks_url", "give either jwks_url or jwks: the address or the file of the EHR's public keys.")
+    return HookClient(
+        issuer=read.url("issuer"),
+        jwks_url=read.url("jwks_url") if "jwks_url" in table else None,
+        keys=read.key_set("jwks", folder) if "jwks" in table else (),
+        origins=read.origins("origins"),
+        quiet_days=read.number("quiet_days", HookClient.quiet_days, 0, 365),
     )
 
 
@@ -183,6 +203,23 @@ class _Reader:
         if not isinstance(value, bool):
             raise self.wrong(key, "must be true or false.")
         return value
+
+    def number(self, key: str, default: int, low: int, high: int) -> int:
+        value = self.values.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self.wrong(key, f"must be a whole number from {low} to {high}.")
+        return value
+
+    def key_set(self, key: str, folder: Path) -> tuple[dict[str, Any], ...]:
+        """The public keys of a JWKS file; a private one in it is refused, since it would not be the EHR's alone."""
+        path = folder / self.text(key)
+        try:
+            return checked_public(json.loads(path.read_text("utf-8")))
+        except OSError as error:
+            raise self.wrong(key, f"{path} cannot be read.") from error
+        except ValueError as error:
+            what = str(error) if str(error).startswith("must hold") else "must hold a JSON Web Key Set."
+            raise self.wrong(key, f"{path} {what}") from error
 
     def private_keys(self, folder: Path) -> tuple[dict[str, Any], ...]:
         if "private_keys" not in self.values:

@@ -21,7 +21,7 @@ from fhirclient.server import (
 from app.outgoing import BUSY, OutgoingRefused, session
 from app.problems import Problem
 from app.registry import Ehr, origin_of
-from app.smart import Bearer
+from app.smart import Bearer, CallToken
 
 MAX_BYTES = 32 * 1024 * 1024  # of one reply
 MAX_SEARCH_BYTES = 64 * 1024 * 1024  # of all pages of one search
@@ -44,12 +44,15 @@ class Unreadable(Exception):
 
 
 class ChartServer(FHIRServer):  # type: ignore[misc]  # fhirclient has no types
-    """fhirclient's server for one launch. Nothing is asked, with a token or without, outside of `Ehr.takes_token`."""
+    """fhirclient's server for one launch or one call for cards.
 
-    def __init__(self, ehr: Ehr, bearer: Bearer) -> None:
+    Nothing is asked, with a token or without, outside of `Ehr.takes_token`. `seconds` bounds each request.
+    """
+
+    def __init__(self, ehr: Ehr, bearer: Bearer | CallToken, seconds: float | None = None) -> None:
         super().__init__(None, base_uri=ehr.issuer)
         self.ehr, self.bearer = ehr, bearer
-        self.session = session(ehr.allowed_origins, MAX_BYTES)
+        self.session = session(ehr.allowed_origins, MAX_BYTES, seconds)
         self.session.headers.update(ehr.headers)
         self.session.auth = bearer
 
@@ -189,13 +192,28 @@ def _page(server: ChartServer, url: str, *, first: bool) -> tuple[dict[str, Any]
         bundle, size = ask(server, url)
     except Unreadable as error:
         raise error if first or error.why != "not_offered" else Unreadable("failed") from error  # a page that has gone
+    _check_bundle(bundle)
+    return bundle, size
+
+
+def given(bundle: dict[str, Any], resource_type: str, patient: str, ehr: Ehr) -> tuple[list[dict[str, Any]], bool]:
+    """As `search`, of a search result that came with a call instead. Raises Unreadable unless it is all in one page."""
+    _check_bundle(bundle)
+    withheld, entries = _withheld(bundle), dicts(bundle, "entry")
+    if any(link.get("relation") == "next" for link in dicts(bundle, "link")):
+        raise Unreadable("cut")
+    if _total(bundle, 0) > len(entries) and not withheld:
+        raise Unreadable("cut")
+    return list(_resources(bundle, resource_type, patient, ehr)), withheld
+
+
+def _check_bundle(bundle: dict[str, Any]) -> None:
     if bundle.get("resourceType") != "Bundle" or bundle.get("type", "searchset") != "searchset":
         raise Unreadable("malformed")
     if not _is_list_of_objects(bundle, "entry") or not _is_list_of_objects(bundle, "link"):
         raise Unreadable("malformed")
     if not all(isinstance(entry.get("resource"), dict) for entry in dicts(bundle, "entry")):
         raise Unreadable("malformed")  # a result without its resource is one that we do not know
-    return bundle, size
 
 
 def _is_list_of_objects(bundle: dict[str, Any], key: str) -> bool:

@@ -1,17 +1,32 @@
-"""Room for every EHR: one that is slow holds its own threads and its own share of requests, and nobody else's."""
+"""Room for every EHR: one that is slow holds its own threads and its own share of requests, and nobody else's.
 
+And room for cards: a CDS client gives one up after a second or two, so none waits behind launches and charts.
+"""
+
+import contextlib
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore
+from datetime import date
+from threading import Barrier, BoundedSemaphore, BrokenBarrierError
 
 from flask import Flask, current_app, g
 
+from analytics.definitions import live
 from app.problems import Problem
 from app.registry import Ehr
 
-SERVER_THREADS = 96  # requests that are served at once: nearly all of them wait for an EHR
+CARDS = 8  # calls for cards that are served at once
+CHARTS = 96  # launches and charts that are served at once; they never take the cards' part
+SERVER_THREADS = CHARTS + CARDS  # nearly all of them wait for an EHR
 AT_ONCE = 64  # of these, requests that one EHR may keep waiting; the rest stays for the others
+CARDS_AT_ONCE = 6  # of the calls for cards, those of one EHR
+CARD_SECONDS = 0.4  # that a call for cards waits for its turn: later, nobody looks at the card
 READERS = 32  # threads that ask one EHR; they come into being as they are needed
+CARD_READERS = 16  # threads that ask one EHR for what a call for cards did not bring
+WARM_SECONDS = 10.0
+# Scores at once for charts, and as many for cards: a score is all processor, and each thread keeps a planned DuckDB.
+SCORERS = max(2, os.cpu_count() or 2)
 
 
 class Turns:
@@ -21,6 +36,11 @@ class Turns:
         names = tuple(ehrs)
         self._pools = {name: ThreadPoolExecutor(READERS, thread_name_prefix=f"fhir-{name}") for name in names}
         self._free = {name: BoundedSemaphore(AT_ONCE) for name in names}
+        self._charts = BoundedSemaphore(CHARTS)
+        self._card_pools = {name: ThreadPoolExecutor(CARD_READERS, thread_name_prefix=f"card-{name}") for name in names}
+        self._free_cards = {name: BoundedSemaphore(CARDS_AT_ONCE) for name in names}
+        self.scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="score")
+        self.card_scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="score-card")
 
     def readers(self, ehr: Ehr) -> ThreadPoolExecutor:
         """The threads that read from this EHR."""
@@ -32,11 +52,32 @@ class Turns:
             return
         if not self._free[ehr.name].acquire(blocking=False):
             raise Problem("ehr_unreachable", "too_many_wait")
-        g.turn = self._free[ehr.name]
+        if not self._charts.acquire(blocking=False):
+            self._free[ehr.name].release()
+            raise Problem("ehr_unreachable", "too_many_wait")
+        g.turn = (self._free[ehr.name], self._charts)
+
+    def card_readers(self, ehr: Ehr) -> ThreadPoolExecutor:
+        """The threads that read from this EHR for cards; chart pages have others."""
+        return self._card_pools[ehr.name]
+
+    def take_card(self, ehr: Ehr) -> bool:
+        """Let the current call for cards go on until it ends; False where it had to wait for too long."""
+        taken = self._free_cards[ehr.name].acquire(timeout=CARD_SECONDS)
+        if taken:
+            g.turn = (self._free_cards[ehr.name],)
+        return taken
+
+    def warm(self) -> None:
+        """Let each scoring thread plan its statements now: the first score of a thread would wait for that."""
+        for pool in (self.scorers, self.card_scorers):
+            together = Barrier(SCORERS)
+            for _ in range(SCORERS):
+                pool.submit(_plan, together)
 
     def shutdown(self, cancel_futures: bool = False) -> None:
-        """End all threads that read."""
-        for pool in self._pools.values():
+        """End all threads that read or score."""
+        for pool in (*self._pools.values(), *self._card_pools.values(), self.scorers, self.card_scorers):
             pool.shutdown(cancel_futures=cancel_futures)
 
 
@@ -46,6 +87,13 @@ def install(app: Flask, ehrs: Iterable[str]) -> None:
     app.teardown_request(lambda _: _give_back())
 
 
+def _plan(together: Barrier) -> None:
+    """Score somebody who has no record; nobody's data are in it. The barrier gives each thread one such score."""
+    with contextlib.suppress(BrokenBarrierError):
+        together.wait(WARM_SECONDS)
+    live.score([b'{"resourceType":"Patient","id":"nobody","birthDate":"1970-01-01"}'], date(2020, 1, 1), None)
+
+
 def turns() -> Turns:
     """Those of the app that serves this request."""
     here: Turns = current_app.extensions["turns"]
@@ -53,6 +101,5 @@ def turns() -> Turns:
 
 
 def _give_back() -> None:
-    taken = g.pop("turn", None)
-    if taken is not None:
+    for taken in g.pop("turn", ()):
         taken.release()

@@ -61,7 +61,7 @@ def read(smart: Smart, ehr: Ehr, launch: Launch) -> Reading:
     """
     chart, launch = _read(smart, ehr, launch)
     on, release = as_of(ehr), serving().current(ehr.name)
-    score = score_chart(chart, on, release, ehr)
+    score = score_chart(chart, on, release, ehr, turns().scorers)
     if score["patient"] != launch.context.patient:
         raise Problem("patient_mismatch", "page")
     membership = serving().membership(release, score["patient"]) if release else None

@@ -7,13 +7,14 @@ from sqlalchemy import Engine
 
 from app.registry import Ehr
 from app.smart.bearer import Bearer
+from app.smart.call_token import CallToken
 from app.smart.discovery import Discovery
 from app.smart.jwks import Keys
 from app.smart.pending import Waiting
 from app.smart.style import Styles
 from app.smart.tokens import Launch, Store
 
-__all__ = ["Bearer", "Discovery", "Launch", "Smart", "Store", "Waiting"]
+__all__ = ["Bearer", "CallToken", "Discovery", "Launch", "Smart", "Store", "Waiting"]
 
 
 @dataclass(frozen=True)

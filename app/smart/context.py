@@ -32,6 +32,7 @@ class Context:
     items: tuple[ContextItem, ...] = ()
     items_dropped: int = 0  # entries of fhirContext that break its rules
     intent: str | None = None
+    app_context: str | None = None  # of the card whose link opened us (CDS Hooks 2.0, "Link")
     tenant: str | None = None
     style_url: str | None = None
 

@@ -1,19 +1,16 @@
 """OpenID Connect: who is signed in. SMART 2.2 "Scopes for requesting identity data" (201, 202, 218)."""
 
 import hmac
-import json
 import re
 import time
 from typing import Any
 from urllib.parse import urljoin
 
-from joserfc import jws
-from joserfc.errors import JoseError
-
 from app.problems import Problem
 from app.registry import Ehr
 from app.smart.discovery import Metadata
-from app.smart.jwks import ALGORITHMS, Keys, fitting
+from app.smart.jwks import ALGORITHMS, Keys
+from app.smart.signed import claims_of, header_of
 
 LEEWAY_SECONDS = 120.0
 USER = re.compile(r"(Patient|Practitioner|PractitionerRole|RelatedPerson|Person)/[A-Za-z0-9\-.]{1,64}")
@@ -35,29 +32,17 @@ def fhir_user(token: object, ehr: Ehr, metadata: Metadata, nonce: str, keys: Key
 
 def _signed_claims(token: str, ehr: Ehr, jwks_uri: str, keys: Keys) -> dict[str, Any]:
     """Claims of a token that a key of the EHR signed; its keys are asked for once more where none of ours fits."""
-    try:
-        header = jws.extract_compact(token.encode()).headers()
-    except (JoseError, ValueError, TypeError) as error:
-        raise Problem("id_token_invalid", "not_a_jws") from error
+    header = header_of(token)
+    if header is None:
+        raise Problem("id_token_invalid", "not_a_jws")
     if header.get("alg") not in ALGORITHMS:
         raise Problem("id_token_invalid", "alg")
-    claims = _verified(token, header, keys.of(ehr, jwks_uri))
+    claims = claims_of(token, header, keys.of(ehr, jwks_uri))
     if claims is None:
-        claims = _verified(token, header, keys.again(ehr, jwks_uri) or [])
+        claims = claims_of(token, header, keys.again(ehr, jwks_uri) or [])
     if claims is None:
         raise Problem("id_token_invalid", "signature")
     return claims
-
-
-def _verified(token: str, header: dict[str, Any], keys: list[Any]) -> dict[str, Any] | None:
-    key = fitting(keys, header["alg"], header.get("kid"))
-    if key is None:
-        return None
-    try:
-        claims = json.loads(jws.deserialize_compact(token, key, algorithms=list(ALGORITHMS)).payload)
-    except (JoseError, ValueError, TypeError):
-        return None
-    return claims if isinstance(claims, dict) else None
 
 
 def _check(claims: dict[str, Any], ehr: Ehr, metadata: Metadata, nonce: str) -> None:

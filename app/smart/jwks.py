@@ -15,6 +15,7 @@ from app.registry import Ehr
 
 MAX_BYTES = 256 * 1024
 CACHE_SECONDS = 3600.0
+FETCH_SECONDS = 5.0  # a person waits: for a page, or for a card
 AGAIN_SECONDS, AGAIN_TIMES = 60.0, 5  # ahead of time only so often, or bad tokens could hammer the EHR
 RSA_LETTERS = 2048 // 6  # of a modulus in base64url: RFC 7518 3.3 asks for 2,048 bits
 # RFC 7518 3.1: what each algorithm needs of a key. Never none, never HS*: our secret or their public key would sign.
@@ -81,17 +82,17 @@ def _fits(key: Any, kind: str | None, curve: str | None, algorithm: str) -> bool
 
 def _fetched(ehr: Ehr, url: str) -> list[Any]:
     try:
-        with session(ehr.allowed_origins, MAX_BYTES) as http:
+        with session(ehr.key_origins, MAX_BYTES, FETCH_SECONDS) as http:
             reply = http.get(url, headers={"Accept": "application/json"})
             found = reply.json()["keys"] if reply.status_code == 200 else None
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
         raise Problem("id_token_invalid", "jwks_unreadable") from error
     if not isinstance(found, list):
         raise Problem("id_token_invalid", "jwks_unreadable")
-    return [key for key in map(_imported, found) if key is not None]
+    return [key for key in map(imported, found) if key is not None]
 
 
-def _imported(jwk: Any) -> Any | None:
+def imported(jwk: Any) -> Any | None:
     """One public key; None for what we cannot use, which must not spoil the others."""
     try:
         if jwk["kty"] not in ("RSA", "EC") or (jwk["kty"] == "RSA" and len(jwk["n"]) < RSA_LETTERS):

@@ -9,6 +9,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
 from app.registry import Ehr
+from app.smart.jwks import imported
 
 ALGORITHMS = {"RSA": "RS384", "EC": "ES384"}  # 2.2 asks for both (308, 309), and for no other
 PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}  # RFC 7518, section 6: all that a public key consists of
@@ -28,6 +29,19 @@ def checked(jwk: object) -> dict[str, Any]:
         raise ValueError("its use or key_ops do not allow it to sign.")
     _prove({**jwk, "alg": alg})
     return {**jwk, "alg": alg}
+
+
+def checked_public(document: object) -> tuple[dict[str, Any], ...]:
+    """The public keys of a JWKS (RFC 7517, 5). Raises ValueError where it is none, or holds a private or no usable key.
+    """
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
+        raise ValueError('must hold a key set, {"keys": [...]}, with at least one key.')
+    if any("d" in key or "k" in key for key in keys):
+        raise ValueError("must hold public keys alone: a private or shared key of the EHR belongs to nobody else.")
+    if not all(imported(key) is not None for key in keys):
+        raise ValueError("must hold RSA keys of 2048 bits or more, or EC keys; one of them is no such key.")
+    return tuple(keys)
 
 
 def _is_name(kid: object) -> bool:

@@ -20,6 +20,7 @@ from app.turns import turns
 
 BLUEPRINT = Blueprint("smart", __name__)
 INTENTS = {"risk-reasons": "reasons-title", "risk-evidence": "who-title"}  # part of the page; else its top (2.2, 193)
+APP_CONTEXTS = {"kindred:group": "group-title", "kindred:gaps": "gaps-title"}  # what our cards' links hand over
 DENIED = {"access_denied", "login_required", "consent_required", "interaction_required"}
 
 
@@ -69,7 +70,8 @@ def callback() -> Response:
     record = _exchange(ehr, metadata, pending, code, browser)
     audit.record(_smart().engine, "launch", record)
     metrics.count("launches_completed")
-    view = INTENTS.get(record.context.intent or "")
+    context = record.context
+    view = APP_CONTEXTS.get(context.app_context or "") or INTENTS.get(context.intent or "")
     return make_response(redirect(url_for("chart.page", sid=record.sid, _anchor=view), 303))
 
 

@@ -57,6 +57,7 @@ def context_of(reply: dict[str, Any], asked_scope: str, base: str, fhir_user: st
         items=items,
         items_dropped=dropped,
         intent=_text(reply.get("intent")),
+        app_context=_text(reply.get("appContext")),
         tenant=_text(reply.get("tenant")),
         style_url=_text(reply.get("smart_style_url")),
     )

@@ -24,7 +24,7 @@ from fhir_fixtures.ehr.sources import Folder, Generated, Source
 from fhir_fixtures.ehr.store import Store
 
 PORT_TAKEN = 17  # exit code, as of the app and the pipeline
-THREADS = 12
+THREADS = 24
 
 
 @click.command(
@@ -69,9 +69,10 @@ def main(patients: int, seed: int, data: Path | None, port: int, host: str, base
         )
         clients = default_clients(app_url.rstrip("/"), bulk_keys=keys)
         signing = load_or_make(home / "sandbox" / "signing.jwk.json", "RS256")
+        hooks_key = load_or_make(home / "sandbox" / "hooks.jwk.json", "ES384")
         recorder = Recorder() if record else None
         app = create_app(store, clients=clients, today=today, base_url=base, signing_key=signing,
-                         recorder=recorder)  # fmt: skip
+                         recorder=recorder, hooks_key=hooks_key)  # fmt: skip
         if recorder:
             app.wsgi_app = recorder.telling(app.wsgi_app)  # type: ignore[method-assign]
         server.application = app

@@ -125,6 +125,7 @@ def _without_sandbox(text: str) -> str:
 
 
 def _registry_text(issuer: str, app_url: str, today: date) -> str:
+    base = issuer.removesuffix("/fhir")
     return f"""[sandbox]
 issuer = "{issuer}"
 
@@ -141,4 +142,8 @@ today = {today.isoformat()}
 client_id = "kindred-bulk"
 private_key = "{KEY_FILE}"
 scopes = "system/*.rs"
+
+[sandbox.hooks]
+issuer = "{base}"
+jwks_url = "{base}/cds-hooks/jwks.json"
 """

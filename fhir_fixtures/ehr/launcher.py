@@ -1,7 +1,10 @@
 """The pages that look like an EHR: patient list, chart with the app in a frame, a start without a chart."""
 
-from flask import Blueprint, abort, render_template, request
+from typing import Any
 
+from flask import Blueprint, Response, abort, render_template, request, stream_template
+
+from fhir_fixtures.ehr.cards import app_context, shown
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.launches import DEFAULT_CLIENT, keep, launch_url
 from fhir_fixtures.ehr.sandbox import Clinician, sandbox
@@ -32,14 +35,18 @@ def patients() -> str:
 
 
 @blueprint.get("/chart/<patient>")
-def chart(patient: str) -> str:
-    """An open chart with the app launched inside; `?launch=broken` hands the app a handle that does not exist."""
+def chart(patient: str) -> Response:
+    """An open chart with the app launched inside, sent before its cards are there, which stand at its end.
+
+    `?launch=broken` hands the app a handle that does not exist; `?card=HANDLE` launches it as that card's link asks.
+    """
     person = sandbox().store.person(patient) or abort(404)
     client, clinician = _app(request.args.get("app")), _clinician()
     broken = request.args.get("launch") == "broken"
-    handle = "no-such-launch" if broken else keep({"patient": patient, "clinician": clinician.id})
-    return render_template(
+    handle = "no-such-launch" if broken else keep({"patient": patient, "clinician": clinician.id, **_by_card(patient)})
+    page = stream_template(
         "chart.html",
+        cards=shown(patient, f"Practitioner/{clinician.id}"),
         person=person,
         age=_age(person["born"], person["died"]),
         clinician=clinician,
@@ -48,6 +55,15 @@ def chart(patient: str) -> str:
         broken=broken,
         launch_url=launch_url(client, handle),
     )
+    return Response(page, content_type="text/html; charset=utf-8")
+
+
+def _by_card(patient: str) -> dict[str, Any]:
+    """What the link of a card adds to the launch (CDS Hooks 2.0, "Link"): appContext in the token response."""
+    if "card" not in request.args:
+        return {}
+    context = app_context(request.args["card"], request.args.get("link", 0, int), patient)
+    return {"extra": {"appContext": context}} if context else {}
 
 
 @blueprint.get("/standalone")

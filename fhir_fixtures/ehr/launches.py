@@ -73,6 +73,7 @@ def start() -> str | tuple[str, int]:
         app=client,
         broken=False,
         launch_url=launch_url(client, handle),
+        cards=list,
     )
 
 

@@ -74,11 +74,12 @@ def serve_in_thread(
     registered = default_clients(app_url, bulk_keys=bulk, asymmetric_keys=both) | (clients or {})
     recorder = Recorder()
     app = create_app(store, clients=registered, today=today, signing_key=test_key("signing", "RS256"),
-                     token_seconds=token_seconds, base_url=base_url, recorder=recorder)  # fmt: skip
+                     token_seconds=token_seconds, base_url=base_url, recorder=recorder,
+                     hooks_key=test_key("hooks", "ES384"))  # fmt: skip
     try:
         with _listening(app, threads, port) as here, _listening(app, 2) as foreign:
             app.extensions["sandbox"].foreign_url = foreign
-            keys = {"kindred-asymmetric": both, "kindred-bulk": bulk}
+            keys = {"kindred-asymmetric": both, "kindred-bulk": bulk, "hooks": (test_key("hooks", "ES384"),)}
             yield Live(base_url or here, app, registered, keys, recorder, foreign, here)
     finally:
         store.close()

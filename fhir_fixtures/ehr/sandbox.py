@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from threading import BoundedSemaphore
 from typing import Any
 
 import orjson
@@ -13,8 +14,11 @@ from werkzeug.wrappers import Request as AnyRequest
 
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.ingest import display_name
+from fhir_fixtures.ehr.keys import new_key
 from fhir_fixtures.ehr.store import Condition, Store
 from fhir_fixtures.ehr.vault import Vault
+
+CALLS = 8  # of services at once: charts that wait for cards must leave threads for what the services read
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,9 @@ class Sandbox:
     vault: Vault = field(default_factory=Vault)
     foreign_url: str | None = None  # another host that is no part of this EHR, for faults; see `foreign_base`
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    hooks_key: Key = field(default_factory=lambda: new_key("ES384"))  # signs our calls as a CDS client
+    services: dict[str, tuple[float, list[dict[str, Any]]]] = field(default_factory=dict)  # of apps, and until when
+    calls: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CALLS))
 
     @cached_property
     def kinds(self) -> frozenset[str]:

@@ -6,7 +6,20 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 from joserfc.jwk import Key
 from werkzeug.exceptions import HTTPException
 
-from fhir_fixtures.ehr import authorize, bulk, changes, discovery, fhir, launcher, launches, login, styles, tokens
+from fhir_fixtures.ehr import (
+    authorize,
+    bulk,
+    cards,
+    changes,
+    discovery,
+    fhir,
+    hooks,
+    launcher,
+    launches,
+    login,
+    styles,
+    tokens,
+)
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.faults import Faults
 from fhir_fixtures.ehr.keys import new_key
@@ -27,6 +40,7 @@ def create_app(
     signing_key: Key | None = None,
     token_seconds: int = 3600,
     recorder: Recorder | None = None,
+    hooks_key: Key | None = None,
 ) -> Flask:
     """The sandbox over a built store. `base_url`: its public address; None takes the one of each request.
 
@@ -34,12 +48,13 @@ def create_app(
     """
     app = Flask(__name__)
     shared = Sandbox(store, clients, signing_key or new_key("RS256"), today, base_url, token_seconds)
+    shared.hooks_key = hooks_key or shared.hooks_key
     app.extensions["sandbox"] = shared
     app.config.update(SECRET_KEY=shared.secret, SESSION_COOKIE_NAME="ehr_sandbox", SESSION_COOKIE_SAMESITE="Lax")
     app.config["SESSION_COOKIE_SECURE"] = bool(base_url and base_url.startswith("https:"))
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     app.url_map.strict_slashes = False
-    for part in (discovery, authorize, login, tokens, bulk, fhir, changes, launcher, launches, styles):
+    for part in (discovery, authorize, login, tokens, bulk, fhir, changes, launcher, launches, styles, hooks, cards):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(FhirError, FhirError.response)
     app.register_error_handler(HTTPException, _http_error)

@@ -141,6 +141,7 @@ class Vault:
         self.refresh: Shelf[Refresh] = Shelf()
         self.assertions: Shelf[bool] = Shelf()
         self.pages: Shelf[Any] = Shelf()
+        self.cards: Shelf[Any] = Shelf()
         self.lock = threading.Lock()
 
     def access_for(self, token: str | None) -> Access | None:

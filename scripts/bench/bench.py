@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Everything that is timed, one table. Each row is a ratio, or a figure of our own, measured in this run.
 
-    python scripts/bench/bench.py [--only load features live pipeline export publish screens] [--full] [--rounds 3]
+    python scripts/bench/bench.py [--only load features live hooks pipeline export publish screens]
+                                  [--full] [--rounds 3]
 
 Each part is a process of its own and can be run alone, with more to choose from: `python scripts/bench/PART.py --help`.
 """
@@ -17,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rows import HEAD, received
 
 HERE = Path(__file__).parent
-PARTS = ("load", "features", "live", "pipeline", "export", "publish", "screens")
+PARTS = ("load", "features", "live", "hooks", "pipeline", "export", "publish", "screens")
 ROUNDS = ("load", "features", "export", "publish", "screens")  # take --rounds
 
 

@@ -14,7 +14,7 @@ from flask import request
 
 from app import create_app
 from app.config import Config
-from app.registry import Ehr
+from app.registry import Ehr, HookClient
 from fhir_fixtures.ehr.clients import APP_SCOPES
 from fhir_fixtures.ehr.live import Live, serve_in_thread
 from fhir_fixtures.ehr.store import Store
@@ -52,6 +52,7 @@ def registered(name: str, issuer: str, app_url: str, **changes: Any) -> Ehr:
         "issuer": issuer, "client_id": "kindred", "client_auth": "public", "redirect_uri": f"{app_url}/callback",
         "scopes": tuple(APP_SCOPES.split()), "frame_ancestors": (issuer.split("/~")[0].removesuffix("/fhir"),),
         "today": TODAY,
+        "hooks": HookClient(base := issuer.removesuffix("/fhir"), f"{base}/cds-hooks/jwks.json"),
     }  # fmt: skip
     return Ehr(name=name, **(parts | changes))
 

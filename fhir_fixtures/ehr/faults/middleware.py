@@ -22,6 +22,7 @@ from fhir_fixtures.ehr.faults.create import CREATE_FAULTS
 from fhir_fixtures.ehr.faults.discovery import DISCOVERY_FAULTS
 from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault
 from fhir_fixtures.ehr.faults.fhir import FHIR_FAULTS
+from fhir_fixtures.ehr.faults.hooks import HOOK_FAULTS
 from fhir_fixtures.ehr.faults.identity import IDENTITY_FAULTS
 from fhir_fixtures.ehr.faults.search import SEARCH_FAULTS
 from fhir_fixtures.ehr.faults.token import TOKEN_FAULTS
@@ -61,6 +62,7 @@ def all_faults() -> dict[str, Fault]:
         **SEARCH_FAULTS,
         **CREATE_FAULTS,
         **BULK_FAULTS,
+        **HOOK_FAULTS,
     }
 
 

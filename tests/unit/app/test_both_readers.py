@@ -112,6 +112,14 @@ def test_an_unknown_key_of_the_ehr_is_named_by_both(tmp_path: Path) -> None:
     assert ["ehrs.toml:3: [a] note" in str(text) for text in said] == [True, True]
 
 
+def test_a_table_of_hooks_is_the_apps_alone(tmp_path: Path) -> None:
+    """The export knows that it may be there, and leaves what is in it to the app."""
+    hooks = '[a.hooks]\nissuer = "https://ehr.example"\njwks_url = "https://ehr.example/keys"\n'
+    assert read_by_both(tmp_path, ec_key(), more=hooks) == [None, None]
+    said = read_by_both(tmp_path, ec_key(), more=hooks + 'jwks = "k.json"\n')
+    assert said[1] is None and "ehrs.toml:5: [a.hooks] jwks_url: give either" in str(said[0])
+
+
 def test_what_both_must_have_is_the_same() -> None:
     assert set(registry_reader.EHR_KEYS) == EHR_KEYS
     assert (ROOT / "app/toml_lines.py").read_text() == (ROOT / "analytics/toml_lines.py").read_text()
@@ -126,8 +134,9 @@ def documented(heading: str) -> set[str]:
 @pytest.mark.parametrize(
     ("heading", "keys"),
     [
-        ("Keys of `[NAME]`", set(registry_reader.EHR_KEYS) - {"app", "bulk"}),
+        ("Keys of `[NAME]`", set(registry_reader.EHR_KEYS) - {"app", "bulk", "hooks"}),
         ("Keys of `[NAME.app]`", set(registry_reader.APP_KEYS)),
+        ("Keys of `[NAME.hooks]`", set(registry_reader.HOOKS_KEYS)),
         ("Keys of `[NAME.bulk]`", BULK_KEYS),
     ],
 )
@@ -168,5 +177,6 @@ def test_the_example_of_the_guide_is_one_that_both_take(tmp_path: Path) -> None:
     for name in ("kindred-2027", "kindred-2026", "kindred-bulk"):
         (tmp_path / f"{name}.jwk.json").write_text(json.dumps(ec_key(kid=name)))
         (tmp_path / f"{name}.jwk.json").chmod(0o600)
-    assert read_registry(tmp_path / "ehrs.toml")["north"].notes
+    north = read_registry(tmp_path / "ehrs.toml")["north"]
+    assert north.notes and north.hooks and north.hooks.quiet_days == 30
     assert BulkClient.from_registry(tmp_path / "ehrs.toml", "north").group == "all-patients"

@@ -354,3 +354,10 @@ def test_without_the_patient_of_the_launch_there_is_no_chart(read, monkeypatch, 
 def test_without_a_patient_in_the_launch_nothing_is_asked(read) -> None:
     with pytest.raises(Problem, match="no_patient"):
         read({}, patient=None)
+
+
+def test_an_id_that_is_no_text_ends_nothing() -> None:
+    from app.fhir import each_once
+
+    odd = [{"resourceType": "Observation", "id": ["x"]}, {"resourceType": ["y"], "id": "1"}, {"id": {}}]
+    assert list(each_once([*odd, odd[1]])) == odd

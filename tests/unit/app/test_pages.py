@@ -135,9 +135,23 @@ def test_what_changes_something_comes_from_our_own_pages(public, method: str, he
     assert ("<code>cross_site</code>" in page.text) is refused
 
 
+def _unsafe(app: Flask) -> list[Any]:
+    return [rule for rule in app.url_map.iter_rules() if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}]
+
+
+def test_every_call_for_cards_needs_a_jwt_and_no_cookie_helps(app: Flask) -> None:
+    """They take the place of the form token: no page of ours sends them, so no browser's guard is asked."""
+    calls = [rule.rule for rule in _unsafe(app) if rule.endpoint.startswith("hooks.")]
+    client = app.test_client()
+    client.set_cookie("kindred", "b" * 43)
+    assert len(calls) == 2
+    for path in calls:
+        assert client.post(path.replace("<service>", "kindred-patient-view"), json={}).status_code == 401
+
+
 def test_every_form_of_a_launch_needs_the_token_of_that_launch(app: Flask) -> None:
-    """Every route that takes an unsafe method: a new one that forgets the token fails here. Programs send the mark."""
-    unsafe = [rule for rule in app.url_map.iter_rules() if (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}]
+    """Every route that takes an unsafe method: a new one that forgets the token fails here."""
+    unsafe = [rule for rule in _unsafe(app) if not rule.endpoint.startswith("hooks.")]
     assert unsafe and all("sid" in rule.arguments for rule in unsafe)
     engine, here = app.extensions["smart"].engine, {"Origin": "http://localhost"}
     browser = "b" * 43

@@ -1,6 +1,7 @@
 """The app's own checks of a reference, by the same table as the definitions' SQL (tests/references.py)."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
@@ -48,5 +49,6 @@ def test_the_score_knows_whose_chart_it_is(ehr_at, template: str) -> None:
     about = {"subject": {"reference": written(template, "Patient")}}
     value = observation("o", "4548-4", 7.1, "%", "2026-01-02") | about
     lines = [json.dumps(one).encode() for one in (patient(ID), value)]
-    found = score_chart(Chart(patient(ID), lines, []), date(2026, 6, 30), None, ehr_at(EHR))
+    with ThreadPoolExecutor(1) as pool:
+        found = score_chart(Chart(patient(ID), lines, []), date(2026, 6, 30), None, ehr_at(EHR), pool)
     assert found["features"]["hba1c"] == (7.1 if REFERENCES[template] == OURS else None)

@@ -1,5 +1,6 @@
 """A wrong registry stops the start with a sentence that names file, line, table and key, and never the value."""
 
+import json
 import os
 from pathlib import Path
 
@@ -288,3 +289,68 @@ def test_nothing_secret_is_printed(tmp_path: Path) -> None:
 def test_where_a_token_may_go(tmp_path: Path, url: str, takes: bool) -> None:
     ehr = read_registry(registry(tmp_path, hosts='["https://files.example:8443"]'))["north"]
     assert ehr.takes_token(url) is takes
+
+
+HOOKS = {"issuer": '"https://ehr.example.org"', "jwks_url": '"https://keys.example.org/jwks"'}
+FROM_FILE = {"jwks_url": None, "jwks": '"keys.json"'}
+PUBLIC = {"kty": "EC", "crv": "P-384", "kid": "1", "alg": "ES384",
+          "x": "46SDH7Znh821wblCBglA61sNE9ZrHYKKt3qRtRTmSXyOI_FIGBLWrWa0GPUkDCEk",
+          "y": "XMcRuuoGW7CXjQdy-F5i3FeBE0x9hPLdeFdSoDd3ELmx404tLX0VRRcqzAsPhXcI"}  # fmt: skip
+
+
+def with_hooks(folder: Path, key_set: object = None, **changes: str | None) -> Path:
+    path = registry(folder)
+    (folder / "keys.json").write_text(json.dumps(key_set))
+    values = {key: value for key, value in (HOOKS | changes).items() if value is not None}
+    written = "".join(f"{key} = {value}\n" for key, value in values.items())
+    path.write_text(f"{path.read_text()}[north.hooks]\n{written}")
+    return path
+
+
+def test_a_table_of_hooks_makes_the_ehr_a_cds_client(tmp_path: Path) -> None:
+    ehr = read_registry(with_hooks(tmp_path, origins='["https://page.example"]', quiet_days="7"))["north"]
+    assert ehr.hooks is not None
+    assert (ehr.hooks.issuer, ehr.hooks.origins, ehr.hooks.quiet_days) == (
+        "https://ehr.example.org", ("https://page.example",), 7,
+    )  # fmt: skip
+    assert ehr.key_origins - ehr.allowed_origins == {"https://keys.example.org"}  # tokens never travel there
+    assert not ehr.takes_token("https://keys.example.org/jwks")
+
+
+def test_the_keys_of_a_cds_client_may_come_as_a_file(tmp_path: Path) -> None:
+    ehr = read_registry(with_hooks(tmp_path, {"keys": [PUBLIC]}, jwks_url=None, jwks='"keys.json"'))["north"]
+    assert ehr.hooks is not None and (ehr.hooks.jwks_url, ehr.hooks.keys) == (None, (PUBLIC,))
+    assert ehr.key_origins == ehr.allowed_origins
+
+
+@pytest.mark.parametrize(("key_set", "changes", "says"), [
+    (None, {"issuer": None}, ":8: [north.hooks] issuer: missing"),
+    (None, {"issuer": '"http://ehr.example.org"'}, ":9: [north.hooks] issuer: must be https"),
+    (None, {"jwks_url": None}, ":8: [north.hooks] jwks_url: give either"),
+    (None, {"jwks": '"keys.json"'}, ":10: [north.hooks] jwks_url: give either"),
+    (None, {"jwks_url": '"https://x.example/?a=magic-secret"'}, ":10: [north.hooks] jwks_url: must have no query"),
+    (None, {"origins": '["https://*.example"]'}, ":11: [north.hooks] origins: an origin is"),
+    (None, {"quiet_days": "-1"}, ":11: [north.hooks] quiet_days: must be a whole number from 0 to 365"),
+    (None, {"quiet_days": "true"}, ":11: [north.hooks] quiet_days: must be a whole number"),
+    (None, {"quiet_day": "1"}, ":11: [north.hooks] quiet_day: not a known key; did you mean quiet_days?"),
+    (None, {"jwks_url": None, "jwks": '"none.json"'}, "none.json cannot be read"),
+    ([], FROM_FILE, "keys.json must hold a key set"),
+    ({"keys": []}, FROM_FILE, "keys.json must hold a key set"),
+    ({"keys": [PUBLIC | {"d": "magic-secret"}]}, FROM_FILE, "must hold public keys alone"),
+    ({"keys": [{"kty": "oct", "k": "magic-secret"}]}, FROM_FILE, "must hold public keys alone"),
+    ({"keys": [PUBLIC | {"y": "A"}]}, FROM_FILE, "one of them is no such key"),
+])  # fmt: skip
+def test_each_mistake_of_a_table_of_hooks_is_named(
+    tmp_path: Path, key_set: object, changes: dict[str, str | None], says: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        read_registry(with_hooks(tmp_path, key_set, **changes))
+    assert says in str(error.value) and "magic-secret" not in str(error.value)
+
+
+def test_two_ehrs_cannot_share_a_signer(tmp_path: Path) -> None:
+    path = with_hooks(tmp_path)
+    text = path.read_text()
+    path.write_text(text + text.replace("north", "south").replace("ehr.example.org/fhir", "s.example/fhir"))
+    with pytest.raises(ConfigError, match=r"\[south.hooks\] issuer: already used by \[north.hooks\]"):
+        read_registry(path)

@@ -14,9 +14,11 @@ from flask import Flask
 
 from app import create_app
 from app.config import Config
+from app.problems import Problem
 from app.security import form_token
 from app.smart.context import Context
 from app.smart.tokens import Token
+from app.turns import CARDS, CARDS_AT_ONCE, CHARTS, SERVER_THREADS
 
 BROWSER = "b" * 43
 AT_ONCE, READERS = 3, 4
@@ -117,3 +119,58 @@ def test_a_view_closes_while_its_ehr_keeps_everybody_waiting(two: Two, caplog: p
         assert "not revoked cause=too_many_wait" in caplog.text
         two.answers.set()
     assert client.get(f"/s/{sid}/").status_code == 403
+
+
+def test_charts_of_all_ehrs_together_leave_the_cards_their_part(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More requests than launches and charts may keep, and a call for cards is still served at once."""
+    turns, ehrs = two.app.extensions["turns"], two.app.extensions["config"].ehrs
+    taken = 0
+    while turns._charts.acquire(blocking=False):
+        taken += 1
+    assert taken == CHARTS == SERVER_THREADS - CARDS
+    with two.app.test_request_context(), pytest.raises(Problem):
+        turns.take(ehrs["good"])
+    with two.app.test_request_context():
+        assert turns.take_card(ehrs["good"])
+    assert turns._free["good"]._value == AT_ONCE  # what was refused holds nothing
+
+
+def test_cards_of_one_ehr_leave_room_for_those_of_another(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.turns.CARD_SECONDS", 0.01)
+    turns, ehrs = two.app.extensions["turns"], two.app.extensions["config"].ehrs
+    while turns._free_cards["slow"].acquire(blocking=False):
+        pass
+    with two.app.test_request_context():
+        assert not turns.take_card(ehrs["slow"])
+    with two.app.test_request_context():
+        assert turns.take_card(ehrs["good"])
+    with two.app.test_request_context():
+        assert turns.take_card(ehrs["good"])
+    assert turns._free_cards["good"]._value == CARDS_AT_ONCE  # given back when each request ended
+
+
+def test_scoring_threads_plan_before_the_first_card(two: Two) -> None:
+    from analytics.definitions import live
+
+    turns = two.app.extensions["turns"]
+    turns.warm()
+    planned = {turns.scorers.submit(lambda: hasattr(live._thread, "prepared")).result(60) for _ in range(8)}
+    assert planned == {True}
+
+
+def test_a_score_that_nobody_waits_for_is_not_begun(monkeypatch: pytest.MonkeyPatch, ehr_at) -> None:
+    """Else each call that was given up would still take its time from the next one."""
+    from datetime import date
+
+    from app import score
+    from app.fhir import Chart
+
+    begun, go = [], Event()
+    monkeypatch.setattr("app.score.live.score", lambda lines, on, model, base: (begun.append(lines), go.wait(10)))
+    charts = [Chart({"id": "p1"}, [bytes([number])], []) for number in range(3)]
+    with ThreadPoolExecutor(1) as pool:
+        for chart in charts:
+            with pytest.raises(TimeoutError):
+                score.score_chart(chart, date(2026, 6, 30), None, ehr_at("http://127.0.0.1:1"), pool, 0.05)
+        go.set()
+    assert begun == [charts[0].lines]

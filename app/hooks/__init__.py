@@ -1,0 +1,186 @@
+"""CDS Hooks 2.0 at `/cds-services`: cards for a chart that is opened, without a launch (docs/cds-hooks.md)."""
+
+import logging
+import time
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+from uuid import uuid4
+
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from app import audit, metrics
+from app.config import Config
+from app.hooks.answers import WORDS, Refused, of_problem, of_status
+from app.hooks.caller import authenticated
+from app.hooks.calls import HOOK, Call, json_object, read_call
+from app.hooks.cards import Draft, drafts
+from app.hooks.data import chart_of
+from app.hooks.feedback import keep, read_feedback
+from app.hooks.prefetch import templates
+from app.hooks.store import Given, HookStore
+from app.pages import log_fault
+from app.problems import Problem
+from app.registry import Ehr
+from app.score import as_of, score_chart
+from app.serving import Serving
+from app.smart import Smart
+from app.turns import turns
+
+LOG = logging.getLogger(__name__)
+BLUEPRINT = Blueprint("hooks", __name__, url_prefix="/cds-services")
+SERVICE = "kindred-patient-view"
+SCORE_SECONDS = 3.0  # for a score and its wait for a thread
+SLOW_SECONDS = 0.5
+
+
+def install(app: Flask, config: Config) -> None:
+    """Add the services to an app."""
+    smart: Smart = app.extensions["smart"]
+    app.extensions["hook_store"] = HookStore(smart.engine, config.secret_key)
+    app.extensions["hook_keys_failed"] = {}
+    app.register_blueprint(BLUEPRINT)
+
+
+@BLUEPRINT.before_request
+def _check_origin() -> None:
+    """Pages may call from the origins that their EHR registered, and from no other; servers send no Origin."""
+    g.hook_began = time.monotonic()
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in _origins():
+        raise Refused("origin", "origin")
+
+
+@BLUEPRINT.after_request
+def _allow_origin(response: Response) -> Response:
+    """CORS (CDS Hooks 2.0, "Cross-Origin Resource Sharing"): listed origins alone are repeated; no cookie counts."""
+    response.headers.add("Vary", "Origin")
+    origin = request.headers.get("Origin")
+    if origin in _origins():
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+        response.headers["Access-Control-Max-Age"] = "600"
+    return response
+
+
+def _origins() -> set[str]:
+    smart: Smart = current_app.extensions["smart"]
+    return {origin for ehr in smart.ehrs.values() if ehr.hooks for origin in ehr.hooks.origins}
+
+
+@BLUEPRINT.get("")
+def services() -> Response:
+    """Discovery. It is the same for everyone and tells of nobody, so it is given without a JWT."""
+    smart: Smart = current_app.extensions["smart"]
+    days = [as_of(ehr) for ehr in smart.ehrs.values() if ehr.hooks]
+    listed = [_described(templates(min(days)))] if days else []
+    return jsonify(services=listed)
+
+
+def _described(prefetch: dict[str, str]) -> dict[str, Any]:
+    return {
+        "hook": HOOK,
+        "id": SERVICE,
+        "title": "Kindred: risk group and care gaps",
+        "description": "Which data-driven risk group the patient belongs to, how people like this one fared, and which "
+        "care gaps are open. Information for health professionals; it never alarms.",
+        "usageRequirements": "Prefetch each key in one page, or send fhirAuthorization with patient-level read and "
+        "search scopes for these types; without either the answer is 412. The caller's issuer and keys must be "
+        "registered.",
+        "prefetch": prefetch,
+    }
+
+
+@BLUEPRINT.post("/<service>")
+def cards(service: str) -> Response:
+    """The cards for the patient of one call."""
+    ehr = _caller(service, f"/cds-services/{service}")
+    if not turns().take_card(ehr):
+        raise Refused("busy", "card_turns")
+    call = read_call(ehr)
+    given = _cards(call, ehr) if call.is_professional else []
+    metrics.count("hook_calls", "cards" if given else "no_cards")
+    if time.monotonic() - g.hook_began > SLOW_SECONDS:
+        metrics.count("hook_slow")
+    return jsonify(cards=given)
+
+
+@BLUEPRINT.post("/<service>/feedback")
+def feedback(service: str) -> Response:
+    """What became of cards of this service. The audience may be this address or that of the service."""
+    ehr = _caller(service, f"/cds-services/{service}/feedback", f"/cds-services/{service}")
+    keep(_store(), ehr, service, read_feedback(json_object()))
+    return jsonify({})
+
+
+def _caller(service: str, *endpoints: str) -> Ehr:
+    """Who calls, once we know that there is such a service."""
+    if service != SERVICE:
+        raise Refused("unknown_service", "service")
+    ehr = authenticated(*endpoints)
+    origin = request.headers.get("Origin")
+    if origin is not None and (ehr.hooks is None or origin not in ehr.hooks.origins):
+        raise Refused("origin", "origin_of_another_ehr")
+    return ehr
+
+
+def _cards(call: Call, ehr: Ehr) -> list[dict[str, Any]]:
+    serving: Serving = current_app.extensions["serving"]
+    on, release = as_of(ehr), serving.current(ehr.name)
+    chart = chart_of(call, ehr, on, turns().card_readers(ehr))
+    try:
+        score = score_chart(chart, on, release, ehr, turns().card_scorers, SCORE_SECONDS)
+    except FutureTimeout as error:
+        raise Refused("busy", "score_too_slow") from error
+    noted = _wanted(drafts(score, chart.unread, ehr), call, ehr)
+    smart: Smart = current_app.extensions["smart"]
+    audit.record_hook(smart.engine, ehr.name, call.user, call.patient, score["release"], call.instance)
+    _store().note_cards(ehr, [given for given, _ in noted])
+    for given, _ in noted:
+        metrics.count("hook_cards", given.kind)
+    return [draft.card(given.uuid, ehr) for given, draft in noted]
+
+
+def _wanted(made: list[Draft], call: Call, ehr: Ehr) -> list[tuple[Given, Draft]]:
+    """The cards that this user did not turn down of late, each with what is noted of it."""
+    assert ehr.hooks is not None
+    about = {_store().about(ehr, call.user, call.patient, one.kind, *one.said): one for one in made}
+    quiet = _store().is_quiet(about, ehr.hooks.quiet_days) if about else set()
+    return [(Given(str(uuid4()), SERVICE, one.kind, key), one) for key, one in about.items() if key not in quiet]
+
+
+def _store() -> HookStore:
+    store: HookStore = current_app.extensions["hook_store"]
+    return store
+
+
+@BLUEPRINT.errorhandler(Refused)
+def _refused(refused: Refused) -> Response:
+    """A refusal as JSON in our own words. Its code and cause go to the log; what was sent goes nowhere."""
+    LOG.warning("hook refused %s cause=%s", refused.code, refused.cause or "-")
+    metrics.count("hook_calls", refused.code)
+    status, words = WORDS[refused.code]
+    response = jsonify(error=refused.code, message=words)
+    response.status_code = status
+    if refused.code == "unauthorized":
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if refused.code == "busy":
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+@BLUEPRINT.errorhandler(Problem)
+def _problem(problem: Problem) -> Response:
+    return _refused(of_problem(problem))
+
+
+@BLUEPRINT.errorhandler(HTTPException)
+def _http(error: HTTPException) -> Response:
+    return _refused(of_status(error.code))
+
+
+@BLUEPRINT.errorhandler(Exception)
+def _fault(error: Exception) -> Response:
+    log_fault(error)
+    return _refused(Refused("internal", type(error).__name__))
