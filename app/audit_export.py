@@ -18,9 +18,11 @@ EVENTS: dict[str, tuple[str, str, str, tuple[str, str] | None]] = {
     "end": ("110114", "User Authentication", "E", ("110123", "Logout")),
     "write": ("110110", "Patient Record", "C", None),
     "source": ("110110", "Patient Record", "R", None),
+    "what_if": ("110110", "Patient Record", "R", None),
     "list": ("110112", "Query", "E", None),
     "hook": ("110110", "Patient Record", "R", None),
     "done_elsewhere": ("110110", "Patient Record", "U", None),
+    "done_elsewhere_undone": ("110110", "Patient Record", "U", None),
     "export": ("110106", "Export", "R", None),
     "refused": ("110113", "Security Alert", "E", None),
 }

@@ -14,6 +14,7 @@ COUNT = 1000  # the specification wants all in one page
 # For clocks, time zones and stays that began earlier. An EHR that keeps a template for long asks for more than needed.
 SLACK_DAYS = 35
 LOINC = "http://loinc.org|"
+COMPUTED_FROM = {"height"}  # a weight counts with the newest height, however old that is (features/06_measurements.sql)
 
 
 @dataclass(frozen=True)
@@ -58,5 +59,5 @@ def _longest_window() -> int:
 def _lasting() -> list[str]:
     """LOINC codes of what counts however old it is."""
     concepts = catalogue.concepts()
-    ever = {one.concept for one in catalogue.features().values() if one.window_days == 0} & set(concepts)
+    ever = {one.concept for one in catalogue.features().values() if one.window_days == 0} & set(concepts) | COMPUTED_FROM
     return sorted({code for name in ever for code in concepts[name].codes if code.startswith(LOINC)})
