@@ -19,6 +19,7 @@ MOST, YEARS = 6, 5
 MAIN = ("systolic", "hba1c", "ldl", "egfr", "body_mass_index", "nt_probnp", "haemoglobin", "diastolic")
 #: Least correlation of value and time for which a direction is told: below it, the slope explains less than a quarter.
 CLEAR = 0.5
+FEWEST = 3  # values: two always lie on a line
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def direction(feature: Feature, slope: float | None, points: Sequence[tuple[date
     months, first = feature.window_days // 30, on - timedelta(days=feature.window_days)
     within = [(when.toordinal(), value) for when, value in points if when > first]
     over = f"over {months} months ({len(within)} values)"
-    if slope is None:
+    if slope is None or len(within) < FEWEST:
         return f"Too few values in {months} months, or too close together, to tell a direction."
     try:
         clear = abs(correlation([float(x) for x, _ in within], [y for _, y in within])) >= CLEAR

@@ -36,7 +36,8 @@ def of(*values: tuple[str, float]) -> trends.Trend:
          "Falling 0.56 % per year over 24 months (3 values)."),
         ([("2024-10-01", 7.0), ("2025-04-01", 8.0), ("2025-10-01", 7.0), ("2026-04-01", 7.1)],
          "No clear direction over 24 months (4 values)."),
-        ([("2024-10-01", 7.0), ("2026-05-01", 7.0)], "Unchanged over 24 months (2 values)."),
+        ([("2024-10-01", 7.0), ("2025-05-01", 7.0), ("2026-05-01", 7.0)], "Unchanged over 24 months (3 values)."),
+        ([("2024-10-01", 7.0), ("2026-05-01", 9.0)], TOO_FEW),
         ([("2026-04-01", 7.0), ("2026-05-01", 9.0)], TOO_FEW),
         ([("2022-04-01", 7.0), ("2023-05-01", 9.0)], TOO_FEW),
     ],
@@ -80,5 +81,5 @@ def test_a_sparkline_stays_inside_its_frame() -> None:
 
 
 def test_the_window_is_that_of_the_feature() -> None:
-    points = [(date(2024, 6, 30), 5.0), (date(2024, 7, 1), 5.0), (date(2026, 6, 1), 7.0)]
-    assert trends.direction(HBA1C, 1.0, points, ON) == "Rising 1 % per year over 24 months (2 values)."
+    points = [(date(2024, 6, 30), 5.0), (date(2024, 7, 1), 5.0), (date(2025, 6, 1), 6.0), (date(2026, 6, 1), 7.0)]
+    assert trends.direction(HBA1C, 1.0, points, ON) == "Rising 1 % per year over 24 months (3 values)."
