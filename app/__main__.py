@@ -105,7 +105,7 @@ def _check_audit(config: Config) -> None:
 def _export_audit(config: Config, since: datetime | None, until: datetime | None) -> None:
     engine = _opened(config)
     used = {"action": "export", "ehr": "*", "launch": "none", "outcome": SUCCESS, "detail": "audit trail"}
-    append(engine, used, config.secret_key)  # a trail that is read says so
+    append(engine, used, secret_key=config.secret_key)  # a trail that is read says so
     for line in lines(engine, {ehr.name: ehr.issuer for ehr in config.ehrs.values()}, since, until):
         sys.stdout.buffer.write(line + b"\n")
 

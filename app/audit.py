@@ -10,7 +10,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import current_app, g, request
@@ -89,24 +89,40 @@ def record(
     })  # fmt: skip
 
 
-def append(engine: Engine, values: Mapping[str, str | None], secret_key: bytes | None = None) -> None:
-    """Add one row to the chain. For what has no launch (a hook), `launch` is the hash of whatever joins its rows.
+def record_list(
+    engine: Engine, action: str, launch: Launch, patients: Sequence[str], release: str | None = None
+) -> None:
+    """Add one row for each patient on a list, as for a chart, or one without a patient for an empty one.
+
+    All of them in one transaction. Raises as `record` does.
+    """
+    row = {"action": action, "ehr": launch.ehr, "who": launch.context.fhir_user, "release": release,
+           "launch": hashed(launch.sid), "outcome": SUCCESS}  # fmt: skip
+    append(engine, *(row | {"patient": patient} for patient in patients or (None,)))
+
+
+def append(engine: Engine, *rows: Mapping[str, str | None], secret_key: bytes | None = None) -> None:
+    """Add rows to the chain. For what has no launch (a hook), `launch` is the hash of whatever joins its rows.
 
     secret_key: that of the app which serves the request, where none is given.
     Raises ValueError for an action that is none of ACTIONS.
     """
-    if values["action"] not in ACTIONS:
-        raise ValueError(f"{values['action']} is no action of the audit trail")
+    for values in rows:
+        if values["action"] not in ACTIONS:
+            raise ValueError(f"{values['action']} is no action of the audit trail")
     key = chain_key(secret_key or current_app.extensions["secret_key"])
     with engine.begin() as connection:
-        connection.execute(text("BEGIN IMMEDIATE"))  # who writes next must see this row
+        connection.execute(text("BEGIN IMMEDIATE"))  # who writes next must see these rows
         last = connection.execute(select(AUDIT.c.id, AUDIT.c.chain).order_by(AUDIT.c.id.desc()).limit(1)).first()
         head = connection.execute(select(HEAD.c.last)).scalar() or 0
-        number = max(head, last.id if last else 0) + 1  # an id is never used again
-        row = dict.fromkeys(CHAINED) | {"id": number, "time": time.time()} | dict(values)
-        chain = link(key, last.chain if last else None, row)
-        connection.execute(AUDIT.insert().values(row | {"chain": chain, "key_id": key_id(key)}))
-        end = {"last": number, "seal": seal(key, number, chain)}
+        number = max(head, last.id if last else 0)  # an id is never used again
+        chain = last.chain if last else None
+        for values in rows:
+            number += 1
+            row = dict.fromkeys(CHAINED) | {"id": number, "time": time.time()} | dict(values)
+            chain = link(key, chain, row)
+            connection.execute(AUDIT.insert().values(row | {"chain": chain, "key_id": key_id(key)}))
+        end = {"last": number, "seal": seal(key, number, str(chain))}
         connection.execute(insert(HEAD).values(one=1, **end).on_conflict_do_update([HEAD.c.one], set_=end))
 
 

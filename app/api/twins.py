@@ -9,7 +9,6 @@ from app.chart.cells import screened, shown_group
 from app.chart.reading import Reading, serving
 from app.chart.view import View, outcome_sentence, view_of
 from app.problems import Problem
-from app.serving import Release
 
 DOCUMENTS = ("evidence", "map", "drift", "funnel", "model-card", "cohorts")
 
@@ -46,19 +45,8 @@ def _group(view: View) -> dict[str, Any] | None:
 
 def history(ehr: str, patient: str) -> list[dict[str, Any]]:
     """Each release that this EHR still has, oldest first, with the group that its population run gave the patient."""
-    told = getattr(serving(), "history", None)  # of a serving database that keeps it
-    if told is not None:
-        return [{name: getattr(one, name) for name in ("as_of", "current", "rank", "of", "name")}
-                for one in told(ehr, patient) or []]  # fmt: skip
-    release = serving().current(ehr)
-    return [_placed(release, patient)] if release else []
-
-
-def _placed(release: Release, patient: str) -> dict[str, Any]:
-    membership, groups = serving().membership(release, patient), release.model["groups"]
-    rank = membership.rank if membership else None
-    name = next((one["name"] for one in groups if one["rank"] == rank), None)
-    return {"as_of": release.as_of, "current": True, "rank": rank, "of": len(groups), "name": name}
+    placements = serving().history(ehr, patient) or []
+    return [{name: getattr(one, name) for name in ("as_of", "current", "rank", "of", "name")} for one in placements]
 
 
 def cohorts(ehr: str) -> dict[str, Any]:

@@ -14,12 +14,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from flask import Blueprint, Response, current_app, g, make_response, redirect, request, url_for
+from flask import Response, current_app, make_response, redirect, request, url_for
 from sqlalchemy import Column, Engine, LargeBinary, String, Table, delete, select
 
 from analytics.definitions import gaps
 from app import audit
-from app.chart.mark import HEADER, check_mark
+from app.chart.blueprint import BLUEPRINT
+from app.chart.mark import check_mark
 from app.chart.reading import launch_of, serving
 from app.database import METADATA
 from app.problems import Problem
@@ -28,7 +29,6 @@ from app.score import as_of
 from app.security import check_form_token
 from app.smart.tokens import Launch
 
-BLUEPRINT = Blueprint("elsewhere", __name__, url_prefix="/s/<sid>/done-elsewhere")
 LONGEST_PLACE = 80  # characters
 EARLIEST = date(1900, 1, 1)
 REPORTS = Table(
@@ -102,15 +102,7 @@ def reports() -> Reports:
     return Reports(current_app.extensions["smart"].engine, current_app.extensions["secret_key"])
 
 
-@BLUEPRINT.after_request
-def repeat_patient(response: Response) -> Response:
-    """Every reply of a launch repeats whose it is."""
-    if "patient_mark" in g:
-        response.headers[HEADER] = g.patient_mark
-    return response
-
-
-@BLUEPRINT.post("")
+@BLUEPRINT.post("/done-elsewhere", endpoint="report")
 def report(sid: str) -> Response:
     """Keep or undo a report; the page says what was wrong with one that cannot be kept."""
     launch, ehr, patient, gap = _asked(sid)

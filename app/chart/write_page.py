@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, replace
 
+from flask import Response, request
+
 from app import audit
-from app.chart.reading import read
+from app.chart.blueprint import BLUEPRINT, opening_of
+from app.chart.mark import check_mark
+from app.chart.reading import launch_of, read
 from app.chart.view import View, view_of
 from app.chart.write_back import Offer, offer_of, seal, trouble_with
 from app.chart.writing import Writer
@@ -12,6 +16,7 @@ from app.creates import Answer
 from app.problems import Problem
 from app.registry import Ehr
 from app.searches import ChartServer
+from app.security import check_form_token
 from app.smart import Smart
 from app.smart.tokens import Launch
 
@@ -28,6 +33,19 @@ class Page:
     place: str | None = None
     provenance: str | None = None
     status: int = 200
+
+
+@BLUEPRINT.route("/write-back", methods=["GET", "POST"], endpoint="write")
+def write_back_page(sid: str) -> Response:
+    """What can be written into the chart, shown whole; the click writes it and nothing else."""
+    if request.method == "POST":
+        _, _, launch = launch_of(sid)
+        check_form_token(sid)
+        check_mark(launch)
+    opening = opening_of(sid)
+    clicked = request.form.get("shown") if request.method == "POST" else None
+    shown = page_of(opening.smart, opening.ehr, opening.launch, clicked)
+    return opening.show("write_back.html", page=shown, view=shown.view, status=shown.status)
 
 
 def page_of(smart: Smart, ehr: Ehr, launch: Launch, clicked: str | None) -> Page:

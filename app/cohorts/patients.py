@@ -3,19 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from app import audit
 from app.chart.banner import banner_of
+from app.chart.reading import serving
 from app.chart.words import UNREAD, day
 from app.cohorts import cursor
 from app.cohorts.opening import Opening
-from app.cohorts.people import MOST_OWN, People, Person, of_members, own, sort_keys, tables
+from app.cohorts.people import MOST_OWN, People, Person, of_members, own, sort_keys
 from app.cohorts.right import WHY_NOT
 from app.problems import Problem
 from app.score import as_of
 from app.searches import Unreadable
-from app.serving import Membership
+from app.serving import Membership, Order
 from app.smart.tokens import Launch
 
 ROWS = 25
@@ -100,13 +101,10 @@ def listing(opening: Opening, asked: Asked, action: str) -> Listing:
 def _note(opening: Opening, action: str, launch: Launch, identities: Sequence[str]) -> None:
     """One row of the audit for each patient on the list, as for a chart; one without a patient for an empty list.
 
-    Raises as `audit.record` does: unless all of them are noted, none is shown.
+    Raises as `audit.record_list` does: unless all of them are noted, none is shown.
     """
     release = opening.release.release_id if opening.release else None
-    for patient in identities or (None,):
-        audit.record(
-            opening.smart.engine, action, replace(launch, context=replace(launch.context, patient=patient)), release
-        )
+    audit.record_list(opening.smart.engine, action, launch, identities, release)
 
 
 def _orders(asked: Asked) -> tuple[tuple[str, str, bool], ...]:
@@ -137,19 +135,19 @@ def _members(opening: Opening, asked: Asked) -> tuple[dict[str, Any], People]:
     after = cursor.opened(asked.after, bound) if asked.after else None
     if asked.after and after is None:
         raise Problem("bad_request", "cursor")
-    members = tables().members(opening.release, asked.rank, asked.order, after, ROWS)
+    order = cast(Order, asked.order)  # asked_of() has checked it
+    members = serving().members(opening.release, asked.rank, order, after, ROWS)
     if members is None:
         return {"problem": NO_MEMBERS}, People(opening.launch, ())
     people = of_members(opening, members)
     last = members[-1] if len(members) == ROWS else None
-    place = cursor.Place(last.subject_id, last.second_rank, last.firmness) if last else None
     said = (
         f"The release goes through the group {ROWS} people at a time. Of these, whoever the EHR does not give to you "
         "is not listed, so a page may hold fewer, or nobody.",
         "Names are known to the EHR alone, so this list cannot be ordered by name.",
     )
     placed = _with_places(people, members, asked.rank)
-    return {"said": said, "next_after": cursor.sealed(place, bound) if place else None}, placed
+    return {"said": said, "next_after": cursor.sealed(last, bound) if last else None}, placed
 
 
 def _with_places(people: People, members: Sequence[Any], rank: int) -> People:

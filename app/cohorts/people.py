@@ -2,10 +2,10 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
+from typing import Any
 from urllib.parse import quote
 
 from app.chart.reading import serving
@@ -14,7 +14,7 @@ from app.cohorts.right import against_list
 from app.names import preferred
 from app.problems import Problem
 from app.searches import ChartServer, Unreadable, dicts, people
-from app.serving import Membership, Release
+from app.serving import Member, Membership
 from app.smart.tokens import Launch
 from app.turns import turns
 
@@ -23,25 +23,6 @@ MOST_OWN = 500  # patients of one clinician; more are said to be there
 PAGE_SIZE = 100  # of the EHR's own pages
 ELEMENTS = "identifier,name,birthDate,gender,deceased,link,generalPractitioner"  # what a row needs, and no more
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")  # FHIR R4, datatype id
-
-
-class Member(Protocol):
-    """One of a group's people as the release placed them."""
-
-    @property
-    def subject_id(self) -> str: ...
-    @property
-    def second_rank(self) -> int | None: ...
-    @property
-    def firmness(self) -> float | None: ...
-
-
-class Members(Protocol):
-    """What a list asks of the serving database (app/serving.py)."""
-
-    def members(self, release: Release, rank: int, order: Any, after: Any, limit: int) -> Sequence[Member] | None: ...
-
-    def memberships(self, release: Release, patients: Collection[str]) -> Mapping[str, Membership] | None: ...
 
 
 @dataclass(frozen=True)
@@ -60,11 +41,6 @@ class People:
     launch: Launch
     persons: tuple[Person, ...]
     more: bool = False
-
-
-def tables() -> Members:
-    """The serving database as lists ask it."""
-    return cast(Members, serving())
 
 
 def of_members(opening: Opening, members: Sequence[Member]) -> People:
@@ -89,7 +65,7 @@ def own(opening: Opening) -> People:
     mine = [record for record in found if names(record, user, opening.ehr.issuer)]
     if found and not mine:
         raise Unreadable("not_offered")
-    placed = tables().memberships(opening.release, [one["id"] for one in mine]) if opening.release else {}
+    placed = serving().memberships(opening.release, [one["id"] for one in mine]) if opening.release else {}
     return People(launch, tuple(Person(one["id"], one, (placed or {}).get(one["id"])) for one in mine), more)
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app import audit, metrics
+from app.chart.elsewhere import reports
 from app.config import Config
 from app.hooks.answers import WORDS, Refused, of_problem, of_status
 from app.hooks.caller import authenticated
@@ -133,6 +134,8 @@ def _cards(call: Call, ehr: Ehr) -> list[dict[str, Any]]:
         score = score_chart(chart, on, release, ehr, turns().card_scorers, SCORE_SECONDS)
     except FutureTimeout as error:
         raise Refused("busy", "score_too_slow") from error
+    done = reports().of(ehr, call.patient)
+    score["gaps"] = [gap for gap in score["gaps"] if gap["id"] not in done]
     noted = _wanted(drafts(score, chart.unread, ehr), call, ehr)
     smart: Smart = current_app.extensions["smart"]
     audit.record_hook(smart.engine, ehr.name, call.user, call.patient, score["release"], call.instance)

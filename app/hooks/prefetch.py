@@ -59,5 +59,5 @@ def _longest_window() -> int:
 def _lasting() -> list[str]:
     """LOINC codes of what counts however old it is."""
     concepts = catalogue.concepts()
-    ever = {one.concept for one in catalogue.features().values() if one.window_days == 0} & set(concepts) | COMPUTED_FROM
-    return sorted({code for name in ever for code in concepts[name].codes if code.startswith(LOINC)})
+    ever = {one.concept for one in catalogue.features().values() if one.window_days == 0} & set(concepts)
+    return sorted({code for name in ever | COMPUTED_FROM for code in concepts[name].codes if code.startswith(LOINC)})

@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import people
+from cohort_pages import cohorts
 from live import patient, release
 from rows import HEAD, Row, send
 from tree import TICK
@@ -124,7 +125,7 @@ def _one_launch(here: Demo) -> tuple[str, float]:
     return "ok" if fine else code[1] if code else str(page.status_code), (time.perf_counter() - began) * 1e3
 
 
-SCREENS = {"chart": chart, "launches": launches}
+SCREENS = {"chart": chart, "launches": launches, "cohorts": cohorts}
 
 
 def timed(browser: requests.Session, url: str) -> list[float]:

@@ -28,11 +28,8 @@ def population(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     found = papers.of() | {"cohorts": cohorts()}
     members.documents(folder / "kindred.db", {name: json.dumps(one) for name, one in found.items()})
     members.place(folder / "kindred.db", [(ANA, 2, 1, 0.4), (BEN, 1, 2, 0.05)])
-    patch = pytest.MonkeyPatch()
-    members.stand_in(patch)
     with running(folder) as both:
         yield both
-    patch.undo()
 
 
 def addresses(page: Page, world: World, patient: str | None, **context: Any) -> list[str]:

@@ -78,7 +78,7 @@ def test_the_audit_trail_is_exported_and_checked_by_command(tmp_path: Path) -> N
     key = (tmp_path / "home" / "app.key").read_bytes().strip()
     row = {"action": "view", "ehr": "north", "who": "Practitioner/1", "patient": "p1", "launch": "l1", "outcome": "0"}
     for _ in range(2):
-        audit.append(engine, row, key)
+        audit.append(engine, row, secret_key=key)
     whole = _command(tmp_path, ehrs, "--check-audit")
     assert (whole.returncode, whole.stderr) == (0, "") and whole.stdout.startswith("audit: 2 rows, whole; end: 2 ")
     exported = _command(tmp_path, ehrs, "audit", "--since", "2026-01-01")

@@ -49,8 +49,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     members.documents(database, written)
     crowd = [(f"crowd-{number:02}", 1, 2, 0.5 - number / 1000) for number in range(CROWD)]
     members.place(database, [(ANA, 2, 1, 0.4), (BEN, 1, 2, 0.05), (DAN, 2, None, None), ("gone-9", 2, 1, 0.2), *crowd])
-    patch = pytest.MonkeyPatch()
-    members.stand_in(patch)
     scoped = {"scopes": ("launch", "openid", "fhirUser", "patient/*.rs", "user/Patient.rs")}
     with running(folder, FAULTS, **scoped) as both:
         for name in FAULTS:
@@ -60,7 +58,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         store.change([{"resourceType": "Patient", "id": f"crowd-{number:02}", "name": [{"family": f"Crowd{number:02}"}]}
                       for number in range(0, CROWD, 2)])  # fmt: skip
         yield both
-    patch.undo()
 
 
 def also_current(database: Path, ehr: str) -> None:

@@ -30,7 +30,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 def keep(engine: Engine, count: int = 1, key: bytes = KEY, **changes: Any) -> None:
     for _ in range(count):
-        audit.append(engine, ROW | changes, key)
+        audit.append(engine, ROW | changes, secret_key=key)
 
 
 def run(engine: Engine, *statements: str) -> None:

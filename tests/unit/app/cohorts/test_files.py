@@ -15,7 +15,7 @@ from app.cohorts.csv_files import TABLES, lines_of, written
 from app.cohorts.group_resource import definition, members
 from app.cohorts.opening import Opening
 from app.cohorts.right import against_list
-from app.serving import Release
+from app.serving import Member, Release
 from app.smart.context import Context
 from tests.unit.analytics import papers
 
@@ -117,7 +117,7 @@ class TestPlaces:
 
     @pytest.mark.parametrize("firmness", [None, 0.0, 0.123456789])
     def test_come_back_as_they_were_and_show_nobody(self, firmness: float | None) -> None:
-        place = cursor.Place("patient-1", 2, firmness)
+        place = Member("patient-1", 2, firmness)
         word = cursor.sealed(place, "list")
         assert cursor.opened(word, "list") == place and "patient-1" not in word + repr(place)
         assert word != cursor.sealed(place, "list")  # the same place twice tells nothing
@@ -127,7 +127,7 @@ class TestPlaces:
         assert cursor.opened(word, "list") is None
 
     def test_belong_to_one_list_alone(self) -> None:
-        word = cursor.sealed(cursor.Place("p", None, 0.5), "list")
+        word = cursor.sealed(Member("p", None, 0.5), "list")
         changed = word[:-1] + ("A" if word[-1] != "A" else "B")
         assert (
             cursor.opened(word, "another") is None and cursor.opened(changed[:20] + "x" + changed[21:], "list") is None

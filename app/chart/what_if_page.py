@@ -1,0 +1,47 @@
+"""The what-if page and its live replies: a person like this with other values or treatments."""
+
+from flask import Response, g, jsonify, render_template, request
+
+from app import audit
+from app.chart.blueprint import BLUEPRINT, opening_of
+from app.chart.mark import check_mark
+from app.chart.reading import launch_of
+from app.chart.view import view_of
+from app.chart.what_if import answer
+from app.chart.what_if_form import read_form
+from app.chart.what_if_start import seal, start_of, unseal
+from app.security import check_form_token
+
+
+@BLUEPRINT.route("/what-if", methods=["GET", "POST"], endpoint="what_if")
+def what_if_page(sid: str) -> Response:
+    """The form with its answer; the page's script gets JSON, and the EHR is not asked for that."""
+    if request.method == "POST":
+        _, _, launch = launch_of(sid)
+        check_form_token(sid)
+        check_mark(launch)
+        if request.accept_mimetypes.best == "application/json":
+            return _live(g.patient_mark)
+    opening = opening_of(sid)
+    reading = opening.read()
+    start = start_of(reading)
+    entered = read_form(start, request.form)
+    g.own_script = True
+    audit.record(opening.smart.engine, "what_if", reading.launch, reading.score["release"])
+    return opening.show(
+        "what_if.html", view=view_of(reading), entered=entered, answer=answer(start, entered),
+        sealed=seal(start, g.patient_mark), unit_changed=request.form.get("do") == "unit",
+    )  # fmt: skip
+
+
+def _live(mark: str) -> Response:
+    start = unseal(request.form.get("start", ""), mark)
+    entered = read_form(start, request.form)
+    found = answer(start, entered)
+    fields = {
+        field.name: {"text": field.text, "mark": field.mark, "words": field.mark_words, "message": field.message}
+        for field in entered.fields
+    }
+    offered = {one.name: {"doses": one.doses, "why": one.why_not} for one in found.offered}
+    html = render_template("chart/what_if_answer.html", answer=found)
+    return jsonify({"said": found.said, "html": html, "fields": fields, "offered": offered})
