@@ -1,7 +1,7 @@
 """The serving tables as the app reads them (analytics/tables.sql): their columns, what a row means, and the queries."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import Select, and_, column, func, literal_column, select, table, tuple_
@@ -36,7 +36,7 @@ class Member:
     A patient id: never in an address, a log or a page that the EHR's token does not allow it on.
     """
 
-    subject_id: str
+    subject_id: str = field(repr=False)
     second_rank: int | None
     firmness: float | None
 
