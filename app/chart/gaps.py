@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import request, url_for
-from werkzeug.routing import BuildError
+from flask import request
 
 from analytics.definitions import catalogue, gaps
 from app.chart.cells import may_show_share
 from app.chart.elsewhere import LONGEST_PLACE, Report, reports
-from app.chart.mark import mark_of
 from app.chart.reading import Reading, serving
 from app.chart.view import shown_group
 from app.chart.words import TYPES, age_of_value, day, percent
@@ -34,14 +32,6 @@ ORDER_ALONE = ", then in the order of the rules."
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """The record behind a state: `Procedure/17`, and the address of the page that shows it, where there is one."""
-
-    resource: str
-    address: str | None
-
-
-@dataclass(frozen=True)
 class Gap:
     """One rule as the page shows it; each part a text, None where there is nothing to say."""
 
@@ -51,7 +41,7 @@ class Gap:
     due: str | None
     dated: str | None  # of the record, where the reason does not say it
     often: str | None
-    evidence: Evidence | None
+    evidence: str | None  # `Procedure/1`
     rule: tuple[tuple[str, str], ...]  # what each part is about, and the part
     source: str
     weight: str
@@ -119,7 +109,7 @@ def _row(
         id=gap["id"], title=gap["title"], reason=reason, due=_due(state, gap),
         dated=day(gap["date"]) if known and (gap["date"] or "")[:4] not in reason else None,
         often=f"Open in {percent(share)}\u00a0% of this group" if share is not None and state == OPEN else None,
-        evidence=_evidence(reading, gap["resource"]) if known else None,
+        evidence=gap["resource"] if known else None,
         rule=gaps.rules()[gap["id"]].parts, source=gap["source"], weight=f"{gap['weight']:g}",
         may_report=state in (OPEN, UNJUDGED), may_undo=state == REPORTED,
     )  # fmt: skip
@@ -154,21 +144,6 @@ def _due(state: str, gap: dict[str, Any]) -> str | None:
     if state == OPEN:
         return "Due now"
     return f"Next due {day(gap['due'])}" if state == MET and gap["due"] else None
-
-
-def _evidence(reading: Reading, resource: str | None) -> Evidence | None:
-    if resource is None:
-        return None
-    return Evidence(resource, source_address(reading, resource))
-
-
-def source_address(reading: Reading, resource: str) -> str | None:
-    """Address of the page that shows this record; None where there is no such page."""
-    kind, _, ident = resource.partition("/")
-    try:
-        return url_for("chart.source", sid=reading.launch.sid, kind=kind, id=ident, patient=mark_of(reading.launch))
-    except BuildError:
-        return None
 
 
 def _open_shares(reading: Reading) -> dict[str, float]:

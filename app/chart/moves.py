@@ -57,8 +57,7 @@ ABSENT = "not among the people of this release"
 
 def section(reading: Reading) -> Moves | None:
     """None where fewer than two releases of this EHR are published, or the serving database does not tell."""
-    told = getattr(serving(), "history", None)
-    history = told(reading.ehr.name, reading.score["patient"]) if told else None
+    history = serving().history(reading.ehr.name, reading.score["patient"])
     return moves_of(history or [], reading.score["group"])
 
 
