@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parity.batch import AS_OF, batch, differences, live_numbers
+from tests.parity.batch import AS_OF, batch_rows, by_date, differences, live_numbers
 from tests.references import BASE
 from tests.spec.live.fhir import RXNORM, Resource, codes, encounter, line, observation, order, patient, subject
 
@@ -63,7 +63,7 @@ FOUND: dict[str, tuple[list[Resource], dict[str, float | None]]] = {
 def both(tmp_path: Path, resources: Iterable[Resource]) -> dict[str, float | None]:
     """The features that batch and chart agree about."""
     lines = [line(one) for one in (patient(), *resources)]
-    found, chart = batch(tmp_path, lines)[0], live_numbers({"p1": lines})
+    found, chart = by_date(batch_rows(tmp_path, lines)[0]), live_numbers({"p1": lines})
     assert differences(found, chart) == []
     return chart[AS_OF]["p1"]
 
