@@ -128,7 +128,7 @@ CARE = [
         "a procedure that was stopped or only prepared did not happen",
         "current_events",
         """
-        id | type              | time       | code        | status
+        id | kind              | time       | code        | status
         a  | Procedure         | 2026-06-01 | colonoscopy | stopped
         b  | Procedure         | 2026-06-01 | colonoscopy | preparation
         c  | Procedure         | 2026-06-01 | colonoscopy | on-hold

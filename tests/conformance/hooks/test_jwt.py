@@ -15,7 +15,8 @@ from fhir_fixtures.ehr.keys import new_key
 from tests.conformance.hooks.caller import FEEDBACK, LEAVE_OUT, SERVICE, Caller, code_of
 from tests.flow.world import World
 
-NOW = int(time.time())
+NOW = 0  # in the claims below: the moment of the call
+MOMENTS = {"exp", "iat", "nbf"}
 
 
 def told(caplog: Any) -> list[str]:
@@ -55,7 +56,9 @@ def test_a_right_jwt_is_taken(caller: Caller) -> None:
     ({"jti": "j" * 300}, "jti"),
 ])  # fmt: skip
 def test_a_wrong_claim_is_refused(caller: Caller, caplog: Any, claims: dict[str, Any], cause: str) -> None:
-    reply = caller.call(token=caller.jwt(**claims))
+    now = int(time.time())
+    moments = {key: value + now for key, value in claims.items() if key in MOMENTS and type(value) is int}
+    reply = caller.call(token=caller.jwt(**(claims | moments)))
     assert (reply.status_code, code_of(reply), told(caplog)) == (401, "unauthorized", [cause])
     assert reply.headers["WWW-Authenticate"] == "Bearer"
 

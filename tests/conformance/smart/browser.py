@@ -73,9 +73,16 @@ class Browser:
             return CHART
         return problem_of(page) or f"HTTP {page.status_code}"
 
+    def close(self, page: requests.Response) -> requests.Response:
+        """Send the form that ends a launch: the last one of a chart page."""
+        begin = page.text.rindex("<form")
+        return self._send(page, Form(page.text[begin:]), {})
+
     def post(self, page: requests.Response, **values: str | None) -> requests.Response:
         """Send the form of a page; `values` set fields, None takes the first one of that name."""
-        form = Form(page.text)
+        return self._send(page, Form(page.text), values)
+
+    def _send(self, page: requests.Response, form: "Form", values: dict[str, str | None]) -> requests.Response:
         assert form.action is not None, "the page has no form"
         first = dict(reversed(form.fields + form.choices))
         data = [(name, value) for name, value in form.fields if name not in values]
@@ -122,3 +129,8 @@ def problem_of(page: requests.Response) -> str | None:
     """The code on an error page of the app; None where it is no such page."""
     found = re.search(r"<code>([a-z_]+)</code>", page.text)
     return found[1] if found and "What next:" in page.text and "data-patient" not in page.text else None
+
+
+def tells_of_diabetes(page: requests.Response) -> bool:
+    """Is diabetes a reason on the page, or in its table of what was found? Rules of care name it on every page."""
+    return "Diabetes recorded" in page.text or '<th scope="row">Diabetes</th>' in page.text

@@ -62,7 +62,7 @@ def test_req_176_a_tenant_is_shown_as_it_is(ehr: Ehr, browser: Browser, tenant: 
 @pytest.mark.parametrize("tenant", [SCRIPT, 7, ["a"], "x" * 5_000, "a\nb"])
 def test_req_176_a_tenant_in_an_odd_form_harms_nothing(ehr: Ehr, browser: Browser, tenant: Any) -> None:
     text = opened(ehr, browser, tenant=tenant)
-    assert SCRIPT not in text and len(text) < 20_000
+    assert SCRIPT not in text and "x" * 500 not in text
 
 
 CONTEXT = [

@@ -23,7 +23,7 @@ def test_req_378_379_relative_endpoints_are_taken_relative_to_the_fhir_base(ehr:
     ehr.change(WELL_KNOWN, with_parts(**{k: f"../auth/{name}" for k, name in zip(keys, names, strict=True)}))
     page = browser.open(ehr.launch_url(ANA))
     assert patient_of(page) == ANA
-    browser.follow(browser.post(page))
+    browser.follow(browser.close(page))
     assert all(ehr.seen(f"/auth/{name}") for name in names)
 
 
