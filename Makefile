@@ -8,7 +8,8 @@ UV ?= uv
 LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 LIGHT := layout unit conformance# two processes at a time
-WHOLE := spec parity database flow cluster browser# one at a time: they start Spark, a server or a browser
+WHOLE := spec parity flow# one at a time: they start Spark
+BESIDE := database cluster browser# beside those, one at a time: they start servers or a browser, and wait much
 
 .PHONY: help install demo test hadoop unit lint types lock image image-check bench screenshots clean
 
@@ -27,7 +28,7 @@ demo: install  ## Embedded EHR, pipeline and app; prints one address to open (AR
 test: lint types  ## Everything: lint, types, and every test; with CI=true nothing may be skipped
 	@scripts/prerequisites java browser maven postgresql
 	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(LIGHT))) -n 2 $(ARGS)
-	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(WHOLE))) $(ARGS)
+	@scripts/test-lanes $(wildcard $(addprefix tests/,$(WHOLE))) -- $(wildcard $(addprefix tests/,$(BESIDE))) -- $(ARGS)
 
 hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven to .hadoop (100 MB)
 	@scripts/prerequisites java
