@@ -68,7 +68,7 @@ class Rule:
             ("Look-back", f"{self.look_back}."), ("Due", self.every),
             ("Not for", " ".join(self.not_for) or "No exclusions."),
             ("Not known from the records", self.not_known),
-            ("Codes checked", f"Not all; to be checked first: {', '.join(self.unverified)}." if self.unverified else READ),
+            ("Codes checked", f"Not all; check first: {', '.join(self.unverified)}." if self.unverified else READ),
         )  # fmt: skip
 
     @property

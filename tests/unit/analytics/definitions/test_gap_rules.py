@@ -183,7 +183,7 @@ def test_a_rule_says_which_of_its_codes_were_not_checked(monkeypatch: pytest.Mon
     monkeypatch.setattr(catalogue, "concepts", lambda: changed)
     anew = {name: replace(one) for name, one in RULES.items()}
     assert anew["cms125"].unverified == ("24604-1 (mammography)",)
-    assert "Codes checked: Not all; to be checked first: 24604-1 (mammography)." in anew["cms125"].text
+    assert "Codes checked: Not all; check first: 24604-1 (mammography)." in anew["cms125"].text
     assert anew["cms2"].unverified == ("36437 (sertraline)",)
     assert anew["cms130"].unverified == ()
 
