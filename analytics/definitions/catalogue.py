@@ -219,7 +219,9 @@ def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, st
         key: tuple(_full_code(code, systems) for code in codes) for key, codes in fields.pop("answers", {}).items()
     }
     try:
-        listed = {key: tuple(value) if isinstance(value, list) else value for key, value in _by_source(fields).items()}
+        listed: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in _by_source(fields).items()
+        }
         if "members" in listed or "reason_of" in listed:
             listed.setdefault("codes", ())
         codes = tuple(_full_code(code, systems) for code in listed.pop("codes"))
