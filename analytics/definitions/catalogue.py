@@ -27,6 +27,8 @@ WITHOUT_CONCEPT = frozenset(
 WITH_ANSWER = frozenset({"answer", "charlson", "extreme"})
 NAME = re.compile(r"[a-z0-9]+( [a-z0-9]+)*")
 SENTENCE_MARKS = frozenset({"value", "unit", "date", "label", "Label"})
+#: In place of a source, where a concept lists codes by source: codes that were seen nowhere with this meaning.
+UNCHECKED = "not checked"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Concept:
 
     members: concepts whose codes are codes of this one as well (the ingredients of a class of medicines).
     reason_of: concepts whose codes are codes of this one where they are the reason of an encounter.
+    codes are listed under one source, or as a table of source to codes: sources holds each with the number of its own
+    codes. unverified: codes that are listed as "not checked", which were seen nowhere with this meaning.
     """
 
     name: str
@@ -80,6 +84,8 @@ class Concept:
     members: tuple[str, ...] = ()
     reason_of: tuple[str, ...] = ()
     note: str = ""
+    sources: tuple[tuple[str, int], ...] = ()
+    unverified: tuple[str, ...] = ()
 
 
 def _toml(name: str) -> dict[str, Any]:
@@ -212,11 +218,14 @@ def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, st
     answers = {
         key: tuple(_full_code(code, systems) for code in codes) for key, codes in fields.pop("answers", {}).items()
     }
-    listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
-    if "members" in listed or "reason_of" in listed:
-        listed.setdefault("codes", ())
     try:
+        listed: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in _by_source(fields).items()
+        }
+        if "members" in listed or "reason_of" in listed:
+            listed.setdefault("codes", ())
         codes = tuple(_full_code(code, systems) for code in listed.pop("codes"))
+        listed["unverified"] = tuple(_full_code(code, systems) for code in listed.pop("unverified"))
         concept = Concept(name=name, codes=codes, answers=tuple(answers.items()), **listed)
     except (TypeError, KeyError) as error:
         raise DefinitionError(f"concepts/{file} [{name}]: {error}") from error
@@ -225,10 +234,34 @@ def _concept(file: str, name: str, fields: dict[str, Any], systems: dict[str, st
     return concept
 
 
+def _by_source(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with all codes as one list, and with the number of them that was read at each source.
+
+    Raises TypeError when codes are listed by source and the concept has a source of its own beside that.
+    """
+    codes = fields.get("codes", [])
+    if not isinstance(codes, dict):
+        read = {fields.get("source", ""): codes} if codes else {}
+        return fields | {"sources": [(where, len(listed)) for where, listed in read.items()], "unverified": []}
+    if "source" in fields:
+        raise TypeError("codes are listed by source: a source beside that is none of a code")
+    read = {where: listed for where, listed in codes.items() if where != UNCHECKED}
+    return fields | {
+        "codes": [code for listed in codes.values() for code in listed],
+        "unverified": codes.get(UNCHECKED, []),
+        "sources": [(where, len(listed)) for where, listed in read.items()],
+        "source": "; ".join(read) or UNCHECKED,
+    }
+
+
 def _lacking(concept: Concept) -> str:
     """What a concept still lacks, "" for nothing."""
     if empty := [key for key in ("family", "label", "source") if not getattr(concept, key)]:
         return f"{empty[0]} is empty"
+    if repeated := [code for place, code in enumerate(concept.codes) if code in concept.codes[:place]]:
+        return f"{repeated[0]!r} is listed twice"
+    if not all(where.strip() and number for where, number in concept.sources):
+        return "a source is empty, or has no code"
     if not concept.codes and not concept.members and not concept.reason_of:
         return "there is no code"
     if concept.family != "measurement":

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from string import Formatter
 from typing import Any
 
@@ -19,6 +19,10 @@ from analytics.definitions.explain import Evidence
 
 MET, GAP, NOT_APPLICABLE = "met", "gap", "not_applicable"
 DIED = "The patient has died."
+READ = (
+    "Each was read in public: in a copy of its value set, in FHIR content, in Synthea modules or in a classification. "
+    "None was checked in VSAC itself; docs/gaps.md has the list."
+)
 #: Words of SQL that a condition may hold beside names of features, numbers and these signs.
 WORDS = frozenset({"AND", "OR", "NOT", "IS", "NULL", "ABS"})
 TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>\d+(?:\.\d+E0)?)(?![\w.])|(?P<sign><=|>=|<>|[-+*<>=()]))")
@@ -64,7 +68,21 @@ class Rule:
             ("Look-back", f"{self.look_back}."), ("Due", self.every),
             ("Not for", " ".join(self.not_for) or "No exclusions."),
             ("Not known from the records", self.not_known),
+            ("Codes checked", f"Not all; check first: {', '.join(self.unverified)}." if self.unverified else READ),
         )  # fmt: skip
+
+    @property
+    def concepts(self) -> tuple[catalogue.Concept, ...]:
+        """Every concept that a feature of the rule is about: by itself, by its family, or as a member of such a one."""
+        known, named = catalogue.concepts(), {catalogue.features()[name].concept for name in self.features} - {""}
+        about = {one.name for one in known.values() if named & {one.name, one.family}}
+        about |= {member for name in about for member in known[name].members}
+        return tuple(one for one in known.values() if one.name in about)
+
+    @cached_property
+    def unverified(self) -> tuple[str, ...]:
+        """Codes on which the rule rests and that were seen nowhere with their meaning, with what they stand for."""
+        return tuple(f"{code.rpartition('|')[2]} ({one.label})" for one in self.concepts for code in one.unverified)
 
     @property
     def text(self) -> str:

@@ -46,6 +46,11 @@ frail_and_ill             | age=66 days_since_falls_frailty=364 heart_failure=1 
 frail_and_ill             | age=66 days_since_falls_frailty=0 dementia=1          | age=65 days_since_falls_frailty=0 dementia=1
 frail_and_ill             | age=66 days_since_falls_frailty=0 metastatic_cancer=1 | age=66 days_since_falls_frailty=0 cancer=1
 frail_and_ill             | age=66 days_since_falls_frailty=0 dementia_medicine_in_use=1 | age=66 dementia_medicine_in_use=1
+advanced_illness          | heart_failure=1                                       | days_since_falls_frailty=0 coronary_disease=1
+advanced_illness          | dementia=1                                            |
+advanced_illness          | dementia_medicine_in_use=1                            | chronic_kidney_disease=1
+advanced_illness          | metastatic_cancer=1                                   | cancer=1
+advanced_illness          | kidney_failure=1                                      |
 frail_at_81               | age=81 days_since_falls_frailty=364                   | age=80 days_since_falls_frailty=364
 kidney_failure            | kidney_failure=1                                      | chronic_kidney_disease=1
 pregnancy                 | days_since_pregnancy=364                              | days_since_pregnancy=365 pregnancy=1

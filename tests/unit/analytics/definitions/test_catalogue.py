@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from itertools import pairwise
@@ -30,6 +31,7 @@ FIELDS: dict[str, Any] = {
     "concept": "hba1c",
 }
 
+LISTED: dict[str, Any] = {"family": "f", "label": "x"}
 MEASURED: dict[str, Any] = {"family": "measurement", "label": "x", "codes": ["LOINC|1"], "source": "x", "unit": "g",
                             "range": [0, 1]}  # fmt: skip
 
@@ -97,6 +99,10 @@ def test_a_feature_that_is_incomplete_or_unknown_is_refused(fields: dict[str, An
         ({"family": "f", "label": "x", "codes": [], "source": "x"}, "concepts/a.toml [x]: there is no code"),
         ({"family": "f", "label": "x", "codes": ["LOINC|1"], "source": ""}, "concepts/a.toml [x]: source is empty"),
         ({"family": "f", "label": "", "codes": ["LOINC|1"], "source": "x"}, "concepts/a.toml [x]: label is empty"),
+        (LISTED | {"codes": {"VSAC 1 A": ["LOINC|1"], "": ["LOINC|2"]}}, "concepts/a.toml [x]: a source is empty, or"),
+        (LISTED | {"codes": {"VSAC 1 A": ["LOINC|1"], "VSAC 2 B": []}}, "concepts/a.toml [x]: a source is empty, or"),
+        (LISTED | {"codes": {"VSAC 1 A": ["LOINC|1"], "not checked": ["LOINC|1"]}}, "concepts/a.toml [x]: 'http://loinc"),
+        (LISTED | {"codes": {"VSAC 1 A": ["LOINC|1"]}, "source": "x"}, "concepts/a.toml [x]: codes are listed by"),
         (MEASURED | {"unit": ""}, "concepts/a.toml [x]: a measurement needs a unit and a plausible range"),
         (MEASURED | {"range": [1, 1]}, "concepts/a.toml [x]: a measurement needs a unit and a plausible range"),
         (MEASURED | {"conversions": [{"unit": "kg"}]}, "concepts/a.toml [x]: a conversion needs a unit and a factor"),
@@ -109,6 +115,15 @@ def test_a_concept_that_is_incomplete_or_of_no_known_system_is_refused(fields: d
     with pytest.raises(DefinitionError) as raised:
         catalogue._concept("a.toml", "x", fields, SYSTEMS)
     assert str(raised.value).startswith(said)
+
+
+def test_codes_by_source_are_one_list_that_knows_what_was_read_where_and_what_nowhere() -> None:
+    codes = {"VSAC 1 A": ["LOINC|1", "LOINC|2"], "Synthea modules": ["LOINC|3"], "not checked": ["LOINC|4"]}
+    concept = catalogue._concept("a.toml", "x", LISTED | {"codes": codes}, SYSTEMS)
+    assert concept.codes == tuple(f"http://loinc.org|{code}" for code in "1234")
+    assert concept.sources == (("VSAC 1 A", 2), ("Synthea modules", 1))
+    assert concept.source == "VSAC 1 A; Synthea modules"
+    assert concept.unverified == ("http://loinc.org|4",)
 
 
 def test_a_code_is_written_out_with_its_system() -> None:
@@ -244,6 +259,12 @@ def test_a_concept_has_codes_and_says_where_they_are_from(name: str) -> None:
     concept = CONCEPTS[name]
     assert concept.codes and concept.source and concept.label
     assert len(set(concept.codes)) == len(concept.codes)
+
+
+@pytest.mark.parametrize("concept", CONCEPTS.values(), ids=lambda concept: concept.name)
+def test_a_value_set_is_named_with_its_number_and_the_edition_that_was_read(concept: catalogue.Concept) -> None:
+    said = [where for where, _ in concept.sources if "VSAC" in where and concept.family != "ingredient"]
+    assert all(re.match(r"VSAC 2\.16(\.\d+)+ \w[^;]*, 20\d\d-\d\d( \(|$)", where) for where in said)
 
 
 def test_a_class_has_the_codes_of_its_ingredients_and_no_other() -> None:

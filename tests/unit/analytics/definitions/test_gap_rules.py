@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -171,6 +172,20 @@ def test_a_rule_tells_all_of_itself() -> None:
     text = RULES["cms125"].text
     for part in ("Was a mammography done?", "Women aged 42 to 74", "821 days", "Removal of both breasts", "gender"):
         assert part in text
+
+
+def test_a_rule_says_which_of_its_codes_were_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [one.id for one in RULES.values() if gaps.READ not in one.text] == []
+    known = catalogue.concepts()
+    doubtful = replace(known["mammography"], unverified=("http://loinc.org|24604-1",))
+    medicine = replace(known["ingredient_sertraline"], unverified=("http://www.nlm.nih.gov/research/umls/rxnorm|36437",))
+    changed = known | {one.name: one for one in (doubtful, medicine)}
+    monkeypatch.setattr(catalogue, "concepts", lambda: changed)
+    anew = {name: replace(one) for name, one in RULES.items()}
+    assert anew["cms125"].unverified == ("24604-1 (mammography)",)
+    assert "Codes checked: Not all; check first: 24604-1 (mammography)." in anew["cms125"].text
+    assert anew["cms2"].unverified == ("36437 (sertraline)",)
+    assert anew["cms130"].unverified == ()
 
 
 def test_what_the_patient_alone_decides() -> None:
