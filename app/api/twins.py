@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import g
 
-from app.chart.cells import screened, shown_group
+from app.chart.cells import screened, shown_numbers
 from app.chart.reading import Reading, serving
 from app.chart.view import View, outcome_sentence, view_of
 from app.problems import Problem
@@ -40,7 +40,7 @@ def chart(reading: Reading) -> dict[str, Any]:
 def _group(view: View) -> dict[str, Any] | None:
     if view.group is None:
         return None
-    return shown_group(view.group) | {"outcome": outcome_sentence(view.group), "firmness_words": view.firmness}
+    return shown_numbers(view.group) | {"outcome": outcome_sentence(view.group), "firmness_words": view.firmness}
 
 
 def history(ehr: str, patient: str) -> list[dict[str, Any]]:

@@ -37,7 +37,9 @@ def may_show_share(n: object, share: object) -> bool:
         return False
     with_it = round(n * share)
     return n > 0 and not _any_small(n, with_it, n - with_it)
-def shown_group(group: Mapping[str, Any]) -> dict[str, Any]:
+
+
+def shown_numbers(group: Mapping[str, Any]) -> dict[str, Any]:
     """A group's numbers as they may leave: all of them, or only the bound that the page tells in words (`bound`)."""
     shown = {name: group.get(name) for name in ("rank", "of", "name", "description", "second", "firmness", "rule")}
     if may_show(group):

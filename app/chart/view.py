@@ -34,7 +34,6 @@ PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 WORKED_OUT = frozenset({"value_age_days", "trend", "variability", "years_since_onset", "day_lowest", "answer_age_days"})
 
 
-
 @dataclass(frozen=True)
 class Reason:
     """One reason: a sentence, its value with unit and date, the group's usual range, and the bar that shows both."""
