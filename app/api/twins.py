@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import g
 
+from app.chart import gaps
 from app.chart.cells import screened, shown_numbers
 from app.chart.reading import Reading, serving
 from app.chart.view import View, outcome_sentence, view_of
@@ -33,7 +34,7 @@ def chart(reading: Reading) -> dict[str, Any]:
         "unread": [{"what": what, "why": why} for what, why in view.unread],
         "rests_on_part": view.rests_on_part,
         "scores": score["scores"],
-        "gaps": score["gaps"],
+        "gaps": [_gap(one) for one in gaps.judged(reading)],
     }
 
 
@@ -41,6 +42,13 @@ def _group(view: View) -> dict[str, Any] | None:
     if view.group is None:
         return None
     return shown_numbers(view.group) | {"outcome": outcome_sentence(view.group), "firmness_words": view.firmness}
+
+
+def _gap(judged: gaps.Judged) -> dict[str, Any]:
+    """The score's gap in the state that the page shows: `unjudged` where it rests on what was not read, `reported`."""
+    if judged.rests_on_records:
+        return judged.of
+    return judged.of | {"state": judged.state, "reason": judged.reason, "date": None, "resource": None, "due": None}
 
 
 def history(ehr: str, patient: str) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def section(reading: Reading) -> Moves | None:
 
 
 def moves_of(history: Sequence[Placed], now: dict[str, object] | None) -> Moves | None:
-    """`history` is oldest first; `now` is the group on the page, from the chart as it is today, None where none is shown."""
+    """`history` is oldest first; `now` is the group on the page, from the chart as it is today; None: none is."""
     if len(history) < 2:
         return None
     shown = list(history[-MOST:])

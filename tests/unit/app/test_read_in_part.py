@@ -1,11 +1,15 @@
-"""A chart that could not be read completely: no section tells of a group that the page does not show."""
+"""A chart that could not be read completely: nothing tells of a group that the page hides, or of what was not read."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from flask import g
 
-from app.chart import missing, moves, profile, trends
+from app.api import twins
+from app.chart import gaps, missing, moves, note, plain, profile, sheet, trends
+from app.chart.elsewhere import Report
 from app.chart.reading import Reading
 from app.chart.view import view_of
 from app.fhir import Unread
@@ -42,3 +46,43 @@ def test_no_section_tells_of_a_group_that_is_not_shown(kind: str) -> None:
 def said(reading: Reading) -> str:
     sections: list[Any] = [one.section(reading) for one in (missing, moves, profile, trends)]
     return str(sections)
+
+
+def gap(ident: str, state: str = "gap", weight: float = 4) -> dict[str, Any]:
+    return {"id": ident, "title": ident, "state": state, "reason": "None on record.", "date": "2026-01-05",
+            "resource": "Procedure/1", "due": None, "rule": "", "source": "x", "weight": weight}  # fmt: skip
+
+
+GAPS = [gap("cms130"), gap("cms125", "met"), gap("ais_tetanus", weight=5)]  # procedures, procedures, immunisations
+
+
+def told(reading: Reading, monkeypatch: pytest.MonkeyPatch, **reported: Report) -> tuple[str, list[str], list[str]]:
+    """What the note says of gaps, what the sheet asks for, and the states that the API gives."""
+    monkeypatch.setattr(gaps, "reports", lambda: SimpleNamespace(of=lambda ehr, patient: reported))
+    g.patient_mark = "0" * 32
+    view, judged = view_of(reading), gaps.judged(reading)
+    words = {text: name for name, text in plain.table()["gaps"].items()}
+    asked = sheet.sheet_of(reading, view.group, gaps.open_gaps(judged), unread=True).gaps
+    return (note.note_of(reading, view, [], judged).text, [words[one] for one, _ in asked],
+            [one["state"] for one in twins.chart(reading)["gaps"]])  # fmt: skip
+
+
+def test_what_a_gap_rests_on_and_was_not_read_is_nowhere_told_as_open_or_met(monkeypatch) -> None:
+    with served():
+        reading = reading_of(model(), *RECORDS, gaps=GAPS)
+        text, asked, states = told(reading, monkeypatch)
+        assert asked == ["ais_tetanus", "cms130"] and states == ["gap", "met", "gap"]
+        assert text.index("- ais_tetanus") < text.index("- cms130")  # the weightier one first
+        text, asked, states = told(without(reading, "Procedure"), monkeypatch)
+        assert (asked, states) == ([], ["unjudged"] * 3) and "None on record" not in text
+        assert "- Not judged, since what they rest on could not be read: 3." in text
+        text, asked, states = told(without(reading, "Immunization"), monkeypatch)
+        assert asked == ["cms130"] and states == ["gap", "met", "unjudged"] and "- ais_tetanus" not in text
+        assert twins.chart(without(reading, "Immunization"))["gaps"][2]["resource"] is None
+
+
+def test_what_was_reported_done_elsewhere_is_asked_of_nobody(monkeypatch) -> None:
+    with served():
+        done = Report("2026-03-12", "City Clinic", None, "2026-06-30")
+        text, asked, states = told(reading_of(model(), *RECORDS, gaps=GAPS), monkeypatch, cms130=done)
+    assert asked == ["ais_tetanus"] and states == ["reported", "met", "gap"] and "- cms130" not in text
