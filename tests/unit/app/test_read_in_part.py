@@ -86,3 +86,18 @@ def test_what_was_reported_done_elsewhere_is_asked_of_nobody(monkeypatch) -> Non
         done = Report("2026-03-12", "City Clinic", None, "2026-06-30")
         text, asked, states = told(reading_of(model(), *RECORDS, gaps=GAPS), monkeypatch, cms130=done)
     assert asked == ["ais_tetanus"] and states == ["reported", "met", "gap"] and "- cms130" not in text
+
+
+@pytest.mark.parametrize(("kind", "key"), [("MedicationRequest", "statin"), ("Condition", "prior_cvd")])
+def test_no_record_of_what_was_not_read_is_not_known_to_a_program_either(monkeypatch, kind: str, key: str) -> None:
+    monkeypatch.setattr(gaps, "judged", lambda reading: [])
+    with served():
+        g.patient_mark = "0" * 32
+        whole = reading_of(model(), *RECORDS)
+        before, after = twins.chart(whole), twins.chart(without(whole, kind))
+    assert before["scores"]["prevent"]["inputs"][key]["value"] == 0
+    assert after["scores"]["prevent"]["inputs"][key]["value"] is None
+    assert before["features"]["statin_in_use"] == 0 and after["features"]["statin_in_use"] is None
+    assert after["features"]["diabetes"] == 1  # what is there stays
+    kinds = (before["scores"]["prevent"]["applicable"], after["scores"]["prevent"]["applicable"])
+    assert kinds == (True, None if key == "prior_cvd" else True)
