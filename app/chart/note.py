@@ -46,7 +46,8 @@ def _lines(
         yield "Reasons:"
         for reason in view.reasons:
             yield f"- {reason.sentence}" + (f" {reason.usual_said}." if reason.usual_said else "")
-    yield from _listed("Not in the chart, or old:", [one.sentence for one in missing])
+    lacking = "Not known from what could be read:" if view.rests_on_part else "Not in the chart, or old:"
+    yield from _listed(lacking, [one.sentence for one in missing])
     yield from _listed("Could not be read:", [f"{what}: {why}." for what, why in view.unread])
     yield from _listed("Care gaps:", _gaps(gaps))
     yield LIMITS

@@ -112,7 +112,8 @@ def _notes(reading: Reading, view: View) -> list[str]:
     if view.rests_on_part:
         notes.append(f"Read with care: not all {view.rests_on_part} could be read.")
     if missing := [one["sentence"] for one in reading.score["missing"]]:
-        notes.append(" ".join(["Not in the chart:", *missing]))
+        lacking = "Not known from what could be read:" if view.rests_on_part else "Not in the chart:"
+        notes.append(" ".join([lacking, *missing]))
     if reading.ehr.is_synthetic:
         notes.append("Synthetic data: not a real person.")
     return notes
