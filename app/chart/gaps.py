@@ -11,7 +11,7 @@ from app.chart.cells import may_show_share
 from app.chart.elsewhere import LONGEST_PLACE, Report, reports
 from app.chart.reading import Reading, serving
 from app.chart.view import shown_group
-from app.chart.words import TYPES, age_of_value, day, percent
+from app.chart.words import TYPES, age_of_value, day, whole_percent
 
 OPEN, UNJUDGED, REPORTED, MET, NOT_APPLICABLE = "open", "unjudged", "reported", "met", "not-applicable"
 STATES = {gaps.GAP: OPEN, gaps.MET: MET, gaps.NOT_APPLICABLE: NOT_APPLICABLE}
@@ -131,7 +131,8 @@ def _row(judged: Judged, shares: Mapping[str, float]) -> Gap:
     return Gap(
         id=gap["id"], title=gap["title"], reason=reason, due=_due(state, gap),
         dated=day(gap["date"]) if known and (gap["date"] or "")[:4] not in reason else None,
-        often=f"Open in {percent(share)}\u00a0% of this group" if share is not None and state == OPEN else None,
+        often=None if share is None or state != OPEN else
+        f"Open in {whole_percent(share, '')} of those of this group to whom it applies",
         evidence=gap["resource"] if known else None,
         rule=gaps.rules()[gap["id"]].parts, source=gap["source"], weight=f"{gap['weight']:g}",
         may_report=state in (OPEN, UNJUDGED), may_undo=state == REPORTED,
