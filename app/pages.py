@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import audit, metrics
 from app.api.problem import problem_json
+from app.chart.mark import PARAMETER
 from app.config import Config
 from app.problems import Problem
 from app.serving import Serving
@@ -54,7 +55,9 @@ def show_problem(problem: Problem) -> Response:
         config: Config = current_app.extensions["config"]
         g.frame_ancestors = g.get("frame_ancestors") or config.frame_ancestors
     if problem.code == "ehr_unreachable" and request.method == "GET" and "patient_mark" in g:
-        g.again = url_for(request.endpoint or "chart.page", **(request.view_args or {}))
+        # With the mark: without it some pages would take this link for another patient's.
+        again = {**(request.view_args or {}), PARAMETER: g.patient_mark}
+        g.again = url_for(request.endpoint or "chart.page", **again)
     return make_response(render_template("error.html", words=problem.words, code=problem.code), problem.words.status)
 
 

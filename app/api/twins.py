@@ -5,9 +5,11 @@ from typing import Any
 
 from flask import g
 
-from app.chart.cells import screened, shown_group
+from app.chart import gaps
+from app.chart.cells import screened, shown_numbers
 from app.chart.reading import Reading, serving
-from app.chart.view import View, outcome_sentence, view_of
+from app.chart.scores import as_read
+from app.chart.view import View, known_features, outcome_sentence, unread_types, view_of
 from app.problems import Problem
 
 DOCUMENTS = ("evidence", "map", "drift", "funnel", "model-card", "cohorts")
@@ -28,19 +30,26 @@ def chart(reading: Reading) -> dict[str, Any]:
         "hidden": view.hidden,
         "earlier": view.earlier,
         "reasons": score["reasons"] if view.group else [],
-        "features": score["features"],
+        "features": known_features(reading),
         "missing": score["missing"],
         "unread": [{"what": what, "why": why} for what, why in view.unread],
         "rests_on_part": view.rests_on_part,
-        "scores": score["scores"],
-        "gaps": score["gaps"],
+        "scores": as_read(score["scores"], unread_types(reading)),
+        "gaps": [_gap(one) for one in gaps.judged(reading)],
     }
 
 
 def _group(view: View) -> dict[str, Any] | None:
     if view.group is None:
         return None
-    return shown_group(view.group) | {"outcome": outcome_sentence(view.group), "firmness_words": view.firmness}
+    return shown_numbers(view.group) | {"outcome": outcome_sentence(view.group), "firmness_words": view.firmness}
+
+
+def _gap(judged: gaps.Judged) -> dict[str, Any]:
+    """The score's gap in the state that the page shows: `unjudged` where it rests on what was not read, `reported`."""
+    if judged.rests_on_records:
+        return judged.of
+    return judged.of | {"state": judged.state, "reason": judged.reason, "date": None, "resource": None, "due": None}
 
 
 def history(ehr: str, patient: str) -> list[dict[str, Any]]:

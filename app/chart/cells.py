@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 SMALLEST_SHOWN = 11
@@ -37,7 +38,9 @@ def may_show_share(n: object, share: object) -> bool:
         return False
     with_it = round(n * share)
     return n > 0 and not _any_small(n, with_it, n - with_it)
-def shown_group(group: Mapping[str, Any]) -> dict[str, Any]:
+
+
+def shown_numbers(group: Mapping[str, Any]) -> dict[str, Any]:
     """A group's numbers as they may leave: all of them, or only the bound that the page tells in words (`bound`)."""
     shown = {name: group.get(name) for name in ("rank", "of", "name", "description", "second", "firmness", "rule")}
     if may_show(group):
@@ -48,14 +51,21 @@ def shown_group(group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def screened(document: Any) -> Any:
-    """A published document, checked once more: what counts people in any part of it goes through the same rule."""
+    """A published document, checked once more: no part of it counts 1 to 10 people, nor leaves them between two counts.
+
+    A number that would follow from several parts is the release's own matter (analytics/suppression.py).
+    """
     if isinstance(document, list):
         return [screened(part) for part in document]
     if not isinstance(document, dict):
         return document
     kept = {name: screened(part) for name, part in document.items()}
-    small = any(isinstance(kept.get(name), int) and _any_small(kept[name]) for name in PEOPLE)
-    return kept | {name: None for name in kept if name in COUNTED} if small else kept
+    people = [kept[name] for name in PEOPLE if isinstance(kept.get(name), int)]
+    if _any_small(*people, *(whole - part for whole, part in pairwise(people))):
+        kept |= {name: None for name in kept if name in COUNTED}
+    if isinstance(kept.get("applicable"), int) and _any_small(kept["applicable"]):
+        kept |= {"applicable": None, "met": None}
+    return kept
 
 
 def _any_small(*cells: int) -> bool:

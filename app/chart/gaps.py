@@ -1,6 +1,6 @@
 """Care gaps of the open patient: what is open, met, reported done elsewhere, or not applicable, and in which order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from app.chart.cells import may_show_share
 from app.chart.elsewhere import LONGEST_PLACE, Report, reports
 from app.chart.reading import Reading, serving
 from app.chart.view import shown_group
-from app.chart.words import TYPES, age_of_value, day, percent
+from app.chart.words import TYPES, age_of_value, day, whole_percent
 
 OPEN, UNJUDGED, REPORTED, MET, NOT_APPLICABLE = "open", "unjudged", "reported", "met", "not-applicable"
 STATES = {gaps.GAP: OPEN, gaps.MET: MET, gaps.NOT_APPLICABLE: NOT_APPLICABLE}
@@ -29,6 +29,20 @@ NOT_KEPT = {
 ORDER = "Order: open gaps first; within each list by the weight of the rule (5 is most), the heavier first"
 ORDER_GROUP = ", then by how often the gap stands open in this group, the more frequent first."
 ORDER_ALONE = ", then in the order of the rules."
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One gap of the score with what may be said of it: its state here, and why."""
+
+    state: str
+    reason: str
+    of: dict[str, Any]
+
+    @property
+    def rests_on_records(self) -> bool:
+        """Is the state that of the records alone? Else their date and evidence do not stand for it."""
+        return self.state not in (UNJUDGED, REPORTED)
 
 
 @dataclass(frozen=True)
@@ -74,12 +88,10 @@ class Section:
 
 def section(reading: Reading) -> Section:
     """The care gaps of one reading, with what was reported of them."""
-    told = reports().of(reading.ehr, reading.score["patient"])
     shares = _open_shares(reading)
-    rows = [_row(reading, one, told, shares) for one in reading.score["gaps"]]
-    rows.sort(key=lambda row: (-row[1]["weight"], -shares.get(row[1]["id"], 0.0)))
+    found = sorted(judged(reading), key=lambda one: (-one.of["weight"], -shares.get(one.of["id"], 0.0)))
     lists = [
-        List(state, heading, sign, state in FOLDED, [gap for of, _, gap in rows if of == state])
+        List(state, heading, sign, state in FOLDED, [_row(one, shares) for one in found if one.state == state])
         for state, (heading, sign) in HEADINGS.items()
     ]
     return Section(
@@ -92,28 +104,39 @@ def section(reading: Reading) -> Section:
     )
 
 
-def _row(
-    reading: Reading, gap: dict[str, Any], told: Mapping[str, Report], shares: Mapping[str, float]
-) -> tuple[str, dict[str, Any], Gap]:
-    """State, the score's gap, and what the page shows of it."""
+def judged(reading: Reading) -> list[Judged]:
+    """Every gap of the score in its order, for whatever tells of gaps: what was not read is neither open nor met."""
+    told = reports().of(reading.ehr, reading.score["patient"])
+    return [_judged(reading, one, told.get(one["id"])) for one in reading.score["gaps"]]
+
+
+def open_gaps(found: Iterable[Judged]) -> list[dict[str, Any]]:
+    """The score's gaps that are open here, the weightiest first."""
+    return sorted((one.of for one in found if one.state == OPEN), key=lambda gap: -gap["weight"])
+
+
+def _judged(reading: Reading, gap: dict[str, Any], report: Report | None) -> Judged:
     state, reason = STATES[gap["state"]], gap["reason"]
-    unread = _unread(reading, gap)
-    report = told.get(gap["id"])
-    if unread:
+    if unread := _unread(reading, gap):
         state, reason = UNJUDGED, f"Not all {unread} could be read, on which this rests."
     if report and state in (OPEN, UNJUDGED):
         state, reason = REPORTED, f"{_reported(report, reading)} In the records: {_lower(reason)}"
+    return Judged(state, reason, gap)
+
+
+def _row(judged: Judged, shares: Mapping[str, float]) -> Gap:
+    """What the page shows of it."""
+    state, reason, gap, known = judged.state, judged.reason, judged.of, judged.rests_on_records
     share = shares.get(gap["id"])
-    known = state not in (UNJUDGED, REPORTED)
-    shown = Gap(
+    return Gap(
         id=gap["id"], title=gap["title"], reason=reason, due=_due(state, gap),
         dated=day(gap["date"]) if known and (gap["date"] or "")[:4] not in reason else None,
-        often=f"Open in {percent(share)}\u00a0% of this group" if share is not None and state == OPEN else None,
+        often=None if share is None or state != OPEN else
+        f"Open in {whole_percent(share, '')} of those of this group to whom it applies",
         evidence=gap["resource"] if known else None,
         rule=gaps.rules()[gap["id"]].parts, source=gap["source"], weight=f"{gap['weight']:g}",
         may_report=state in (OPEN, UNJUDGED), may_undo=state == REPORTED,
     )  # fmt: skip
-    return state, gap, shown
 
 
 def _unread(reading: Reading, gap: dict[str, Any]) -> str | None:

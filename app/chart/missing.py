@@ -14,6 +14,7 @@ from analytics.definitions.catalogue import Feature
 from app.chart.population import everyone
 from app.chart.profile import between, with_unit
 from app.chart.reading import Reading
+from app.chart.view import shown_group
 from app.chart.words import age_of_value, capital, day
 
 #: Days after which a value is called old although the groups still use it: the year in which blood pressure and HbA1c
@@ -73,7 +74,7 @@ def _with_effect(reading: Reading, feature: Feature, told: str, resource: str | 
 
 def effect(reading: Reading, feature: Feature) -> str | None:
     """Whether a value that is usual in some group, or in everyone, would place the patient in another group."""
-    model, group = (reading.release.model if reading.release else None), reading.score["group"]
+    model, group = (reading.release.model if reading.release else None), shown_group(reading)
     if model is None or group is None or group["rule"] is not None or feature.name not in model["features"]:
         return None
     bounds = list(_bounds(model, feature.name, everyone(reading).get(feature.name)))

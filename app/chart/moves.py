@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from app.chart.reading import Reading, serving
+from app.chart.view import shown_group
 from app.chart.words import day
 
 MOST = 6
@@ -58,11 +59,11 @@ ABSENT = "not among the people of this release"
 def section(reading: Reading) -> Moves | None:
     """None where fewer than two releases of this EHR are published, or the serving database does not tell."""
     history = serving().history(reading.ehr.name, reading.score["patient"])
-    return moves_of(history or [], reading.score["group"])
+    return moves_of(history or [], shown_group(reading))
 
 
 def moves_of(history: Sequence[Placed], now: dict[str, object] | None) -> Moves | None:
-    """`history` is oldest first; `now` is the group on the page, from the chart as it is today."""
+    """`history` is oldest first; `now` is the group on the page, from the chart as it is today; None: none is."""
     if len(history) < 2:
         return None
     shown = list(history[-MOST:])

@@ -1,9 +1,9 @@
 """A note for the clinician to copy into the chart: plain text, whose it is, what it rests on, and its limits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from app.chart.gaps import UNJUDGED, Judged, open_gaps
 from app.chart.missing import Missing
 from app.chart.reading import Reading
 from app.chart.view import View
@@ -23,13 +23,15 @@ class Note:
     lines: int
 
 
-def note_of(reading: Reading, view: View, missing: list[Missing]) -> Note:
+def note_of(reading: Reading, view: View, missing: list[Missing], gaps: Sequence[Judged]) -> Note:
     """The same words as the chart page's, one statement on each line."""
-    lines = [line for line in _lines(reading, view, missing) if line is not None]
+    lines = [line for line in _lines(reading, view, missing, gaps) if line is not None]
     return Note("\n".join(lines), sum(1 + len(line) // 50 for line in lines))
 
 
-def _lines(reading: Reading, view: View, missing: list[Missing]) -> Iterator[str | None]:
+def _lines(
+    reading: Reading, view: View, missing: list[Missing], gaps: Sequence[Judged]
+) -> Iterator[str | None]:
     banner, release = view.banner, view.release
     yield f"Kindred risk group, as of {view.as_of}" + (f", release {release}" if release else ", no release")
     name = ", ".join(part for part in (banner.family, banner.given) if part)
@@ -44,9 +46,10 @@ def _lines(reading: Reading, view: View, missing: list[Missing]) -> Iterator[str
         yield "Reasons:"
         for reason in view.reasons:
             yield f"- {reason.sentence}" + (f" {reason.usual_said}." if reason.usual_said else "")
-    yield from _listed("Not in the chart, or old:", [one.sentence for one in missing])
+    lacking = "Not known from what could be read:" if view.rests_on_part else "Not in the chart, or old:"
+    yield from _listed(lacking, [one.sentence for one in missing])
     yield from _listed("Could not be read:", [f"{what}: {why}." for what, why in view.unread])
-    yield from _listed("Care gaps:", [_gap(one) for one in reading.score["gaps"] if one["state"] == "gap"][:GAPS])
+    yield from _listed("Care gaps:", _gaps(gaps))
     yield LIMITS
 
 
@@ -56,5 +59,9 @@ def _listed(head: str, items: list[str]) -> Iterator[str]:
         yield from (f"- {item}" for item in items)
 
 
-def _gap(one: dict[str, Any]) -> str:
-    return f"{one['title']}: {one['reason']}"
+def _gaps(judged: Sequence[Judged]) -> list[str]:
+    """The weightiest open ones, how many more there are, and how many could not be judged."""
+    found, unjudged = open_gaps(judged), sum(one.state == UNJUDGED for one in judged)
+    lines = [f"{one['title']}: {one['reason']}" for one in found[:GAPS]]
+    lines += [f"{len(found) - GAPS} more on the page."] if len(found) > GAPS else []
+    return lines + ([f"Not judged, since what they rest on could not be read: {unjudged}."] if unjudged else [])

@@ -59,7 +59,7 @@ def patient_sheet(sid: str) -> Response:
     reading = opening.read()
     view = view_of(reading)
     audit.record(opening.smart.engine, "view", reading.launch, reading.score["release"])
-    made = sheet_of(reading, view.group, unread=bool(view.unread))
+    made = sheet_of(reading, view.group, gaps.open_gaps(gaps.judged(reading)), unread=bool(view.unread))
     return opening.show("sheet.html", sheet=made, means=MEANS, means_not=MEANS_NOT)
 
 
@@ -70,7 +70,8 @@ def clinicians_note(sid: str) -> Response:
     reading = opening.read()
     view = view_of(reading)
     audit.record(opening.smart.engine, "view", reading.launch, reading.score["release"])
-    return opening.show("note.html", view=view, note=note_of(reading, view, missing.section(reading)))
+    note = note_of(reading, view, missing.section(reading), gaps.judged(reading))
+    return opening.show("note.html", view=view, note=note)
 
 
 @BLUEPRINT.get("/source/<kind>/<identity>", endpoint="source")

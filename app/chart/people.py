@@ -11,7 +11,7 @@ from analytics.definitions import catalogue, gaps
 from app.chart.cells import SMALLEST_SHOWN, may_show, shown_bound
 from app.chart.reading import Reading, serving
 from app.chart.share_bar import ShareBar, share_bar, top_of
-from app.chart.words import day, percent
+from app.chart.words import day, percent, whole_percent
 
 MOST = 8  # rows of a figure; its table has all
 NOT_SHOWN = "not shown"
@@ -220,10 +220,7 @@ def _of_rank(one: dict[str, Any], rank: int) -> dict[str, Any]:
 
 
 def _whole(share: float | None) -> str:
-    """Whole percents as the release has them: a 0 may be somebody, and a 100 not everybody."""
-    if share is None:
-        return NOT_SHOWN
-    return "under 1 %" if share == 0 else "over 99 %" if share == 1 else f"{share * 100:.0f} %"
+    return whole_percent(share, NOT_SHOWN).replace("\u00a0", " ")
 
 
 def _hidden(count: int, one: str, many: str) -> str | None:

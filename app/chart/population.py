@@ -5,6 +5,7 @@ from typing import Any
 from flask import g
 
 from app.chart.reading import Reading, serving
+from app.chart.view import shown_group
 
 Range = tuple[float, float]
 
@@ -30,8 +31,8 @@ def _usual(paper: dict[str, Any] | None) -> dict[str, Range]:
 
 
 def group_of(reading: Reading) -> dict[str, Any] | None:
-    """The release's own entry of the patient's group; None where no group is shown."""
-    if reading.release is None or reading.score["group"] is None:
+    """The release's own entry of the patient's group; None where the page shows no group."""
+    group = shown_group(reading)
+    if reading.release is None or group is None:
         return None
-    rank = reading.score["group"]["rank"]
-    return next((one for one in reading.release.model["groups"] if one["rank"] == rank), None)
+    return next((one for one in reading.release.model["groups"] if one["rank"] == group["rank"]), None)

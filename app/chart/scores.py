@@ -10,7 +10,7 @@ from analytics.definitions.scores import counterfactuals, ranges
 from app.chart.kidney import Kidney, kidney_of
 from app.chart.reading import Reading
 from app.chart.score_inputs import ASSUMED, NOT_READ, Row, known, listed, rows
-from app.chart.view import IN_PART
+from app.chart.view import unread_types
 from app.chart.words import TYPES, day
 
 ORDER = ("prevent", "pce", "reynolds", "kdigo", "charlson", "lace", "cha2ds2_vasc")
@@ -70,8 +70,7 @@ class Scores:
 
 def section(reading: Reading) -> Scores:
     """The scores of one reading, without a further look into the EHR."""
-    unread = {one.resource_type for one in reading.chart.unread if one.why not in IN_PART}
-    return scores_of(reading.score["scores"], unread, reading.on)
+    return scores_of(reading.score["scores"], unread_types(reading), reading.on)
 
 
 def scores_of(found: Mapping[str, Any], unread: set[str], on: date) -> Scores:
@@ -87,6 +86,18 @@ def scores_of(found: Mapping[str, Any], unread: set[str], on: date) -> Scores:
         else:
             cards.append(_card(name, result, given, unread, on, _kidney_inputs(found)))
     return Scores(sorted(cards, key=lambda card: not card.results), not_for)
+
+
+def as_read(found: Mapping[str, Any], unread: set[str]) -> dict[str, Any]:
+    """`score["scores"]` where "no record" of a type that was not read is not known, rather than no."""
+    told = {}
+    for name, one in found.items():
+        given = known(name, one, unread)
+        inputs = {key: value | {"value": given[key]} for key, value in one["inputs"].items()}
+        told[name] = scores.compute(name, given) | {"inputs": inputs}
+        if not told[name]["reason"] and (why := cannot_tell(name, given)):
+            told[name] |= {"applicable": None, "reason": why, "values": {}, "categories": {}}
+    return told
 
 
 def _not_for(name: str, result: Mapping[str, Any], given: Mapping[str, Any], unread: set[str]) -> str | None:

@@ -1,5 +1,6 @@
 """The sheet that a patient takes home: two pages, plain words, nothing that colour alone would say."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +49,11 @@ class Sheet:
     synthetic: bool
 
 
-def sheet_of(reading: Reading, group: dict[str, Any] | None, *, unread: bool) -> Sheet:
-    """`group` is the one that the chart page shows; unread: part of the chart could not be read."""
+def sheet_of(
+    reading: Reading, group: dict[str, Any] | None, gaps: Sequence[dict[str, Any]], *, unread: bool
+) -> Sheet:
+    """`group` and `gaps` (open ones, the weightiest first) are those that the chart page shows; unread: part of the
+    chart could not be read."""
     banner = banner_of(reading.chart.patient, reading.on)
     reasons = reading.score["reasons"] if group else []
     return Sheet(
@@ -66,7 +70,7 @@ def sheet_of(reading: Reading, group: dict[str, Any] | None, *, unread: bool) ->
         reasons=_reasons(reasons),
         tests=_tests(reading),
         unread=unread,
-        gaps=_gaps(reading.score["gaps"]),
+        gaps=_gaps(gaps),
         questions=plain.questions([one["feature"] for one in reasons]),
         synthetic=reading.ehr.is_synthetic,
     )
@@ -105,9 +109,8 @@ def _tests(reading: Reading) -> list[tuple[str, str, str]]:
     return rows[:TESTS]
 
 
-def _gaps(gaps: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
-    """What to ask for, the weightiest first; a rule without plain words is left to the care team."""
+def _gaps(gaps: Sequence[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    """What to ask for; a rule without plain words is left to the care team."""
     words = plain.table()["gaps"]
-    missed = sorted((one for one in gaps if one["state"] == "gap"), key=lambda one: -one["weight"])
-    said = {words[one["id"]]: plain.long_day(one["due"]) for one in missed if one["id"] in words}
+    said = {words[one["id"]]: plain.long_day(one["due"]) for one in gaps if one["id"] in words}
     return list(said.items())[:GAPS]

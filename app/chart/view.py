@@ -34,7 +34,6 @@ PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 WORKED_OUT = frozenset({"value_age_days", "trend", "variability", "years_since_onset", "day_lowest", "answer_age_days"})
 
 
-
 @dataclass(frozen=True)
 class Reason:
     """One reason: a sentence, its value with unit and date, the group's usual range, and the bar that shows both."""
@@ -111,8 +110,21 @@ def shown_group(reading: Reading) -> dict[str, Any] | None:
 
 
 def _incomplete(reading: Reading) -> list[str]:
-    unread = {one.resource_type for one in reading.chart.unread if one.why not in IN_PART}
-    return sorted(unread & ABSENCE_COUNTS)
+    return sorted(unread_types(reading) & ABSENCE_COUNTS)
+
+
+def unread_types(reading: Reading) -> set[str]:
+    """The types of which so little could be read that their absence says nothing."""
+    return {one.resource_type for one in reading.chart.unread if one.why not in IN_PART}
+
+
+def known_features(reading: Reading) -> dict[str, float | None]:
+    """The features; where a type could not be read, a nought that stands for "no record" is not known."""
+    values: dict[str, float | None] = reading.score["features"]
+    if not unread_types(reading):
+        return values
+    return {name: None if value == 0 and catalogue.features()[name].missing == "zero" else value
+            for name, value in values.items()}  # fmt: skip
 
 
 def _why_hidden(reading: Reading, incomplete: list[str]) -> str:

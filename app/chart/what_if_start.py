@@ -13,7 +13,7 @@ from analytics.definitions.scores import levers
 from analytics.definitions.scores.inputs import Input
 from app.chart.reading import Reading
 from app.chart.score_inputs import known
-from app.chart.view import IN_PART
+from app.chart.view import unread_types
 from app.problems import Problem
 
 SEALED_SECONDS = 12 * 3600
@@ -39,7 +39,7 @@ def declared() -> dict[str, Input]:
 
 def start_of(reading: Reading) -> Start:
     """The start for one reading."""
-    unread = {one.resource_type for one in reading.chart.unread if one.why not in IN_PART}
+    unread = unread_types(reading)
     name = levers.table()["baseline"]["score"]
     return start_from(reading.score["scores"][name], reading.score["levers"], unread, reading.on)
 

@@ -94,6 +94,13 @@ def percent(fraction: float) -> str:
     return f"{value:.1f}" if 0 < value < 1 or 99 < value < 100 else f"{value:.0f}"
 
 
+def whole_percent(share: float | None, otherwise: str) -> str:
+    """A share that the release rounded to whole percents: a 0 may be somebody, and a 100 not everybody."""
+    if share is None:
+        return otherwise
+    return "under 1\u00a0%" if share < 0.005 else "over 99\u00a0%" if share > 0.995 else f"{share * 100:.0f}\u00a0%"
+
+
 def firmness(group: dict[str, Any]) -> str:
     """How firmly the patient belongs: 1 - nearest/second distance, 0 on the border between both, 1 at the centre.
 

@@ -17,7 +17,7 @@ from flask import current_app
 from analytics.definitions import catalogue
 from app.chart.cells import may_show
 from app.chart.reading import Reading
-from app.chart.view import IN_PART, MATTERS, View, outcome_sentence
+from app.chart.view import MATTERS, View, outcome_sentence, unread_types
 from app.chart.words import TYPES, day, firmness
 from app.chart.writing_words import NO_PROVENANCE, NOT_OFFERED
 from app.problems import Problem
@@ -70,7 +70,7 @@ def offer_of(reading: Reading, view: View) -> Offer:
 def _why_not(reading: Reading, view: View) -> str | None:
     """The first reason that holds for writing nothing."""
     context = reading.launch.context
-    unread = {one.resource_type for one in reading.chart.unread if one.why not in IN_PART} & MATTERS
+    unread = unread_types(reading) & MATTERS
     if not context.granted.may_create("RiskAssessment"):
         return NOT_OFFERED["no_scope"]
     if context.user_is_patients_side:
@@ -112,7 +112,8 @@ def _notes(reading: Reading, view: View) -> list[str]:
     if view.rests_on_part:
         notes.append(f"Read with care: not all {view.rests_on_part} could be read.")
     if missing := [one["sentence"] for one in reading.score["missing"]]:
-        notes.append(" ".join(["Not in the chart:", *missing]))
+        lacking = "Not known from what could be read:" if view.rests_on_part else "Not in the chart:"
+        notes.append(" ".join([lacking, *missing]))
     if reading.ehr.is_synthetic:
         notes.append("Synthetic data: not a real person.")
     return notes

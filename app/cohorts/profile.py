@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.definitions import catalogue, explain
+from app.chart.words import whole_percent
 from app.cohorts import figures
 from app.cohorts.figures import Dots
 from app.cohorts.opening import NO_PAPER, Opening
 from app.cohorts.overview import outcome_dots, outcome_words
 from app.cohorts.table import Table, table
-from app.cohorts.words import FEW, HIDDEN, capital, interval, people, share, short
+from app.cohorts.words import FEW, HIDDEN, capital, interval, people, short
 
 ROWS = 16  # of the heat map: the features in which some group differs most
 TOLD = 120  # features in the table, in the same order; the CSV has all
@@ -159,7 +160,7 @@ def _features(known: list[Compared], ranks: Sequence[int]) -> Table:
 def _usual(row: Mapping[str, Any], of: Mapping[str, Any]) -> str:
     """The middle half of the known values, or how many people have it."""
     if _is_flag(row):
-        return share(of.get("share"))
+        return whole_percent(of.get("share"), HIDDEN)
     usual, feature = of.get("usual"), catalogue.features().get(row["feature"])
     if usual is None:
         return HIDDEN
@@ -214,12 +215,13 @@ def _met(of: Mapping[str, Any]) -> str:
         return "applies to nobody"
     if people(applicable) == HIDDEN:
         return HIDDEN
-    return f"{share(of.get('met'), otherwise=FEW)} of {people(applicable)}"
+    return f"{whole_percent(of.get('met'), FEW)} of {people(applicable)}"
 
 
 def _treatments(medicines: list[dict[str, Any]], ranks: Sequence[int]) -> Table:
     rows = []
     for one in medicines:
         found = {group["rank"]: group["share"] for group in one["groups"]}
-        rows.append((capital(one["label"]), share(one["everyone"]), *(share(found.get(rank)) for rank in ranks)))
+        told = (one["everyone"], *(found.get(rank) for rank in ranks))
+        rows.append((capital(one["label"]), *(whole_percent(value, HIDDEN) for value in told)))
     return table("treatments", "Treatments in use", ("Treatment", "Everyone", *_heads(ranks)), rows)

@@ -75,11 +75,12 @@ def _group(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> Draft | Non
     tail = "" if is_whole else " (chart read in part)"
     summary = shortened(f"Risk group {group['rank']} of {group['of']}: {group['name']}", tail)
     reasons = [one["sentence"] for one in score["reasons"][:MOST_REASONS]]
+    lacking = "Not in the chart" if is_whole else "Not known from what could be read"
     missing = [one["sentence"] for one in score["missing"]]
     parts = [
         marked(outcome_sentence(group)) + " Group 1 has the fewest later events.",
         _list("Why this group", reasons),
-        _list("Not in the chart", [*missing[:MOST_MISSING], *_more(len(missing) - MOST_MISSING)]),
+        _list(lacking, [*missing[:MOST_MISSING], *_more(len(missing) - MOST_MISSING)]),
         _list("Not read", [*_unread(unread), *_unusable(unusable)]),
         _foot(score, ehr),
     ]

@@ -56,7 +56,8 @@ class TestThePage:
         assert state(page, "cms122") == "open" and state(page, "cms124") == "not-applicable"
         said = item(page, "cms122")
         assert "HbA1c 9.4 % on 4 May 2026: above 9 %." in said and "Due now" in said
-        assert f"Observation/{ANA}" in said and "CMS122v14" in said and "Weight 5" in said
+        assert "Record behind Blood sugar control in diabetes" in said and "CMS122v14" in said and "Weight 5" in said
+        assert re.search(rf'id="gap-cms122">.*?href="[^"]+/source/Observation/{ANA}-', page.text, re.DOTALL)
         assert "Met when" in said and "Not known from the records" in said
         assert "Outside ages 24 to 64." in item(page, "cms124")
 

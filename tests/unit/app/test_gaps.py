@@ -113,9 +113,19 @@ def test_the_order_is_by_weight_and_then_by_how_often_the_gap_is_open_in_the_gro
     made = section(monkeypatch, ehr, FOUR, document=document(cms125=0.9, cms131=0.2, cms139=0.1))
     assert ids(made) == ["cms131", "cms125", "cms130", "cms139"]  # 80 %, 10 %, not known; then the lighter one
     assert [one.often for part in made.lists for one in part.gaps][:3] == [
-        "Open in 80\u00a0% of this group", "Open in 10\u00a0% of this group", None,
+        "Open in 80\u00a0% of those of this group to whom it applies",
+        "Open in 10\u00a0% of those of this group to whom it applies", None,
     ]  # fmt: skip
     assert "by how often the gap stands open in this group" in made.order
+
+
+@pytest.mark.parametrize(("met", "said"), [(1.0, "under 1\u00a0%"), (0.99, "1\u00a0%"), (0.0, "over 99\u00a0%")])
+def test_a_share_that_was_rounded_claims_neither_nobody_nor_everyone(monkeypatch, ehr, met: float, said: str) -> None:
+    papers = {"gaps": [{"id": "cms131", "groups": [{"rank": 2, "applicable": 5000, "met": met}]}]}
+    made = section(monkeypatch, ehr, [gap("cms131", 4)], document=papers)
+    assert [one.often for part in made.lists for one in part.gaps] == [
+        f"Open in {said} of those of this group to whom it applies"
+    ]
 
 
 @pytest.mark.parametrize(

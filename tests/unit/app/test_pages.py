@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from joserfc.jwk import ECKey
 
 from app import create_app
 from app.config import Config
+from app.pages import show_problem
 from app.problems import WORDS, Problem
 from app.registry import Ehr
 from app.serving import Serving
@@ -282,3 +283,10 @@ class TestTheServingTables:
             (tmp_path / "k.db").write_bytes(content)
         serving = Serving(f"sqlite:///{tmp_path / 'k.db'}")
         assert serving.current("north") is None and not serving.is_readable()
+
+
+def test_the_link_to_try_again_brings_the_mark_without_which_a_record_is_refused(app: Flask) -> None:
+    with app.test_request_context("/s/x/source/Observation/1?patient=old"):
+        g.patient_mark = "0" * 32
+        body = show_problem(Problem("ehr_unreachable", "no_answer")).get_data(as_text=True)
+    assert f'<a href="/s/x/source/Observation/1?patient={"0" * 32}">Try again</a>' in body

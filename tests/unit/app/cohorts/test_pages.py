@@ -11,7 +11,7 @@ from app.cohorts.evidence import evidence
 from app.cohorts.figures import Axis, calibration, shade, squares
 from app.cohorts.opening import NO_PAPER, Opening
 from app.cohorts.overview import NO_BINS, NOT_TOLD, overview
-from app.cohorts.profile import distance, level, profile
+from app.cohorts.profile import _met, distance, level, profile
 from app.cohorts.run import FIRST, run
 from app.cohorts.words import HIDDEN, outcome, people
 from tests.unit.analytics import papers
@@ -310,3 +310,9 @@ def test_the_paper_of_these_tests_has_the_keys_of_the_contract() -> None:
     assert set(paper) == {"dates", "limits", "people", "features", "treatments", "gaps", "drill"}
     assert set(paper["features"][0]) == {"feature", "label", "unit", "shape", "everyone", "groups"}
     assert set(paper["drill"]["cells"][0]) == {"sex", "age_band", "condition", "groups"}
+
+
+def test_a_share_that_was_rounded_is_said_as_on_the_chart_page() -> None:
+    assert _met({"applicable": 4000, "met": 0.0}).replace("\u00a0", " ") == "under 1 % of 4,000"
+    assert _met({"applicable": 4000, "met": 1.0}).replace("\u00a0", " ") == "over 99 % of 4,000"
+    assert (_met({"applicable": 4000, "met": None}), _met({})) == ("too few to tell of 4,000", "hidden")
