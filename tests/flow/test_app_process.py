@@ -57,7 +57,7 @@ def test_check_says_what_is_registered_without_starting_anything(tmp_path: Path)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [
         "north: https://ehr.example.org/fhir, client kindred (client_secret_basic), authorize by GET, never framed, "
-        "back to https://kindred.example.org/callback",
+        "no cards, back to https://kindred.example.org/callback",
         "north: note: Changes take a night",
     ]
     assert not (tmp_path / "home").exists()

@@ -223,7 +223,7 @@ class TestWhoMayList:
         def broken(*_: Any) -> None:
             raise OSError("the disk is full")
 
-        monkeypatch.setattr("app.cohorts.patients.audit.record", broken)
+        monkeypatch.setattr("app.cohorts.patients.audit.record_list", broken)
         page = clinician.get("patients")
         problem(page, "internal")
         assert "Ångström" not in page.text
