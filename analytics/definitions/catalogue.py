@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import re
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
-
-import pyarrow as pa
 
 from analytics.definitions.errors import DefinitionError
 
@@ -25,7 +21,6 @@ WITHOUT_CONCEPT = frozenset(
     {"age", "stays", "bed_days", "readmissions", "visits", "care_days", "days_since_contact", "charlson", "stops"}
 )
 WITH_ANSWER = frozenset({"answer", "charlson", "extreme"})
-NAME = re.compile(r"[a-z0-9]+( [a-z0-9]+)*")
 SENTENCE_MARKS = frozenset({"value", "unit", "date", "label", "Label"})
 #: In place of a source, where a concept lists codes by source: codes that were seen nowhere with this meaning.
 UNCHECKED = "not checked"
@@ -88,7 +83,8 @@ class Concept:
     unverified: tuple[str, ...] = ()
 
 
-def _toml(name: str) -> dict[str, Any]:
+def read_toml(name: str) -> dict[str, Any]:
+    """A file of the definitions. Raises DefinitionError where it is no TOML."""
     try:
         return tomllib.loads((ROOT / name).read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -101,7 +97,7 @@ def features() -> dict[str, Feature]:
 
     Raises DefinitionError when one lacks a field or names an unknown kind, concept, policy or shape.
     """
-    table = _toml("features.toml")
+    table = read_toml("features.toml")
     defaults, derived = table.pop("defaults"), table.pop("derived", {})
     written = {
         name: _feature(name, defaults.get(fields.get("kind", ""), {}) | fields) for name, fields in table.items()
@@ -173,13 +169,13 @@ def concepts() -> dict[str, Concept]:
 
     Raises DefinitionError for an unknown code system or member, a missing field or a repeated name.
     """
-    systems = _toml("concepts/systems.toml")
+    systems = read_toml("concepts/systems.toml")
     found: dict[str, Concept] = {}
     for path in sorted((ROOT / "concepts").glob("*.toml")):
         if path.stem == "systems":
             continue
         family = {"family": "measurement"} if path.stem == "measurements" else {}
-        for name, fields in _toml(f"concepts/{path.name}").items():
+        for name, fields in read_toml(f"concepts/{path.name}").items():
             if name in found:
                 raise DefinitionError(f"concepts/{path.name} [{name}]: this concept exists already")
             found[name] = _concept(path.name, name, family | fields, systems)
@@ -198,7 +194,7 @@ def _with_members(concept: Concept, found: dict[str, Concept]) -> Concept:
 
 def _charlson_groups(systems: dict[str, str]) -> dict[str, Concept]:
     """The groups of the Charlson index as concepts (``charlson_mi``, ...), from the one list of the score."""
-    table = _toml("scores/charlson.toml")
+    table = read_toml("scores/charlson.toml")
     return {
         f"charlson_{name}": Concept(
             name=f"charlson_{name}",
@@ -292,124 +288,10 @@ def definitions_hash() -> str:
 @cache
 def group_rules() -> dict[str, Any]:
     """``groups.toml``: the no-contact rule, the outcome and the suppression of small cells."""
-    return _toml("groups.toml")
+    return read_toml("groups.toml")
 
 
 @cache
 def gap_rules() -> dict[str, Any]:
     """``gaps.toml`` as it stands there; ``gaps.rules`` checks it and makes rules of it."""
-    return _toml("gaps.toml")
-
-
-@cache
-def reference_tables() -> dict[str, pa.Table]:
-    """The definitions as tables that the feature SQL joins.
-
-    plausible.steps: steps to the unit in which measurements are summed up, at most a million over the plausible range.
-    """
-    measured = [concept for concept in concepts().values() if concept.family == "measurement"]
-    return {
-        "concepts": _rows(("code", "is_prefix", "concept", "family"), _code_rows()),
-        "units": _rows(("concept", "unit", "low", "high", "factor", "shift", "inferred"), _unit_rows()),
-        "plausible": _rows(
-            ("concept", "low", "high", "steps"),
-            [(c.name, float(c.range[0]), float(c.range[1]), _steps(c)) for c in measured],
-        ),
-        "answers": _rows(
-            ("concept", "answer", "code"),
-            [(c.name, answer, code) for c in concepts().values() for answer, codes in c.answers for code in codes],
-        ),
-        "feature_defs": _rows(
-            ("feature", "kind", "concept", "answer", "window_days"),
-            [
-                (f.name, f.kind, f.concept, f.answer, f.window_days)
-                for f in features().values()
-            ],
-        ),
-        **_medicine_name_tables(),
-        **_score_tables(),
-    }
-
-
-def _medicine_name_tables() -> dict[str, pa.Table]:
-    """What medicines are called: each name with what it stands for, and words that rule out a name, or any ('').
-
-    Raises DefinitionError for a name of no ingredient, or one that is not written as the events have it.
-    """
-    table = _toml("medicine_names.toml")
-    ingredients = [concept for concept in concepts().values() if concept.family == "ingredient"]
-    called = {one.name: [one.label, *table["names"].get(one.name, [])] for one in ingredients}
-    every = [name for names in called.values() for name in names]
-    words = every + table["not_beside"] + [word for listed in table["not_beside_name"].values() for word in listed]
-    unknown = [*(set(table["names"]) - set(called)), *(set(table["not_beside_name"]) - set(every)),
-               *(word for word in words if not NAME.fullmatch(word))]  # fmt: skip
-    if unknown:
-        wrong = sorted(unknown)[0]
-        raise DefinitionError(f"medicine_names.toml: {wrong!r} is no ingredient, no name, or not in small letters")
-    rows = [(name, one, "ingredient") for one, names in called.items() for name in names]
-    rows += [(name, concept.name, concept.family) for concept in concepts().values() if concept.family == "medicine"
-             for one in concept.members for name in called[one]]  # fmt: skip
-    beside = [(word, "") for word in table["not_beside"]] + [(f"{name} free", name) for name in every]
-    beside += [(word, name) for name, listed in table["not_beside_name"].items() for word in listed]
-    return {
-        "medicine_names": _rows(("name", "concept", "family"), rows),
-        "medicine_names_not": _rows(("words", "name"), beside),
-    }
-
-
-def _steps(concept: Concept) -> float:
-    """The largest power of ten that divides the plausible range into at most a million steps."""
-    width = concept.range[1] - concept.range[0]
-    return float(10 ** math.floor(math.log10(1_000_000 / width)))
-
-
-def _score_tables() -> dict[str, pa.Table]:
-    """What the feature SQL needs of the published scores, from their own files."""
-    epi, groups = _toml("scores/ckd_epi_2021.toml"), _toml("scores/charlson.toml")["groups"]
-    every, low_high = epi["coefficients"], [float(bound) for bound in epi["inputs"]["age"]["range"]]
-    common = [float(every[key]) for key in ("scale", "beta", "per_year")]
-    own = [(sex, *(float(every[sex][key]) for key in ("kappa", "alpha", "factor"))) for sex in ("female", "male")]
-    weights = [(f"charlson_{name}", year, group[f"weight_{year}"]) for name, group in groups.items()
-               for year in ("1987", "2011")]  # fmt: skip
-    instead = [(f"charlson_{name}", f"charlson_{group['instead_of']}") for name, group in groups.items()
-               if "instead_of" in group]  # fmt: skip
-    return {
-        "ckd_epi": _rows(
-            ("sex", "kappa", "alpha", "factor", "scale", "beta", "per_year", "min_age", "max_age"),
-            [(*row, *common, *low_high) for row in own],
-        ),
-        "charlson_weights": _rows(("concept", "answer", "weight"), weights),
-        "charlson_instead": _rows(("concept", "instead_of"), instead),
-    }
-
-
-def _rows(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> pa.Table:
-    return pa.table({name: [row[place] for row in rows] for place, name in enumerate(names)})
-
-
-def _code_rows() -> list[tuple[str, bool, str, str]]:
-    rows = []
-    for concept in concepts().values():
-        for code in concept.codes:
-            prefix = code.endswith("*")
-            rows.append(
-                (code.removesuffix("*").replace(".", "") if prefix else code, prefix, concept.name, concept.family)
-            )
-    return rows
-
-
-def _unit_rows() -> list[tuple[str, str, float, float, float, float, bool]]:
-    rows = []
-    anything = (-1e15, 1e15)
-    for concept in (c for c in concepts().values() if c.family == "measurement"):
-        known = {concept.unit: (1.0, 0.0)} | dict.fromkeys(concept.also, (1.0, 0.0))
-        for step in concept.conversions:
-            known[step["unit"]] = (float(step["factor"]), float(step.get("offset", 0.0)))
-        rows += [(concept.name, unit, *anything, *known[unit], False) for unit in known]
-        for guess in concept.unitless:
-            if guess["unit"] not in known:
-                raise DefinitionError(
-                    f"measurements.toml [{concept.name}]: unitless unit {guess['unit']!r} has no conversion"
-                )
-            rows.append((concept.name, "", float(guess["low"]), float(guess["high"]), *known[guess["unit"]], True))
-    return rows
+    return read_toml("gaps.toml")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics.definitions import catalogue
+from analytics.definitions.reference_tables import reference_tables
 
 SQL = Path(__file__).parent / "features"
 
@@ -141,7 +142,7 @@ def batch_select() -> str:
 
 def use_duckdb(connection: duckdb.DuckDBPyConnection, as_of: date) -> DefineView:
     """Put params, reference tables and dialect into DuckDB; returns how to define a stage there (materialised)."""
-    for name, table in catalogue.reference_tables().items():
+    for name, table in reference_tables().items():
         connection.register(name, table)
     connection.register("params", params(as_of))
     connection.execute(dialect_text("duckdb"))

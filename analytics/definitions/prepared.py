@@ -16,7 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.definitions import catalogue, events, features, gaps
+from analytics.definitions import events, features, gaps
+from analytics.definitions.reference_tables import reference_tables
 
 PARAMS_SCHEMA = features.params(date.min).schema
 
@@ -50,7 +51,7 @@ class Prepared:
             "params": _Given(PARAMS_SCHEMA),
             "gap_features": _Given(pa.schema([(name, pa.float64()) for name in gaps.features()])),
         }
-        for name, table in {**catalogue.reference_tables(), **self._given}.items():
+        for name, table in {**reference_tables(), **self._given}.items():
             self._connection.register(name, table)
         self._servers: dict[str | None, pa.Table] = {}
         self._connection.execute(features.dialect_text("duckdb"))

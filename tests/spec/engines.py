@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from analytics.definitions import catalogue, events, features
+from analytics.definitions import events, features
+from analytics.definitions.reference_tables import reference_tables
 
 Stages = dict[str, list[dict[str, Any]]]
 INDEX = features.params(date(2025, 6, 30)).select(["as_of"]).rename_columns(["index_time"])
@@ -33,7 +34,7 @@ def on_duckdb(found: pa.Table, as_of: date) -> Stages:
 def on_spark(spark: Any, found: pa.Table, as_of: date) -> Stages:
     """The same texts in Spark SQL. Each stage is brought here and back: Spark would compute it again."""
     given = {"params": features.params(as_of), "index_params": INDEX, "events": found}
-    tables = {**catalogue.reference_tables(), **given}
+    tables = {**reference_tables(), **given}
     for name, table in tables.items():
         # In one chunk: Spark 4.3 loses the rows that follow an empty chunk of an Arrow table.
         spark.createDataFrame(table.combine_chunks()).createOrReplaceTempView(name)

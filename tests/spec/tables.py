@@ -18,7 +18,7 @@ from analytics.definitions import catalogue
 from analytics.definitions.events import EVENT_SCHEMA
 
 AS_OF = date(2026, 6, 30)
-SYSTEMS = catalogue._toml("concepts/systems.toml")
+SYSTEMS = catalogue.read_toml("concepts/systems.toml")
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from analytics.definitions import catalogue, scores
+from analytics.definitions import catalogue, reference_tables, scores
 from analytics.definitions.errors import DefinitionError
 
-CACHED = ("features", "concepts", "definitions_hash", "group_rules", "gap_rules", "reference_tables")
+CACHED = ("features", "concepts", "definitions_hash", "group_rules", "gap_rules")
 SYSTEMS = {"LOINC": "http://loinc.org", "MEDS": ""}
 FIELDS: dict[str, Any] = {
     "kind": "latest",
@@ -51,6 +51,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def forget() -> None:
     for name in CACHED:
         getattr(catalogue, name).cache_clear()
+    reference_tables.reference_tables.cache_clear()
 
 
 def without(key: str) -> dict[str, Any]:
@@ -154,7 +155,7 @@ def test_a_spoiled_file_is_refused_by_name(copy: Path, file: str) -> None:
     with (copy / file).open("a", encoding="utf-8") as end:
         end.write("\n" + text)
     with pytest.raises(DefinitionError) as raised:
-        catalogue.features(), catalogue.reference_tables(), catalogue.group_rules()
+        catalogue.features(), reference_tables.reference_tables(), catalogue.group_rules()
     assert said in str(raised.value)
 
 
@@ -249,7 +250,7 @@ CONVERTED: list[tuple[str, float, str, float]] = [
 
 @pytest.mark.parametrize(("concept", "value", "unit", "expected"), CONVERTED)
 def test_conversions_are_those_of_the_clinical_tables(concept: str, value: float, unit: str, expected: float) -> None:
-    rows = catalogue.reference_tables()["units"].to_pylist()
+    rows = reference_tables.reference_tables()["units"].to_pylist()
     (row,) = [row for row in rows if (row["concept"], row["unit"], row["inferred"]) == (concept, unit, False)]
     assert value * row["factor"] + row["shift"] == pytest.approx(expected, rel=1e-12)
 
@@ -322,13 +323,13 @@ WRONG_NAMES = {
 @pytest.mark.parametrize("name", WRONG_NAMES)
 def test_names_of_medicines_that_could_never_match_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {"names": {}, "not_beside": [], "not_beside_name": {}} | WRONG_NAMES[name]
-    monkeypatch.setattr(catalogue, "_toml", lambda _: whole)
+    monkeypatch.setattr(catalogue, "read_toml", lambda _: whole)
     with pytest.raises(DefinitionError, match=r"medicine_names\.toml: "):
-        catalogue._medicine_name_tables()
+        reference_tables._medicine_name_tables()
 
 
 def test_a_name_stands_for_its_ingredient_and_its_classes() -> None:
-    rows = catalogue.reference_tables()["medicine_names"].to_pylist()
+    rows = reference_tables.reference_tables()["medicine_names"].to_pylist()
     assert [row["concept"] for row in rows if row["name"] == "lipitor"] == ["ingredient_atorvastatin", "statin"]
     assert {row["family"] for row in rows} == {"ingredient", "medicine"}
     named = {row["concept"] for row in rows if row["family"] == "ingredient"}
