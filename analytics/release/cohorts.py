@@ -1,21 +1,24 @@
 """What a release tells of its groups beside the evidence: profile, treatments, care gaps, later outcomes in detail.
 
-Spark SQL counts everyone in two passes, one for each date; what may be told of the counts is decided in
+Everyone is counted in two passes, one for each date: the task places its people and counts them (DuckDB reads the rules
+of care gaps and the kinds of people), Spark brings the counts together. What may be told of them is decided in
 `cohort_shares.py` and `cohort_drill.py`, through `suppression`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from analytics.definitions import catalogue, gaps
+import pyarrow as pa
+
+from analytics.definitions import catalogue, events, gaps
 from analytics.evidence import strata
 from analytics.lake import Lake
 from analytics.release import cohort_drill, cohort_shares
 from analytics.release.cohort_drill import Followed
 from analytics.release.cohort_shares import Counts
-from analytics.risk_groups import placing
+from analytics.risk_groups import histogram, placing
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 #: Worked out of another feature, or of its records: told of a group they would say nothing new.
 WORKED_OUT = frozenset({"value_age_days", "trend", "variability", "change", "years_since_onset", "starts", "stops"})
 STATES = ("met", "gap", "not_applicable")
+PERSON = "person"  # 1 for each
+KINDS = "rank INT, sex STRING, age_band STRING, numbers ARRAY<BIGINT>"
 LIMITS = (
     "Later outcomes are told by sex, by age band, by both, and by condition. Conditions are not crossed with sex or "
     "age: nearly every such cell would hold ten people or fewer, or tell of a cell that does.",
@@ -34,8 +39,8 @@ def cohorts(spark: SparkSession, lake: Lake, model: dict[str, Any], evidence: di
     """The content of ``cohorts.json`` (docs/release.md). Raises DataError where the evidence counted other people."""
     rules = gap_rules()
     now, then = (_rows(spark, lake, model, model[day]) for day in ("as_of", "index_date"))
-    counts = counted(placing.with_membership(now, model), model, {name: sql for name, (_, sql) in rules.items()})
-    followed = outcomes(placing.with_membership(then.where("outcome IS NOT NULL"), model))
+    counts = counted(now, model, {name: sql for name, (_, sql) in rules.items()})
+    followed = outcomes(then.where("outcome IS NOT NULL"), model)
     return paper(model, evidence, counts, followed, {name: title for name, (title, _) in rules.items()})
 
 
@@ -60,63 +65,90 @@ def gap_rules() -> dict[str, tuple[str, str]]:
     return {name: (gaps.rules()[name].title, sql) for name, sql in gaps.columns().items()}
 
 
-def counted(placed: DataFrame, model: Mapping[str, Any], states: Mapping[str, str]) -> Counts:
-    """One pass over the people at a date, each with a rank: sums by group, quartiles by group and of everyone."""
+def counted(rows: DataFrame, model: dict[str, Any], states: Mapping[str, str]) -> Counts:
+    """One pass over the people at a date: sums by group, quartiles by group and of everyone."""
     inputs = set(model["features"])
     named = [feature for name, feature in catalogue.features().items()
              if feature.kind not in WORKED_OUT or name in inputs]  # fmt: skip
-    flags = [feature.name for feature in named if cohort_shares.is_flag(feature)]
-    values = [feature.name for feature in named if not cohort_shares.is_flag(feature)]
-    select = [f"count_if({name} > 0) AS {name}" for name in flags]
-    select += [f"count({name}) AS {name}_known" for name in values]
-    select += [f"percentile({name}, array(0.25D, 0.75D)) AS {name}" for name in values]
-    select += [f"count_if(({sql}) = '{state}') AS {name}_{state}" for name, sql in states.items() for state in STATES]
-    found = {row["rank"] or 0: row for row in _grouped(placed, ["count(*) AS people", *select])}
+    names = [feature.name for feature in named] + [f"{name}_{state}" for name in states for state in STATES]
+    place, with_states, count = placing.placer(model), _with_states(states), histogram.counter([*names, PERSON])
+
+    def task(batches: placing.Batches) -> placing.Batches:
+        return count(with_states(place(batches)))
+
+    found = histogram.figures(rows.mapInArrow(task, histogram.SCHEMA), [*names, PERSON], (0.25, 0.75), by_rank=True)
+
+    def positive(name: str) -> dict[int, int]:
+        return {rank: of[name].positive if name in of else 0 for rank, of in found.items()}
+
     return Counts(
-        people={rank: row["people"] for rank, row in found.items()},
-        positive={name: {rank: row[name] for rank, row in found.items()} for name in flags},
-        middle={name: {rank: _middle(row, name) for rank, row in found.items()} for name in values},
-        states={name: {state: {rank: row[f"{name}_{state}"] for rank, row in found.items()} for state in STATES}
-                for name in states},
+        people=positive(PERSON),
+        positive={one.name: positive(one.name) for one in named if cohort_shares.is_flag(one)},
+        middle={one.name: {rank: _middle(of.get(one.name)) for rank, of in found.items()}
+                for one in named if not cohort_shares.is_flag(one)},
+        states={name: {state: positive(f"{name}_{state}") for state in STATES} for name in states},
     )  # fmt: skip
 
 
-def outcomes(placed: DataFrame) -> Followed:
-    """One pass over the people followed, each with a rank: people and events of each kind, and with each condition."""
+def outcomes(rows: DataFrame, model: dict[str, Any]) -> Followed:
+    """One pass over the people followed: people and events of each kind, and with each condition."""
     names = [feature.name for feature in cohort_drill.conditions()]
-    select = ["count(*) AS people", "sum(outcome) AS events"]
-    for name in names:
-        select += [f"count_if({name} > 0) AS {name}_people", f"count_if({name} > 0 AND outcome = 1) AS {name}_events"]
-    kinds = placed.selectExpr("rank", f"{_sex()} AS sex", f"{_age_band()} AS age_band", "outcome", *names)
-    rows = kinds.groupBy("rank", "sex", "age_band").agg(*_expressions(select)).collect()
-    found = Followed({(row["rank"], row.sex, row.age_band): (row.people, int(row.events)) for row in rows},
-                     {name: {} for name in names})  # fmt: skip
-    for name, by_rank in found.conditions.items():
-        for row in rows:
-            n, events = by_rank.get(row["rank"], (0, 0))
-            by_rank[row["rank"]] = (n + row[f"{name}_people"], events + row[f"{name}_events"])
+    place, count = placing.placer(model), _kinds(names)
+
+    def task(batches: placing.Batches) -> placing.Batches:
+        return count(place(batches))
+
+    found = Followed({}, {name: {} for name in names})
+    kept = rows.select(*placing.needed(model, "outcome", "female", "age", *names))
+    for row in kept.mapInArrow(task, KINDS).collect():
+        people, events, *having = row.numbers
+        _add(found.cells, (row["rank"], row.sex, row.age_band), people, events)
+        for name, n, ill in zip(names, having[::2], having[1::2], strict=True):
+            _add(found.conditions[name], row["rank"], n, ill)
     return found
+
+
+def _add(counts: dict[Any, tuple[int, int]], key: Any, people: int, events: int) -> None:
+    before = counts.get(key, (0, 0))
+    counts[key] = before[0] + people, before[1] + events
+
+
+def _with_states(states: Mapping[str, str]) -> Callable[[placing.Batches], placing.Batches]:
+    """The Spark task: columns more, 1 where a care gap has this state and else 0; and PERSON, 1 for each."""
+    given = ", ".join(f"{sql} AS {name}" for name, sql in states.items())
+    wanted = [f"CAST({name} = '{state}' AS INT) AS {name}_{state}" for name in states for state in STATES]
+    listed = ", ".join([*wanted, f"1 AS {PERSON}"])
+    return _in_duckdb(f"SELECT *, {listed} FROM (SELECT *, {given} FROM people)")  # noqa: S608
+
+
+def _kinds(names: list[str]) -> Callable[[placing.Batches], placing.Batches]:
+    """The Spark task: people and events of each kind (KINDS), in all and with each condition."""
+    numbers = ["count(*)", "sum(outcome)"]
+    for name in names:
+        numbers += [f"count_if({name} > 0)", f"count_if({name} > 0 AND outcome = 1)"]
+    kinds = f"rank, {_sex()} AS sex, {_age_band()} AS age_band"
+    listed = f"CAST([{', '.join(numbers)}] AS BIGINT[]) AS numbers"
+    return _in_duckdb(f"SELECT {kinds}, {listed} FROM people GROUP BY ALL")  # noqa: S608
+
+
+def _in_duckdb(sql: str) -> Callable[[placing.Batches], placing.Batches]:
+    """The Spark task: each batch, as `people`, through one SELECT."""
+
+    def run(batches: placing.Batches) -> Iterator[pa.RecordBatch]:
+        with events.connect() as connection:
+            for batch in batches:
+                connection.register("people", batch)
+                yield from connection.sql(sql).to_arrow_table().to_batches()
+
+    return run
 
 
 def _rows(spark: SparkSession, lake: Lake, model: Mapping[str, Any], day: str) -> DataFrame:
     return spark.read.parquet(f"{lake.url(lake.features(model['ehr'], model['export_id'], day))}/part-*")
 
 
-def _grouped(placed: DataFrame, select: list[str]) -> list[Any]:
-    """A row for each rank, and one without a rank for everyone."""
-    from pyspark.sql.functions import col
-
-    return placed.groupingSets([[col("rank")], []], col("rank")).agg(*_expressions(select)).collect()
-
-
-def _expressions(select: list[str]) -> list[Any]:
-    from pyspark.sql.functions import expr
-
-    return [expr(one) for one in select]
-
-
-def _middle(row: Any, name: str) -> tuple[int, float, float] | None:
-    return (row[f"{name}_known"], *row[name]) if row[name] is not None else None
+def _middle(of: histogram.Figures | None) -> tuple[int, float, float] | None:
+    return None if of is None else (of.n, of.quantiles[0], of.quantiles[1])
 
 
 def _sex() -> str:

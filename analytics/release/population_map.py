@@ -34,7 +34,7 @@ def population_map(spark: SparkSession, lake: Lake, model: dict[str, Any]) -> di
     people = fitting.in_contact(spark.read.parquet(f"{lake.url(path)}/part-*"))
     n, axes, explained = _components(people, model)
     size = max(SMALLEST, min(LARGEST, math.isqrt(n // PEOPLE_PER_BIN)))
-    spots = placing.with_membership(people, model).mapInArrow(
+    spots = placing.with_membership(people.select(*placing.needed(model, "outcome")), model).mapInArrow(
         _projector(model, axes), "x DOUBLE, y DOUBLE, rank INT, outcome INT"
     ).cache()
     ends = spots.selectExpr(*(f"percentile({axis}, array{EDGES}) AS {axis}" for axis in "xy")).first()

@@ -93,7 +93,7 @@ def _fit(spark: SparkSession, lake: Lake, ehr: str, export_id: str, as_of: date,
 
 def _described(everyone: DataFrame, sample: Sample, model: dict[str, Any], chosen: choice.Choice) -> dict[str, Any]:
     """The model with names, figures, the tree that stands for the groups, and what all this cannot support."""
-    found = profile.counted(placing.with_membership(everyone, model))
+    found = profile.counted(everyone, model)
     model = model | {"groups": profile.described(found, model)}
     events = sum(counted.cells["outcome"].positive for counted in found.values())
     return model | {
@@ -104,7 +104,7 @@ def _described(everyone: DataFrame, sample: Sample, model: dict[str, Any], chose
 
 def _write_memberships(spark: SparkSession, lake: Lake, model: dict[str, Any], features_path: str, target: str) -> None:
     """Everyone alive at as_of, with rank, second-closest rank and firmness."""
-    rows = spark.read.parquet(f"{lake.url(features_path)}/part-*")
+    rows = spark.read.parquet(f"{lake.url(features_path)}/part-*").select(*placing.needed(model, "subject_id"))
     with spark_step(spark, f"Placing everyone as of {model['as_of']}", "place everyone"):
         table = placing.with_membership(rows, model).select("subject_id", "rank", "second_rank", "firmness")
         table.write.mode("overwrite").parquet(lake.url(f"{target}/memberships"))

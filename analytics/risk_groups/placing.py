@@ -28,7 +28,12 @@ def with_membership(rows: DataFrame, model: dict[str, Any]) -> DataFrame:
     from pyspark.sql.types import DoubleType, IntegerType, StructType
 
     schema = StructType(list(rows.schema.fields)).add("rank", IntegerType())
-    return rows.mapInArrow(_placer(model), schema.add("second_rank", IntegerType()).add("firmness", DoubleType()))
+    return rows.mapInArrow(placer(model), schema.add("second_rank", IntegerType()).add("firmness", DoubleType()))
+
+
+def needed(model: dict[str, Any], *others: str) -> list[str]:
+    """Others and the columns that placing reads: hundreds more, to Python and back, would cost more than the rest."""
+    return list(dict.fromkeys([*others, CONTACT, *model["features"]]))
 
 
 def matrix(batch: pa.RecordBatch | pa.Table, names: list[str]) -> groups.Matrix:
@@ -44,7 +49,9 @@ def as_lists(matrix: groups.Matrix) -> pa.ListArray:
     return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(matrix).ravel())
 
 
-def _placer(model: dict[str, Any]) -> Callable[[Batches], Batches]:
+def placer(model: dict[str, Any]) -> Callable[[Batches], Batches]:
+    """The Spark task of `with_membership`; one that counts can follow it at once, without a way through the JVM."""
+
     def run(batches: Batches) -> Batches:
         for batch in batches:
             found = groups.assign(matrix(batch, model["features"]), matrix(batch, [CONTACT])[:, 0], model)

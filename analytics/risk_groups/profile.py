@@ -6,7 +6,7 @@ quartiles alone, however many people there are. What may be told of them is deci
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -43,10 +43,15 @@ class Counted(NamedTuple):
         return suppression.rate(self.people, self.cells["outcome"].known, self.cells["outcome"].positive)
 
 
-def counted(placed: DataFrame) -> dict[int, Counted]:
-    """The figures of every group by its rank; placed: rows of features with outcome and rank."""
+def counted(rows: DataFrame, model: dict[str, Any]) -> dict[int, Counted]:
+    """The figures of every group by its rank; rows: features with the outcome."""
     names = ["outcome", *catalogue.features()]
-    blocks = placed.select("rank", *names).mapInArrow(_blocks(names), "rank INT, block INT, numbers ARRAY<DOUBLE>")
+    place, blocks_of = placing.placer(model), _blocks(names)
+
+    def task(batches: placing.Batches) -> placing.Batches:
+        return blocks_of(place(batches))
+
+    blocks = rows.select(*names).mapInArrow(task, "rank INT, block INT, numbers ARRAY<DOUBLE>")
     found: dict[int, Counted] = {}
     for row in blocks.groupBy("rank", "block").applyInArrow(
         _summed, "rank INT, block INT, people BIGINT, figures ARRAY<DOUBLE>"
@@ -92,7 +97,7 @@ def share(cells: Cells) -> float | None:
     return suppression.share(cells.positive, cells.known)
 
 
-def _blocks(names: list[str]) -> Any:
+def _blocks(names: list[str]) -> Callable[[placing.Batches], placing.Batches]:
     """The Spark task: a row for each person and block of columns."""
 
     def run(batches: placing.Batches) -> Iterator[pa.RecordBatch]:

@@ -10,6 +10,8 @@ import numpy as np
 from analytics import suppression
 from analytics.definitions import catalogue
 from analytics.definitions.catalogue import Feature
+from analytics.risk_groups import histogram
+from analytics.risk_groups.histogram import Figures
 
 if TYPE_CHECKING:
     from pyspark import RDD
@@ -27,37 +29,35 @@ def transforms(people: DataFrame) -> dict[str, Any]:
     ten people have, lack or are measured for, since its numbers would be theirs.
     """
     wanted = [feature for feature in catalogue.features().values() if feature.grouped]
-    select = [
-        f"named_struct('n', count({f.name}), 'mean', avg({f.name}), 'least', min({f.name}), 'most', max({f.name}), "
-        f"'positive', count_if({f.name} > 0), 'median', percentile({f.name}, 0.5), "
-        f"'low', percentile({f.name}, array{TAILS}), "
-        f"'high', percentile({f.name}, array{tuple(1 - tail for tail in TAILS)})) AS {f.name}"
-        for f in wanted
-    ]
-    row = people.selectExpr("count(*) AS people", *select).first()
-    steps = {f.name: _step(f, row[f.name]) for f in wanted if row is not None and _useful(f, row[f.name], row.people)}
+    names = [feature.name for feature in wanted]
+    counts = people.select(*names).mapInArrow(histogram.counter(names), histogram.SCHEMA)
+    found = histogram.figures(counts, names, (0.5, *TAILS, *(1 - tail for tail in TAILS)))
+    seen = found.get(histogram.EVERYONE, {})
+    n = people.count()
+    steps = {f.name: _step(f, seen[f.name]) for f in wanted if f.name in seen and _useful(f, seen[f.name], n)}
     steps = {name: step for name, step in steps.items() if step["cap"][0] < step["cap"][1]}
-    return {"features": list(steps), "transform": steps, "people": row.people if row else 0}
+    return {"features": list(steps), "transform": steps, "people": n}
 
 
-def _useful(feature: Feature, seen: Any, people: int) -> bool:
+def _useful(feature: Feature, seen: Figures, people: int) -> bool:
     few = suppression.small(seen.n) or (feature.shape != "value" and suppression.small(seen.positive))
     few = few or (feature.shape == "flag" and suppression.small(seen.n - seen.positive))
     return bool(seen.n >= 0.01 * people and seen.least != seen.most and not few)
 
 
-def _step(feature: Feature, seen: Any) -> dict[str, Any]:
-    fill = _coarse(float(seen.mean), "flag") if feature.shape == "flag" else float(seen.median)
+def _step(feature: Feature, seen: Figures) -> dict[str, Any]:
+    fill = _coarse(seen.mean, "flag") if feature.shape == "flag" else seen.quantiles[0]
     return {"shape": feature.shape, "fill": fill, "cap": _cap(feature, seen), "middle": 0.0, "scale": 1.0}
 
 
-def _cap(feature: Feature, seen: Any) -> list[float]:
+def _cap(feature: Feature, seen: Figures) -> list[float]:
     """Quantiles, for a measurement so far inside that more than ten people lie beyond: else they are a few's values."""
     if feature.shape == "flag":
         return [0.0, 1.0]
     enough = (place for place, tail in enumerate(TAILS) if tail * seen.n > suppression.largest_hidden())
     place = 0 if feature.shape == "count" else next(enough, len(TAILS) - 1)
-    return [float(seen.low[place]), float(seen.high[place])]
+    _, *ends = seen.quantiles
+    return [ends[place], ends[len(TAILS) + place]]
 
 
 def _coarse(mean: float, shape: str) -> float:

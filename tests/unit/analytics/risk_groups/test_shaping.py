@@ -1,6 +1,5 @@
 """The steps that shape a feature: which are inputs, how each is filled, capped and scaled."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,12 +7,12 @@ import pytest
 
 from analytics.definitions import catalogue
 from analytics.risk_groups import shaping
+from analytics.risk_groups.histogram import Figures
 
 
-def seen(n: int, mean: float = 0.5, positive: int = 50, **changes: Any) -> Any:
-    usual: dict[str, Any] = {"least": 0.0, "most": 9.0, "median": 5.6, "low": [4.2, 4.3, 4.4, 4.5, 4.6, 5.0]}
-    usual |= {"high": [13.0, 12.0, 11.0, 9.0, 8.0, 6.0]}
-    return SimpleNamespace(n=n, mean=mean, positive=positive, **(usual | changes))
+def seen(n: int, mean: float = 0.5, positive: int = 50, least: float = 0.0) -> Figures:
+    low, high = [4.2, 4.3, 4.4, 4.5, 4.6, 5.0], [13.0, 12.0, 11.0, 9.0, 8.0, 6.0]
+    return Figures(n, positive, mean, least, 9.0, [5.6, *low, *high])
 
 
 FEATURES = catalogue.features()
@@ -32,7 +31,7 @@ FEATURES = catalogue.features()
         ("stays_12m", seen(1000, positive=10), False),
     ],
 )
-def test_what_hardly_anyone_has_or_everyone_alike_is_left_out(name: str, found: Any, useful: bool) -> None:
+def test_what_hardly_anyone_has_or_everyone_alike_is_left_out(name: str, found: Figures, useful: bool) -> None:
     assert shaping._useful(FEATURES[name], found, 1000) is useful
     assert shaping._useful(FEATURES[name], found, 200_000) is False  # known of fewer than 1 %
 
