@@ -8,8 +8,8 @@ UV ?= uv
 LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 LIGHT := layout unit conformance# two processes at a time
-WHOLE := spec parity flow# one at a time: they start Spark
-BESIDE := database cluster browser# beside those, one at a time: they start servers or a browser, and wait much
+WHOLE := spec parity database flow# one at a time: they start Spark
+BESIDE := cluster browser# beside those, one at a time: they start servers or a browser, and wait much
 
 .PHONY: help install demo test hadoop unit lint types lock image image-check bench screenshots clean
 
