@@ -115,7 +115,7 @@ dementia_medicine_in_use            | RXNORM#135447 RXNORM#6719 RXNORM#997223   
 cardiac_other_in_use                | RXNORM#3407 RXNORM#197604                               | RXNORM#6918
 smoking_cessation_in_use            | RXNORM#591622 RXNORM#7407                               | RXNORM#42347
 benzodiazepine_in_use               | RXNORM#596                                              | RXNORM#7804
-heart_failure_beta_blocker_in_use   | RXNORM#19484 RXNORM#20352 RXNORM#866412 RXNORM#221124   | RXNORM#6918 RXNORM#1202
+heart_failure_beta_blocker_in_use   | RXNORM#19484 RXNORM#20352 RXNORM#866412 RXNORM#866429   | RXNORM#6918 RXNORM#1202
 """
 
 #: A record of 1 June 2026 is 29 days old.
@@ -135,7 +135,7 @@ days_since_hospice              | SNOMED#385763009 SNOMED#305336008  | SNOMED#10
 days_since_palliative_care      | SNOMED#103735009 ICD10CM#Z51.5     | SNOMED#385763009 ICD10CM#Z51.11
 days_since_pregnancy            | SNOMED#72892002 ICD10CM#O24.4      | ICD10CM#Z32.01
 days_since_falls_frailty        | SNOMED#1912002 ICD10CM#Z91.81      | ICD10CM#R26.9
-days_since_breastfeeding        | SNOMED#169741004 ICD10CM#Z39.1     | ICD10CM#Z39.2
+days_since_breastfeeding        | SNOMED#169643005 ICD10CM#Z39.1     | ICD10CM#Z39.2
 days_since_stool_dna_test       | LOINC#77353-1 LOINC#77354-9        | LOINC#57905-2
 days_since_sigmoidoscopy        | SNOMED#44441009 SNOMED#396226005   | SNOMED#73761001
 days_since_ct_colonography      | SNOMED#418714002 LOINC#60515-4     | SNOMED#73761001
