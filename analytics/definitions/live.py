@@ -56,6 +56,7 @@ def score(
         "reasons": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
         "series": _series(records),
+        "in_use": _in_use(records),
         "scores": patient_scores.compute(records, values, evidence, as_of),
         "levers": patient_scores.lever_inputs(values, evidence),
         "gaps": gaps.told(prepared.gaps(values), values, evidence, died),
@@ -111,6 +112,12 @@ def _series(records: Records) -> dict[str, list[dict[str, Any]]]:
         point = {"time": time.date().isoformat(), "value": value, "resource": resource}
         series.setdefault(concept, []).append(point)
     return series
+
+
+def _in_use(records: Records) -> list[dict[str, str]]:
+    """The medicines in use at as_of: each concept (class, ingredient, detail) with every order of it, newest first."""
+    rows = sorted(records["in_use"], key=lambda row: (row[2], row[0], row[3]), reverse=True)
+    return [{"concept": concept, "time": time.date().isoformat(), "resource": order} for concept, _, time, order in rows]
 
 
 def _unusable_measurements(records: Records) -> Counter[str]:
