@@ -12,7 +12,7 @@ from app.chart.words import TYPES, capital
 from app.fhir import Chart
 from app.hooks.cards import IN_PART, Draft, foot, listing, marked, paragraphs, shortened, unread_lines
 from app.hooks.orders.checks import Case, Hit, hits, is_subject
-from app.hooks.orders.medicines import Medicine, active
+from app.hooks.orders.medicines import Medicine, active, records_of
 from app.hooks.orders.risk import Risk, risk_of
 from app.hooks.orders.rules import Topic, Value, rules
 from app.registry import Ehr
@@ -26,8 +26,9 @@ def order_drafts(medicines: list[Medicine], score: dict[str, Any], chart: Chart,
     unread = {one.resource_type for one in chart.unread if one.why not in IN_PART}
     drafted = [one for one in medicines if not one.is_selected]
     replaced = {one.replaces for one in medicines} | {one.key for one in medicines}
-    ordered = [one for one in active(score, chart) if one.key not in replaced]
-    case = Case(selected, [*ordered, *drafted, *selected], score, unread, on, rules())
+    records = records_of(chart)
+    ordered = [one for one in active(score, records) if one.key not in replaced]
+    case = Case(selected, [*ordered, *drafted, *selected], score, unread, on, rules(), records)
     notes = listing("Not read", unread_lines(chart.unread))
     end = foot(score | {"release": None}, ehr)
     found = [_warning(hit, notes, end) for hit in hits(case)]
@@ -72,15 +73,16 @@ def _summary(values: list[str], risk: Risk) -> str:
 
 def _value(one: Value, medicines: list[Medicine], case: Case) -> str:
     """`Blood pressure 152/88 mmHg on 04-May-2026`; "" where it is not known, or not asked for these medicines."""
-    first, age = case.value(one.features[0]), case.value(one.ages[0])
-    if first is None or age is None or not any(medicine in case.selected_of(one.classes) for medicine in medicines):
+    dated = case.dated(one.features[0])
+    if case.value(one.features[0]) is None or not set(medicines) & set(case.selected_of(one.classes)):
         return ""
     known = catalogue.features()
-    whole = all(case.value(other) == age for other in one.ages)  # only what was measured on one day is told as one
+    # Only what was measured on one day is told as one.
+    whole = all(case.value(other) is not None and case.dated(other) == dated for other in one.features)
     told = one.features if whole else one.features[:1]
     label = one.label if whole else capital(known[one.features[0]].label)
     figures = "/".join(explain.display(known[name], case.value(name)) for name in told)
-    return f"{label} {figures} {explain.unit_words(known[one.features[0]].unit)} on {case.dated(age)}"
+    return f"{label} {figures} {explain.unit_words(known[one.features[0]].unit)} on {dated}"
 
 
 def _doses(topic: Topic, medicines: list[Medicine]) -> set[str] | None:

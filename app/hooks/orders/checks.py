@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from analytics.definitions import catalogue
 from app.chart.words import capital, day
 from app.hooks.orders.medicines import Medicine
 from app.hooks.orders.rules import SAME, MedicineClass, Rule, Rules, rules
+from app.searches import dicts
+
+OVER = {"inactive", "remission", "resolved"}  # R4 condition-clinical
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Case:
     unread: set[str]  # types whose absence says nothing
     on: date
     by: Rules
+    records: dict[str, dict[str, Any]]  # `Condition/1` -> resource
 
     def classes(self, names: Iterable[str]) -> list[MedicineClass]:
         """Classes by their names."""
@@ -36,9 +40,16 @@ class Case:
         hidden = found == 0 and catalogue.features()[feature].missing == "zero" and self.unread
         return None if hidden else found
 
-    def dated(self, days: float | None) -> str:
-        """The day so many days before the as-of date."""
-        return day((self.on - timedelta(days=int(days or 0))).isoformat()) or ""
+    def dated(self, feature: str) -> str | None:
+        """The date of the record behind a feature; None where it has none."""
+        return day(self.score["evidence"].get(feature, {}).get("time"))
+
+    def has_ended(self, feature: str) -> bool:
+        """Does the Condition behind a feature say that it is over (R4 clinicalStatus, abatement[x])?"""
+        record = self.records.get(self.score["evidence"].get(feature, {}).get("resource"), {})
+        status = record.get("clinicalStatus")
+        codes = {str(one.get("code")) for one in dicts(status, "coding")} if isinstance(status, dict) else set()
+        return bool(codes & OVER) or any(key.startswith("abatement") for key in record)
 
 
 @dataclass(frozen=True)
@@ -69,15 +80,16 @@ def hits(case: Case) -> list[Hit]:
 def _beside(rule: Rule, medicine: Medicine, case: Case) -> list[Hit]:
     """The other orders of each class that the rule names; for SAME of the medicine's own classes."""
     own = [one for one in case.classes(rule.selected) if medicine.is_of(one)]
-    found = []
-    for kind in own if rule.beside == (SAME,) else case.classes(rule.beside):
+    same, found = rule.beside == (SAME,), []
+    for kind in own if same else case.classes(rule.beside):
         others = [one for one in case.others if one.is_of(kind) and one.key != medicine.key]
         if others:
             told = ", ".join(one.told(kind) for one in others)
-            words = rule.summary.format(**{"name": medicine.name(), "others": told, "class": kind.label})
+            name = medicine.name({part for one in ([kind] if same else own) for part in one.ingredients})
+            words = rule.summary.format(**{"name": name, "others": told, "class": kind.label})
             drafts = {medicine.name(), *(one.name() for one in others if not one.since)}  # a draft has no lasting id
             orders = {one.key for one in others if one.since}
-            which = [kind.name] if rule.beside == (SAME,) else []
+            which = [kind.name] if same else []
             found.append(Hit(rule, capital(words), (rule.id, *which, *sorted(drafts), *sorted(orders))))
     return found
 
@@ -85,8 +97,8 @@ def _beside(rule: Rule, medicine: Medicine, case: Case) -> list[Hit]:
 def _recorded(rule: Rule, medicine: Medicine, case: Case) -> list[Hit]:
     """What is on record about the patient, where the rule's feature says so."""
     value = case.value(rule.feature)
-    if not rule.holds(value):
+    if not rule.holds(value) or (rule.ends and case.has_ended(rule.feature)):
         return []
-    dated = case.dated(value) if rule.below is not None else ""
-    words = rule.summary.format(name=medicine.name(), date=dated)
-    return [Hit(rule, capital(words), (rule.id, medicine.name(), dated))]
+    dated = case.dated(rule.feature)
+    words = rule.summary.format(name=medicine.name(), date=f" on {dated}" if dated else "")
+    return [Hit(rule, capital(words), (rule.id, medicine.name(), dated or ""))]

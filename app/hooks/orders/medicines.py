@@ -18,6 +18,8 @@ from app.registry import Ehr
 from app.score import score_chart
 
 ACTIVE = "active"  # R4 medicationrequest-status: what was stopped lately is in use by the definitions, and no duplicate
+LOOKED_AT = (KIND.encode(), b"Condition")
+Resource = dict[str, Any]
 #: Nobody: drafts are told apart by the stages of a score, and these look at one person's orders.
 NOBODY = {"resourceType": "Patient", "id": "nobody", "birthDate": "1970-01-01"}
 
@@ -62,14 +64,19 @@ def of_drafts(
     ]  # fmt: skip
 
 
-def active(score: dict[str, Any], chart: Chart) -> list[Medicine]:
+def active(score: dict[str, Any], records: dict[str, Resource]) -> list[Medicine]:
     """The chart's orders that are in use by the definitions and active by their status, the newest first."""
     since = {one["resource"]: one["time"] for one in score["in_use"]}
-    statuses = _statuses(chart)
     return [
         Medicine(key, concepts, since[key])
-        for key, concepts in _by_order(score).items() if statuses.get(key) == ACTIVE
+        for key, concepts in _by_order(score).items() if records.get(key, {}).get("status") == ACTIVE
     ]  # fmt: skip
+
+
+def records_of(chart: Chart) -> dict[str, Resource]:
+    """`MedicationRequest/1` -> the resource, as it was read; orders and conditions alone."""
+    found = (orjson.loads(line) for line in chart.lines if any(kind in line for kind in LOOKED_AT))
+    return {f"{one.get('resourceType')}/{one.get('id')}": one for one in found}
 
 
 def _line(number: int, draft: DraftOrder, on: date) -> bytes:
@@ -86,9 +93,3 @@ def _by_order(score: dict[str, Any]) -> dict[str, frozenset[str]]:
     for one in score["in_use"]:
         found[one["resource"]].add(one["concept"])
     return {key: frozenset(concepts) for key, concepts in found.items()}
-
-
-def _statuses(chart: Chart) -> dict[str, Any]:
-    """Order -> its status, as it was read."""
-    orders = (orjson.loads(line) for line in chart.lines if KIND.encode() in line)
-    return {f"{KIND}/{one.get('id')}": one.get("status") for one in orders if one.get("resourceType") == KIND}

@@ -38,19 +38,18 @@ class Topic:
 
 @dataclass(frozen=True)
 class Value:
-    """What the chart knows: features of one unit, and for each the feature that says how many days old it is."""
+    """What the chart knows: features of one unit, of which the first decides."""
 
     label: str
     classes: tuple[str, ...]
     features: tuple[str, ...]
-    ages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Rule:
     """One warning. Either `beside`, classes of another order (SAME: that of the selected one), or `feature`.
 
-    A feature holds where it is 1, or below so many days.
+    A feature holds where it is 1, or below so many days; `ends`: unless its record says that it has ended.
     """
 
     id: str
@@ -62,6 +61,7 @@ class Rule:
     beside: tuple[str, ...] = ()
     feature: str = ""
     below: float | None = None
+    ends: bool = False
     instead_of: tuple[str, ...] = ()
 
     def holds(self, value: float | None) -> bool:
@@ -98,9 +98,10 @@ def read(text: str) -> Rules:
             tuple(Value(**_tuples(fields)) for fields in table["value"]),
             tuple(_rule(fields) for fields in table["rule"]),
         )
+        unknown = sorted(_unknown(found))
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise DefinitionError(f"hooks/orders/rules.toml: {error}") from error
-    if unknown := sorted(_unknown(found)):
+    if unknown:
         raise DefinitionError(f"hooks/orders/rules.toml: {unknown[0]} is not known")
     return found
 
@@ -127,7 +128,7 @@ def _unknown(found: Rules) -> set[str]:
     classes = {name for topic in found.topics for name in topic.classes}
     classes |= {name for value in found.values for name in value.classes}
     classes |= {name for rule in found.rules for name in (*rule.selected, *rule.beside)} - {SAME}
-    features = {name for one in found.values for name in (*one.features, *one.ages)}
+    features = {name for one in found.values for name in one.features}
     features |= {rule.feature for rule in found.rules if rule.feature}
     doses = {topic.lever: {dose["name"] for dose in levers.table()[topic.lever]["doses"]} for topic in found.topics}
     return (
