@@ -19,6 +19,7 @@ from app.hooks.orders.medicines import of_drafts
 from app.hooks.orders.rules import read, rules
 from app.registry import Ehr
 from tests.spec.live.fhir import RXNORM, Resource, codes, condition, line, observation, order, patient
+from tests.unit.app import order_docs
 from tests.unit.app.test_scores import LABS, TODAY, without
 
 EHR = cast(Ehr, SimpleNamespace(issuer="https://ehr.example/fhir", is_synthetic=False, own_origin="https://app.example"))
@@ -244,3 +245,7 @@ class TestTheFile:
         text = (Path(file.__file__).parent / "rules.toml").read_text()
         with pytest.raises(DefinitionError, match=message):
             read(text.replace(*change))
+
+
+def test_the_paper_for_clinicians_says_what_the_rules_say() -> None:
+    assert order_docs.PAGE.read_text(encoding="utf-8") == order_docs.document(), "run scripts/orders-doc"
