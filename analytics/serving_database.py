@@ -24,6 +24,7 @@ TABLES = Path(__file__).with_name("tables.sql")
 VERSION = 4  # of tables.sql; app/serving.py reads the same
 ONE_WRITER = 0x4B696E64  # PostgreSQL's advisory lock of the one publish in a database
 PATIENCE = 5  # seconds for a connection, and for SQLite's one writer
+OURS = "Check KINDRED_DATABASE: it is such as sqlite:////data/kindred.db or postgresql+psycopg://user@host/kindred."
 CHECK = "Check KINDRED_DATABASE, that the server answers, and that this user may write."
 
 # SQLSTATE or its first signs (PostgreSQL, appendix A), or SQLite's name of its result code: what is wrong, what to do.
@@ -195,6 +196,8 @@ def _engine(database: str) -> Engine:
     try:
         url = make_url(database)
         backend = url.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise DatabaseError(f"The serving database {named(url)} is neither SQLite nor PostgreSQL.", OURS)
         if backend == "sqlite" and url.database and not url.database.startswith("file:"):
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         if backend == "postgresql":  # one driver, whichever the URL names
@@ -206,6 +209,4 @@ def _engine(database: str) -> Engine:
         raise unusable(database, error) from None
     if backend == "sqlite":
         event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode = WAL"))
-    elif backend != "postgresql":
-        raise DatabaseError(f"The serving database {named(database)} is neither SQLite nor PostgreSQL.", CHECK)
     return engine

@@ -82,7 +82,7 @@ def scores_of(found: Mapping[str, Any], unread: set[str], on: date) -> Scores:
         result = scores.compute(name, given) | {"inputs": found[name]["inputs"]}
         why = _not_for(name, result, given, unread)
         if why:
-            not_for.append(NotFor(scores.table(name)["title"], why, *_ruled_out_by(name, found[name]["inputs"])))
+            not_for.append(NotFor(scores.table(name)["title"], why, *_ruled_out_by(why, name, found[name]["inputs"])))
         else:
             cards.append(_card(name, result, given, unread, on, _kidney_inputs(found)))
     return Scores(sorted(cards, key=lambda card: not card.results), not_for)
@@ -112,10 +112,10 @@ def _not_for(name: str, result: Mapping[str, Any], given: Mapping[str, Any], unr
     return None
 
 
-def _ruled_out_by(name: str, inputs: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Date and record of what rules a score out; nothing where no record does."""
+def _ruled_out_by(why: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Date and record of what rules a score out, where that is what `why` says; nothing where no record does."""
     for key, one in scores.declared_inputs(name).items():
-        if one.excludes and inputs[key]["value"]:
+        if one.excludes and one.excludes in why and inputs[key]["value"]:
             return day(inputs[key]["time"]) or "", inputs[key]["resource"]
     return "", None
 

@@ -139,6 +139,12 @@ def test_the_record_that_rules_a_score_out_is_named() -> None:
     assert (one.dated, one.resource) == ("01-Mar-2021", "Condition/cad")
 
 
+def test_an_age_that_rules_a_score_out_is_not_told_with_the_date_of_a_disease() -> None:
+    found = section(*LABS, condition("cad", "414545008", "2021-03-01"), birthDate="1940-01-01")
+    (one,) = [one for one in found.not_for if "PREVENT" in one.title]
+    assert "aged 30 to 79" in one.reason and (one.dated, one.resource) == ("", None)
+
+
 class TestARange:
     def test_of_race_covers_the_coefficients_of_both_and_names_its_categories(self) -> None:
         one = card(section(*LABS), "pce")
