@@ -10,6 +10,7 @@ from app.chart.score_inputs import listed
 from app.chart.scores import cannot_tell, percent
 from app.chart.what_if_form import Entered
 from app.chart.what_if_start import Start
+from app.chart.words import capital
 
 CORRECT = "Nothing is computed until the marked values are corrected."
 NOT_COMPUTED = "The risk cannot be computed: {} not known."
@@ -118,7 +119,7 @@ def _trouble(entered: Entered, result: dict[str, Any], span: dict[str, Any]) -> 
     declared = scores.declared_inputs(levers.table()["baseline"]["score"])
     if result["missing"]:
         labels = listed([declared[key].label for key in result["missing"]])
-        return OVER_RANGE.format(_capital(labels)) if span else NOT_COMPUTED.format(labels)
+        return OVER_RANGE.format(capital(labels)) if span else NOT_COMPUTED.format(labels)
     return None
 
 
@@ -130,7 +131,7 @@ def _rows(
     for key, about in scores.table(levers.table()["baseline"]["score"])["results"].items():
         after = percent(now[key]) if key in now else _between(*span[key]) if key in span else "–"
         if key in before or after != "–":
-            found.append((_capital(about["label"]), percent(before[key]) if key in before else "–", after))
+            found.append((capital(about["label"]), percent(before[key]) if key in before else "–", after))
     return found
 
 
@@ -208,7 +209,3 @@ def _said(trouble: str | None, before: float | None, now: float | None, effect: 
     parts += [CHART.format(percent(before))] if before is not None and percent(before) != percent(now) else []
     parts += [WITH.format(percent(effect.after))] if effect else []
     return ", ".join(parts) + "."
-
-
-def _capital(text: str) -> str:
-    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
