@@ -20,13 +20,12 @@ from sqlalchemy import Column, Engine, LargeBinary, String, Table, delete, selec
 from analytics.definitions import gaps
 from app import audit
 from app.chart.blueprint import BLUEPRINT
-from app.chart.mark import check_mark
+from app.chart.mark import check_form
 from app.chart.reading import launch_of, serving
 from app.database import METADATA
 from app.problems import Problem
 from app.registry import Ehr
 from app.score import as_of
-from app.security import check_form_token
 from app.smart.tokens import Launch
 
 LONGEST_PLACE = 80  # characters
@@ -125,8 +124,7 @@ def report(sid: str) -> Response:
 def _asked(sid: str) -> tuple[Launch, Ehr, str, str]:
     """Launch, EHR, patient and gap of a form of this launch's own page. Raises Problem for any other."""
     _, ehr, launch = launch_of(sid)
-    check_form_token(sid)
-    check_mark(launch)
+    check_form(launch)
     if launch.context.patient is None:
         raise Problem("no_patient")
     gap = request.form.get("gap", "")

@@ -3,14 +3,13 @@
 from flask import Response, g, jsonify, render_template, request
 
 from app import audit
-from app.chart.blueprint import BLUEPRINT, opening_of
-from app.chart.mark import check_mark
+from app.chart.blueprint import BLUEPRINT, launch_page
+from app.chart.mark import check_form
 from app.chart.reading import launch_of
 from app.chart.view import view_of
 from app.chart.what_if import answer
 from app.chart.what_if_form import read_form
 from app.chart.what_if_start import seal, start_of, unseal
-from app.security import check_form_token
 
 
 @BLUEPRINT.route("/what-if", methods=["GET", "POST"], endpoint="what_if")
@@ -18,17 +17,16 @@ def what_if_page(sid: str) -> Response:
     """The form with its answer; the page's script gets JSON, and the EHR is not asked for that."""
     if request.method == "POST":
         _, _, launch = launch_of(sid)
-        check_form_token(sid)
-        check_mark(launch)
+        check_form(launch)
         if request.accept_mimetypes.best == "application/json":
             return _live(g.patient_mark)
-    opening = opening_of(sid)
-    reading = opening.read()
+    page = launch_page(sid)
+    reading = page.read()
     start = start_of(reading)
     entered = read_form(start, request.form)
     g.own_script = True
-    audit.record(opening.smart.engine, "what_if", reading.launch, reading.score["release"])
-    return opening.show(
+    audit.record(page.smart.engine, "what_if", reading.launch, reading.score["release"])
+    return page.show(
         "what_if.html", view=view_of(reading), entered=entered, answer=answer(start, entered),
         sealed=seal(start, g.patient_mark), unit_changed=request.form.get("do") == "unit",
     )  # fmt: skip

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from flask import Response, request
 
 from app import audit
-from app.chart.blueprint import BLUEPRINT, opening_of
-from app.chart.mark import check_mark
+from app.chart.blueprint import BLUEPRINT, launch_page
+from app.chart.mark import check_form
 from app.chart.reading import launch_of, read
 from app.chart.view import View, view_of
 from app.chart.write_back import Offer, offer_of, seal, trouble_with
@@ -16,7 +16,6 @@ from app.creates import Answer
 from app.problems import Problem
 from app.registry import Ehr
 from app.searches import ChartServer
-from app.security import check_form_token
 from app.smart import Smart
 from app.smart.tokens import Launch
 
@@ -40,12 +39,11 @@ def write_back_page(sid: str) -> Response:
     """What can be written into the chart, shown whole; the click writes it and nothing else."""
     if request.method == "POST":
         _, _, launch = launch_of(sid)
-        check_form_token(sid)
-        check_mark(launch)
-    opening = opening_of(sid)
+        check_form(launch)
+    page = launch_page(sid)
     clicked = request.form.get("shown") if request.method == "POST" else None
-    shown = page_of(opening.smart, opening.ehr, opening.launch, clicked)
-    return opening.show("write_back.html", page=shown, view=shown.view, status=shown.status)
+    shown = page_of(page.smart, page.ehr, page.launch, clicked)
+    return page.show("write_back.html", page=shown, view=shown.view, status=shown.status)
 
 
 def page_of(smart: Smart, ehr: Ehr, launch: Launch, clicked: str | None) -> Page:
