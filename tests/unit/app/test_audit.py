@@ -12,8 +12,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from app import audit
-from app.audit_check import check
-from app.audit_export import EVENTS, lines
+from app.audit.check import check
+from app.audit.export import EVENTS, lines
 from app.database import open_database
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32

@@ -2,7 +2,7 @@
 
 Nothing else in the app keeps or logs a patient. The file itself refuses to change or delete a row (triggers), and each
 row carries a keyed hash of itself and of the row before, so that one which was changed or taken out is seen
-(`app.audit_check`). docs/audit.md says what is kept and how it is exported.
+(`app.audit.check`). docs/audit.md says what is kept and how it is exported.
 """
 
 import hashlib
