@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Engine, select
 
 from app.audit import AUDIT
-from app.risk_assessment import SYSTEM, TERMINOLOGY
+from app.fhir_systems import SYSTEM, TERMINOLOGY
 
 DCM = "http://dicom.nema.org/resources/ontology/DCM"
 # action -> DICOM audit event (PS3.16, CID 400), its name, FHIR action, DICOM subtype (CID 401 and 402) or None

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.creates import Answer, Once, create, find
 from app.outgoing import OutgoingRefused
 from app.problems import Problem
 from app.searches import ChartServer
+from app.write_back.create import Answer, Once, create, find
 from tests.unit.app.test_fhir import NoToken, bundle
 
 ONCE = Once("RiskAssessment", "identifier", "urn:uuid:1|r1.2026-06-30")

@@ -8,7 +8,7 @@ import pytest
 from fhir.resources.R4B.provenance import Provenance
 from fhir.resources.R4B.riskassessment import RiskAssessment
 
-from app.risk_assessment import LIMITS, Finding, provenance, provenance_before, risk_assessment
+from app.write_back.risk_assessment import LIMITS, Finding, provenance, provenance_before, risk_assessment
 
 FINDING = Finding(
     issuer="https://ehr.example/fhir", patient="p1", encounter="e1", on=date(2026, 6, 30), release="r1",

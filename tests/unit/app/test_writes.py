@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from app import writes
 from app.database import open_database
-from app.writes import claim, give_back, known, settle
+from app.write_back import ledger
+from app.write_back.ledger import claim, give_back, known, settle
 
 ID = "r1.2026-06-30.patient-digest"
 
@@ -32,7 +32,7 @@ def test_one_of_many_gets_to_send(engine: Engine, tmp_path: Path) -> None:
 def test_what_is_written_is_never_claimed_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     assert known(engine, "north", ID) is None and claim(engine, "north", ID)
     settle(engine, "north", ID, "RiskAssessment/1", "2")
-    monkeypatch.setattr(writes, "OPEN_SECONDS", -1.0)
+    monkeypatch.setattr(ledger, "OPEN_SECONDS", -1.0)
     assert not claim(engine, "north", ID)
     found = known(engine, "north", ID)
     assert found and (found.state, found.reference, found.version, found.is_open) == (
@@ -46,7 +46,7 @@ def test_what_nobody_answered_can_be_claimed_after_a_while_and_by_one(
     assert claim(engine, "north", ID) and not claim(engine, "north", ID)
     found = known(engine, "north", ID)
     assert found and found.is_open
-    monkeypatch.setattr(writes, "OPEN_SECONDS", -0.001)
+    monkeypatch.setattr(ledger, "OPEN_SECONDS", -0.001)
     assert found and not found.is_open and claim(engine, "north", ID)
 
 
@@ -68,6 +68,6 @@ def test_another_ehr_or_finding_is_another_row_and_none_says_whose(engine: Engin
 
 def test_rows_of_long_ago_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     claim(engine, "north", ID)
-    monkeypatch.setattr(writes, "KEEP_SECONDS", -1.0)
+    monkeypatch.setattr(ledger, "KEEP_SECONDS", -1.0)
     claim(engine, "north", "other")
     assert known(engine, "north", ID) is None

@@ -7,13 +7,15 @@ from datetime import datetime
 import orjson
 from sqlalchemy import Engine
 
-from app import audit, metrics, writes
-from app.chart.write_back import Offer
-from app.creates import Answer, Once, create, find, looked_for
+from app import audit, metrics
+from app.fhir_systems import SYSTEM
 from app.problems import Problem
-from app.risk_assessment import SYSTEM, Finding, provenance
 from app.searches import ChartServer, Unreadable
 from app.smart.tokens import Launch
+from app.write_back import ledger
+from app.write_back.create import Answer, Once, create, find, looked_for
+from app.write_back.offer import Offer
+from app.write_back.risk_assessment import Finding, provenance
 
 LOOK_SECONDS = 10.0
 
@@ -43,10 +45,10 @@ class Writer:
             if error.why == "not_offered":
                 return Answer("not_accepted")
             found = None
-        known = writes.known(self.engine, self.launch.ehr, self.finding.identifier)
+        known = ledger.known(self.engine, self.launch.ehr, self.finding.identifier)
         if found or known is None:
             return found
-        if known.state == writes.WRITTEN:
+        if known.state == ledger.WRITTEN:
             return Answer("existing", known.reference, known.version)
         return Answer("unclear") if known.is_open else None
 
@@ -56,13 +58,13 @@ class Writer:
         if before and before.outcome != "not_accepted":
             return (Answer("open") if before.outcome == "unclear" else before), None
         ehr, identifier = self.launch.ehr, self.finding.identifier
-        if not writes.claim(self.engine, ehr, identifier):
+        if not ledger.claim(self.engine, ehr, identifier):
             return Answer("open"), None
         answer = self._send(self._once, self.offer.text.encode())
         if answer.is_stored:
-            writes.settle(self.engine, ehr, identifier, answer.reference, answer.version)
+            ledger.settle(self.engine, ehr, identifier, answer.reference, answer.version)
         elif answer.outcome != "unclear":
-            writes.give_back(self.engine, ehr, identifier)
+            ledger.give_back(self.engine, ehr, identifier)
         return answer, self._provenance(answer)
 
     def _found(self) -> Answer | None:
@@ -77,7 +79,7 @@ class Writer:
             answer = create(self.server, once, body, self.finding.patient)
         except Problem as problem:
             if problem.code == "session_ended":  # a 401: nothing was stored
-                writes.give_back(self.engine, self.launch.ehr, self.finding.identifier)
+                ledger.give_back(self.engine, self.launch.ehr, self.finding.identifier)
             raise
         if answer.outcome == "unclear" and self.launch.context.granted.may_search(once.kind):
             answer = looked_for(self.server, once, self.finding.patient, time.monotonic() + LOOK_SECONDS)

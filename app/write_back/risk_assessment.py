@@ -11,9 +11,8 @@ from datetime import date, datetime, timedelta
 from html import escape
 from typing import Any
 
-# An absolute URI that is ours at every site and says nothing of any (R4 datatype Identifier.system).
-SYSTEM = "urn:uuid:be0853e9-c950-4601-af8d-a8a9de02724b"
-TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
+from app.fhir_systems import SYSTEM, TERMINOLOGY
+
 LIMITS = (
     "Statistical similarity to the records of other people, not a diagnosis. The percentage is how many people of the "
     "group had the outcome, not a forecast for this person. Supports, does not replace, professional judgement."

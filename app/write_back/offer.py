@@ -19,9 +19,9 @@ from app.chart.cells import may_show
 from app.chart.reading import Reading
 from app.chart.view import MATTERS, View, outcome_sentence, unread_types
 from app.chart.words import TYPES, day, firmness
-from app.chart.writing_words import NO_PROVENANCE, NOT_OFFERED
 from app.problems import Problem
-from app.risk_assessment import LIMITS, Finding, provenance_before, risk_assessment
+from app.write_back.risk_assessment import LIMITS, Finding, provenance_before, risk_assessment
+from app.write_back.words import NO_PROVENANCE, NOT_OFFERED
 
 SEAL_SECONDS = 600.0  # what was shown longer ago is shown again before it may be written
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")

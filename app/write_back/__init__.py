@@ -1,23 +1,23 @@
-"""The write-back page: reads the chart, makes the offer, and on a click writes it or says why not."""
+"""What goes into the chart: shown whole at `/s/<sid>/write-back`, and written on a click or never (README.md)."""
 
 from dataclasses import dataclass, replace
 
-from flask import Response, request
+from flask import Blueprint, Response, request
 
 from app import audit
-from app.chart.blueprint import BLUEPRINT, launch_page
+from app.chart import repeat_patient
+from app.chart.blueprint import LaunchPage, launch_page
 from app.chart.mark import check_form
-from app.chart.reading import launch_of, read
+from app.chart.reading import launch_of
 from app.chart.view import View, view_of
-from app.chart.write_back import Offer, offer_of, seal, trouble_with
-from app.chart.writing import Writer
-from app.chart.writing_words import NOT_OFFERED, OUTCOMES, PROVENANCE, Outcome
-from app.creates import Answer
-from app.problems import Problem
-from app.registry import Ehr
 from app.searches import ChartServer
-from app.smart import Smart
-from app.smart.tokens import Launch
+from app.write_back.create import Answer
+from app.write_back.offer import Offer, offer_of, seal, trouble_with
+from app.write_back.words import NOT_OFFERED, OUTCOMES, PROVENANCE, Outcome
+from app.write_back.writer import Writer
+
+BLUEPRINT = Blueprint("write_back", __name__, url_prefix="/s/<sid>/write-back")
+BLUEPRINT.after_request(repeat_patient)
 
 
 @dataclass(frozen=True)
@@ -34,33 +34,33 @@ class Page:
     status: int = 200
 
 
-@BLUEPRINT.route("/write-back", methods=["GET", "POST"], endpoint="write")
+@BLUEPRINT.route("", methods=["GET", "POST"], endpoint="page")
 def write_back_page(sid: str) -> Response:
     """What can be written into the chart, shown whole; the click writes it and nothing else."""
+    clicked = None
     if request.method == "POST":
         _, _, launch = launch_of(sid)
         check_form(launch)
-    page = launch_page(sid)
-    clicked = request.form.get("shown") if request.method == "POST" else None
-    shown = page_of(page.smart, page.ehr, page.launch, clicked)
-    return page.show("write_back.html", page=shown, view=shown.view, status=shown.status)
+        clicked = request.form.get("shown")
+    opened = launch_page(sid)
+    page = _page_of(opened, clicked)
+    return opened.show("write_back.html", page=page, view=page.view, status=page.status)
 
 
-def page_of(smart: Smart, ehr: Ehr, launch: Launch, clicked: str | None) -> Page:
+def _page_of(opened: LaunchPage, clicked: str | None) -> Page:
     """The page for a view (`clicked` is None) or for a click, with the seal that its form carried.
 
     Raises Problem where there is nothing to show, or the click is not from a page of this launch and patient.
     """
-    if launch.context.patient is None:
-        raise Problem("no_patient", "write_back")
-    reading = read(smart, ehr, launch)
+    reading = opened.read()
     view = view_of(reading)
     offer = offer_of(reading, view)
-    audit.record(smart.engine, "view", reading.launch, reading.score["release"], detail="write-back")
+    engine, launch = opened.smart.engine, reading.launch
+    audit.record(engine, "view", launch, reading.score["release"], detail="write-back")
     if offer.finding is None:
         gone = OUTCOMES["not_offered"] if clicked is not None else None
         return Page(view, offer, offer.why_not, outcome=gone, status=gone.status if gone else 200)
-    writer = Writer(smart.engine, ChartServer(ehr, smart.bearer(reading.launch)), reading.launch, offer, offer.finding)
+    writer = Writer(engine, ChartServer(opened.ehr, opened.smart.bearer(launch)), launch, offer, offer.finding)
     if clicked is None:
         return _to_look_at(view, writer)
     trouble = trouble_with(launch.sid, offer, clicked)
