@@ -44,7 +44,7 @@ def write_back_page(sid: str) -> Response:
         clicked = request.form.get("shown")
     opened = launch_page(sid)
     page = _page_of(opened, clicked)
-    return opened.show("write_back.html", page=page, view=page.view, status=page.status)
+    return opened.show("write_back/page.html", page=page, view=page.view, status=page.status)
 
 
 def _page_of(opened: LaunchPage, clicked: str | None) -> Page:

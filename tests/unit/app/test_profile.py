@@ -1,7 +1,7 @@
 """The patient against the group and everyone: words, places on the axis, and what is left out."""
 
 from app.chart import profile
-from app.charts import Axis, axis
+from app.chart.figures import Axis, axis
 from tests.flow.published import model
 from tests.spec.live.fhir import condition, encounter, observation
 from tests.unit.app.readings import reading_of, served

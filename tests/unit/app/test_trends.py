@@ -6,7 +6,7 @@ import pytest
 
 from analytics.definitions import catalogue
 from app.chart import trends
-from app.charts import spark
+from app.chart.figures import spark
 from tests.flow.published import model
 from tests.spec.live.fhir import observation
 from tests.unit.app.readings import ON, reading_of, served

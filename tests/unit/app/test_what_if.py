@@ -8,12 +8,12 @@ from flask import Flask
 
 from analytics.definitions import live, scores
 from analytics.definitions.scores import levers
-from app.chart import what_if
-from app.chart.icons import denominator, figure
-from app.chart.what_if import Answer, answer
-from app.chart.what_if_form import Entered, Field, editable, read_form
-from app.chart.what_if_start import SEALED_SECONDS, Start, seal, start_from, unseal
 from app.problems import Problem
+from app.what_if import answer
+from app.what_if.answer import Answer, answer_to
+from app.what_if.form import Entered, Field, editable, read_form
+from app.what_if.icons import denominator, figure
+from app.what_if.start import SEALED_SECONDS, Start, seal, start_from, unseal
 from tests.spec.live.fhir import Resource, condition, line, observation, order, patient
 from tests.unit.app.test_scores import LABS, TODAY, without
 
@@ -29,7 +29,7 @@ def start(*resources: Resource, unread: tuple[str, ...] = (), **person: Any) -> 
 
 def asked(begun: Start, **form: str) -> tuple[Entered, Answer]:
     entered = read_form(begun, form)
-    return entered, answer(begun, entered)
+    return entered, answer_to(begun, entered)
 
 
 def field(entered: Entered, name: str) -> Field:
@@ -161,7 +161,7 @@ class TestTreatments:
             given.append(dict(inputs))
             return compute(name, inputs)
 
-        monkeypatch.setattr(what_if.scores, "compute", watched)
+        monkeypatch.setattr(answer.scores, "compute", watched)
         for form in ({}, {"lever_statin": dose, "lever_blood_pressure": "10"}, {"statin": "yes", "bptx": "yes"}):
             asked(begun, **form)
         assert given and {(one["statin"], one["bptx"]) for one in given} == {(0, 0)}

@@ -10,9 +10,9 @@ import pytest
 from analytics import suppression
 from app.chart.banner import banner_of
 from app.chart.cells import may_show
+from app.chart.figures import range_bar
 from app.chart.view import outcome_sentence
 from app.chart.words import UNREAD, age_of_value, day, firmness, percent, unread_words
-from app.charts import range_bar
 from app.problems import WORDS
 
 ON = date(2026, 6, 30)

@@ -5,12 +5,12 @@ from typing import Any
 
 from analytics.definitions import scores
 from analytics.definitions.scores import levers, ranges
-from app.chart.icons import Figure, figure
 from app.chart.score_inputs import listed
 from app.chart.scores import cannot_tell, percent
-from app.chart.what_if_form import Entered
-from app.chart.what_if_start import Start
 from app.chart.words import capital
+from app.what_if.form import Entered
+from app.what_if.icons import Figure, figure
+from app.what_if.start import Start
 
 CORRECT = "Nothing is computed until the marked values are corrected."
 NOT_COMPUTED = "The risk cannot be computed: {} not known."
@@ -74,7 +74,7 @@ class Answer:
     said: str  # for aria-live
 
 
-def answer(start: Start, entered: Entered) -> Answer:
+def answer_to(start: Start, entered: Entered) -> Answer:
     """The answer to one form. Treatments multiply the risk of the values above; the model's flags stay the chart's."""
     baseline = levers.table()["baseline"]
     given = _model_inputs(entered.values)

@@ -9,7 +9,7 @@ from analytics.definitions import explain
 from analytics.definitions.scores import levers
 from analytics.definitions.scores.inputs import Input
 from app.chart.score_inputs import is_assumed, number, row
-from app.chart.what_if_start import Start, declared
+from app.what_if.start import Start, declared
 
 NUMBERS = ("sbp", "tc", "hdl", "ldl", "bmi", "egfr")
 FLAGS = ("smoking", "dm")
