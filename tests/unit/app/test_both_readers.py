@@ -11,9 +11,9 @@ import pytest
 from analytics.config import BulkClient
 from analytics.errors import ConfigError as BulkError
 from analytics.registry import BULK_KEYS, EHR_KEYS
-from app import registry_reader
 from app.config import ConfigError, read_registry
 from app.problems import WORDS
+from app.registry import reader
 from tests.unit.app.test_keys import ec_key, rsa_key, without
 
 ROOT = Path(__file__).parents[3]
@@ -121,8 +121,8 @@ def test_a_table_of_hooks_is_the_apps_alone(tmp_path: Path) -> None:
 
 
 def test_what_both_must_have_is_the_same() -> None:
-    assert set(registry_reader.EHR_KEYS) == EHR_KEYS
-    assert (ROOT / "app/toml_lines.py").read_text() == (ROOT / "analytics/toml_lines.py").read_text()
+    assert set(reader.EHR_KEYS) == EHR_KEYS
+    assert (ROOT / "app/registry/toml_lines.py").read_text() == (ROOT / "analytics/toml_lines.py").read_text()
 
 
 def documented(heading: str) -> set[str]:
@@ -134,9 +134,9 @@ def documented(heading: str) -> set[str]:
 @pytest.mark.parametrize(
     ("heading", "keys"),
     [
-        ("Keys of `[NAME]`", set(registry_reader.EHR_KEYS) - {"app", "bulk", "hooks"}),
-        ("Keys of `[NAME.app]`", set(registry_reader.APP_KEYS)),
-        ("Keys of `[NAME.hooks]`", set(registry_reader.HOOKS_KEYS)),
+        ("Keys of `[NAME]`", set(reader.EHR_KEYS) - {"app", "bulk", "hooks"}),
+        ("Keys of `[NAME.app]`", set(reader.APP_KEYS)),
+        ("Keys of `[NAME.hooks]`", set(reader.HOOKS_KEYS)),
         ("Keys of `[NAME.bulk]`", BULK_KEYS),
     ],
 )
@@ -156,7 +156,7 @@ def source(*patterns: str) -> str:
 
 
 def test_the_messages_that_the_guide_explains_are_those_of_the_code() -> None:
-    text = source("app/registry_reader.py", "app/config.py", "app/smart/keys.py")
+    text = source("app/registry/reader.py", "app/config.py", "app/smart/keys.py")
     quoted = [message.strip("`") for message, _ in rows("What the messages at start mean")]
     assert len(quoted) > 10
     assert [message for message in quoted if message not in text] == []

@@ -8,7 +8,7 @@ import pytest
 
 from app.config import ConfigError, from_environment, read_registry
 from app.registry import origin_of
-from app.toml_lines import line_of
+from app.registry.toml_lines import line_of
 
 GOOD = {
     "issuer": '"https://ehr.example.org/fhir"',
