@@ -17,8 +17,8 @@ from app.hooks.cards import drafts
 from app.write_back import offer
 from tests.flow.published import model
 from tests.spec.live.fhir import condition, encounter, observation
+from tests.unit.app.chart.test_moves import Placed
 from tests.unit.app.readings import reading_of, served
-from tests.unit.app.test_moves import Placed
 
 RECORDS = (
     encounter("v", "AMB", "2026-05-04T09:00:00Z"), condition("c", "44054006", "2015-02-01"),

@@ -15,7 +15,7 @@ from app.what_if.form import Entered, Field, editable, read_form
 from app.what_if.icons import denominator, figure
 from app.what_if.start import SEALED_SECONDS, Start, seal, start_from, unseal
 from tests.spec.live.fhir import Resource, condition, line, observation, order, patient
-from tests.unit.app.test_scores import LABS, TODAY, without
+from tests.unit.app.chart.test_scores import LABS, TODAY, without
 
 LDL = observation("ldl", "13457-7", 116, "mg/dL", "2026-02-01")
 

@@ -12,7 +12,7 @@ from joserfc.jwk import import_key
 from app.problems import Problem
 from app.smart.client import ask_token, oauth_session
 from app.smart.keys import public_half
-from tests.unit.app.test_keys import ec_key, rsa_key
+from tests.unit.app.smart.test_keys import ec_key, rsa_key
 
 TOKEN = {"access_token": "a", "token_type": "Bearer"}
 OLD = {"Date": "Wed, 21 Oct 2015 07:28:00 GMT", "Server": "x"}

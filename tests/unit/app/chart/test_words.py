@@ -131,7 +131,7 @@ def test_how_firmly_a_patient_belongs_is_said_in_three_degrees() -> None:
 
 
 def test_every_way_of_not_reading_has_its_words_and_no_words_are_left_over() -> None:
-    app = Path(__file__).parents[3] / "app"
+    app = Path(__file__).parents[4] / "app"
     text = (app / "fhir.py").read_text() + (app / "searches.py").read_text()
     used = set(re.findall(r'(?:Unreadable\(|Unread\(["\w]+, |return |if .* else |"why", )"(\w+)"', text))
     assert used - set(WORDS) == set(UNREAD)

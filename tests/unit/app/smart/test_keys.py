@@ -12,7 +12,7 @@ from joserfc.util import int_to_base64
 
 from app.config import ConfigError, read_registry
 from app.smart.keys import checked, published
-from tests.unit.app.test_registry import registry
+from tests.unit.app.registry.test_registry import registry
 
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 

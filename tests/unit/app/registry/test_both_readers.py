@@ -14,9 +14,9 @@ from analytics.registry import BULK_KEYS, EHR_KEYS
 from app.config import ConfigError, read_registry
 from app.problems import WORDS
 from app.registry import reader
-from tests.unit.app.test_keys import ec_key, rsa_key, without
+from tests.unit.app.smart.test_keys import ec_key, rsa_key, without
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 GOOD = "https://ehr.example/fhir"
 
 
