@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from analytics import spans, streams
 from analytics.definitions import catalogue
+from analytics.suppression import spans, streams
 
 Z = 1.959963984540054  # standard normal quantile for a 95 % interval
 EVERYONE = 10**12  # more people than there are: no bound is known
