@@ -1,10 +1,11 @@
-"""Figures as plain numbers for the SVG macros in templates/figures.html: no script, no inline style, no library."""
+"""Figures of the chart page as plain numbers for the SVG in its templates: no script, no inline style, no library."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 WIDTH, PAD = 240.0, 8.0  # SVG user units
+SHARE_PAD = 3.0  # SVG user units: room for half a mark at both ends
 MARGIN = 0.12  # of the span, left and right, so that no mark sits on the edge
 AXIS_END = 3.0  # percent of an axis that stays free at either end
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_PAD = 160.0, 40.0, 5.0  # SVG user units
@@ -107,3 +108,35 @@ def spark(points: Sequence[tuple[float, float]], span: tuple[float, float], usua
     placed = tuple((x(time), y(value)) for time, value in points)
     band = (y(usual[1]), y(usual[0])) if usual else None
     return Spark(SPARK_WIDTH, SPARK_HEIGHT, placed, band, "M" + " L".join(f"{a} {b}" for a, b in placed))
+
+
+@dataclass(frozen=True)
+class ShareBar:
+    """x positions in SVG user units: the end of the bar, an interval, and a mark for everyone; None: there is none."""
+
+    width: float
+    start: float
+    value: float | None
+    low: float | None
+    high: float | None
+    mark: float | None
+
+
+def share_bar(
+    value: float | None, mark: float | None = None, ends: tuple[float | None, float | None] = (None, None),
+    top: float = 1.0,
+) -> ShareBar:  # fmt: skip
+    """A share with its interval and a mark to compare with, each a part of one."""
+
+    def x(share: float | None) -> float | None:
+        if share is None:
+            return None
+        return round(SHARE_PAD + min(max(share / top, 0.0), 1.0) * (WIDTH - 2 * SHARE_PAD), 1)
+
+    return ShareBar(WIDTH, SHARE_PAD, x(value), x(ends[0]), x(ends[1]), x(mark))
+
+
+def top_of(shares: Iterable[float | None]) -> float:
+    """The next tenth above all of them: where an axis ends."""
+    most = max((share for share in shares if share is not None), default=0.0)
+    return max(0.1, math.ceil(round(most * 10, 6)) / 10)

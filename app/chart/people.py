@@ -9,8 +9,8 @@ from typing import Any
 
 from analytics.definitions import catalogue, gaps
 from app.chart.cells import SMALLEST_SHOWN, may_show, shown_bound
+from app.chart.figures import ShareBar, share_bar, top_of
 from app.chart.reading import Reading, serving
-from app.chart.share_bar import ShareBar, share_bar, top_of
 from app.chart.words import capital, day, percent, whole_percent
 
 MOST = 8  # rows of a figure; its table has all

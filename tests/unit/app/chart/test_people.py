@@ -9,8 +9,8 @@ from jinja2 import Environment, FileSystemLoader
 
 import app
 from app.chart import people as room
+from app.chart.figures import share_bar, top_of
 from app.chart.people import Figure, People, people
-from app.chart.share_bar import share_bar, top_of
 from tests.unit.analytics import papers
 from tests.unit.analytics.cohorts_paper import cohorts
 
