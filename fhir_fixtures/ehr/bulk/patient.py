@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import orjson
 
-from fhir_fixtures.ehr.bulk_files import BulkFile, Spool
-from fhir_fixtures.ehr.bulk_request import Wanted, where
+from fhir_fixtures.ehr.bulk.files import BulkFile, Spool
+from fhir_fixtures.ehr.bulk.request import Wanted, where
 from fhir_fixtures.ehr.store import Condition, Store, any_of
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from fhir_fixtures.ehr.bulk_files import BulkFile, Spool
-from fhir_fixtures.ehr.bulk_patient import patient_files
-from fhir_fixtures.ehr.bulk_provenance import newest_of_each_target
-from fhir_fixtures.ehr.bulk_request import Wanted, where
+from fhir_fixtures.ehr.bulk.files import BulkFile, Spool
+from fhir_fixtures.ehr.bulk.patient import patient_files
+from fhir_fixtures.ehr.bulk.provenance import newest_of_each_target
+from fhir_fixtures.ehr.bulk.request import Wanted, where
 from fhir_fixtures.ehr.dates import isoformat
 from fhir_fixtures.ehr.outcome import operation_outcome
 from fhir_fixtures.ehr.store import Store

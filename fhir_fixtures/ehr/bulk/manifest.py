@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fhir_fixtures.ehr.bulk_files import BulkFile
-from fhir_fixtures.ehr.bulk_job import Job
+from fhir_fixtures.ehr.bulk.files import BulkFile
+from fhir_fixtures.ehr.bulk.job import Job
 
 FILES_PER_PAGE = 5  # of a partial manifest
 

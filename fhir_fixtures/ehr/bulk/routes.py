@@ -10,10 +10,10 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 from werkzeug.wsgi import wrap_file
 
-from fhir_fixtures.ehr.bulk_files import Slice, gzipped
-from fhir_fixtures.ehr.bulk_job import SHORTEST_RUN, Job
-from fhir_fixtures.ehr.bulk_manifest import file_named, manifest
-from fhir_fixtures.ehr.bulk_request import preferences, read_parameters, select
+from fhir_fixtures.ehr.bulk.files import Slice, gzipped
+from fhir_fixtures.ehr.bulk.job import SHORTEST_RUN, Job
+from fhir_fixtures.ehr.bulk.manifest import file_named, manifest
+from fhir_fixtures.ehr.bulk.request import preferences, read_parameters, select
 from fhir_fixtures.ehr.guard import rights
 from fhir_fixtures.ehr.outcome import FhirError
 from fhir_fixtures.ehr.sandbox import fhir_base, sandbox
