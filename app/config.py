@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from app.registry import Ehr
-from app.registry_reader import EHR_KEYS, Wrong, read_ehr, refuse_unknown
+from app.registry.reader import EHR_KEYS, Wrong, read_ehr, refuse_unknown
+from app.registry.toml_lines import line_of
 from app.smart.keys import public_half
-from app.toml_lines import line_of
 
 
 class ConfigError(Exception):

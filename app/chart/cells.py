@@ -53,7 +53,7 @@ def shown_numbers(group: Mapping[str, Any]) -> dict[str, Any]:
 def screened(document: Any) -> Any:
     """A published document, checked once more: no part of it counts 1 to 10 people, nor leaves them between two counts.
 
-    A number that would follow from several parts is the release's own matter (analytics/suppression.py).
+    A number that would follow from several parts is the release's own matter (analytics/suppression/).
     """
     if isinstance(document, list):
         return [screened(part) for part in document]

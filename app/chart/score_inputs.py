@@ -7,7 +7,7 @@ from typing import Any
 
 from analytics.definitions import explain, scores
 from analytics.definitions.scores.inputs import Input
-from app.chart.words import TYPES, age_of_value, day
+from app.chart.words import TYPES, age_of_value, capital, day
 
 NOT_KNOWN = "not known"
 ASSUMED = "assumed: there is no record of it"
@@ -51,7 +51,7 @@ def row(one: Input, given: Mapping[str, Any], unread: Collection[str], on: date,
     time, resource, value = given["time"], given["resource"], given["value"]
     hidden = _unread(one, given, unread)
     return Row(
-        label=_capital(one.label or one.meaning),
+        label=capital(one.label or one.meaning),
         value=NOT_KNOWN if hidden or value is None else shown(one, value),
         dated=day(time) or "" if not hidden else "",
         age=age_of_value(time, on) or "",
@@ -112,7 +112,3 @@ def _note(one: Input, given: Mapping[str, Any], hidden: bool, outside: bool) -> 
 def is_assumed(one: Input, given: Mapping[str, Any]) -> bool:
     """Counted as not there because there is no record of it."""
     return bool(one.record) and one.kind != "codes" and given["value"] == 0 and not given["resource"]
-
-
-def _capital(text: str) -> str:
-    return text if text[1:2].isupper() or text[:2] == "hs" else text[:1].upper() + text[1:]

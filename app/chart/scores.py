@@ -11,7 +11,7 @@ from app.chart.kidney import Kidney, kidney_of
 from app.chart.reading import Reading
 from app.chart.score_inputs import ASSUMED, NOT_READ, Row, known, listed, rows
 from app.chart.view import unread_types
-from app.chart.words import TYPES, day
+from app.chart.words import TYPES, capital, day
 
 ORDER = ("prevent", "pce", "reynolds", "kdigo", "charlson", "lace", "cha2ds2_vasc")
 CANNOT_TELL = "Whether it applies cannot be told: {} could not be read."
@@ -159,7 +159,7 @@ def _results(name: str, result: Mapping[str, Any], span: Mapping[str, tuple[floa
     for key, about in own["results"].items():
         if key in result["values"] and name != "kdigo":
             value = result["values"][key]
-            found.append(Result(_capital(about["label"]), _figure(value, about["unit"]), _category(name, key, result)))
+            found.append(Result(capital(about["label"]), _figure(value, about["unit"]), _category(name, key, result)))
         elif key in span:
             found.append(_range(own, key, about, *span[key]))
     if name == "kdigo" and result["values"]:
@@ -175,8 +175,8 @@ def _range(own: Mapping[str, Any], key: str, about: Mapping[str, Any], low: floa
     ends = [_step(own.get("categories", {}).get(key, []), value) for value in (low, high)]
     category = ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
     if percent(low) == percent(high):
-        return Result(_capital(about["label"]), percent(low), category)
-    return Result(_capital(about["label"]), f"{percent(low).removesuffix(chr(160) + '%')}–{percent(high)}", category)
+        return Result(capital(about["label"]), percent(low), category)
+    return Result(capital(about["label"]), f"{percent(low).removesuffix(chr(160) + '%')}–{percent(high)}", category)
 
 
 def _category(name: str, key: str, result: Mapping[str, Any]) -> str:
@@ -200,7 +200,7 @@ def _left_out(name: str, result: Mapping[str, Any]) -> list[str]:
         low, high = one.range or (0, 0)
         labels = [scores.table(name)["results"][result]["label"] for result in one.only_for]
         what = " and ".join(labels) + (" are" if len(labels) > 1 else " is") if labels else "the score is"
-        said.append(LEFT_OUT.format(_capital(one.label), low, high, what))
+        said.append(LEFT_OUT.format(capital(one.label), low, high, what))
     return said
 
 
@@ -229,12 +229,12 @@ def _unknown(name: str, key: str, unread: set[str] | None = None) -> str:
     """The sentence for an input that is not known; "" where there is nothing more to say."""
     one = scores.declared_inputs(name)[key]
     if unread and one.record in unread:
-        return f"{_capital(one.label)}: {NOT_READ.format(TYPES[one.record].lower())}."
+        return f"{capital(one.label)}: {NOT_READ.format(TYPES[one.record].lower())}."
     return one.unknown
 
 
 def _labels(name: str, keys: list[str]) -> str:
-    return _capital(listed([scores.declared_inputs(name)[key].label for key in keys]))
+    return capital(listed([scores.declared_inputs(name)[key].label for key in keys]))
 
 
 def _kidney_inputs(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,7 +251,3 @@ def _figure(value: float, unit: str) -> str:
 def percent(value: float) -> str:
     """A risk in percent with one decimal, below 0.1 as such: no risk is told as none."""
     return "below 0.1\u00a0%" if 0 < value < 0.05 else f"{value:.1f}\u00a0%"
-
-
-def _capital(text: str) -> str:
-    return text if text[1:2].isupper() or text[:2] == "hs" else text[:1].upper() + text[1:]

@@ -7,6 +7,7 @@ from typing import Any
 from analytics.definitions import catalogue, explain
 from app.chart.banner import Banner, banner_of
 from app.chart.cells import may_show, shown_bound
+from app.chart.figures import RangeBar, range_bar
 from app.chart.reading import Reading
 from app.chart.words import (
     GROUP_HIDDEN,
@@ -20,7 +21,6 @@ from app.chart.words import (
     percent,
     unread_words,
 )
-from app.charts import RangeBar, range_bar
 from app.serving import Membership, Release
 
 REASONS = 3

@@ -59,8 +59,8 @@ def unread_words(why: str, parts: Sequence[str] = (), count: int = 0) -> str:
 
 
 def capital(text: str) -> str:
-    """First letter as a capital, except where the second is one already (eGFR)."""
-    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
+    """First letter as a capital, except in names such as eGFR and hsCRP."""
+    return text if text[1:2].isupper() or text[:2] == "hs" else text[:1].upper() + text[1:]
 
 
 def day(text: str | None) -> str | None:

@@ -8,16 +8,17 @@ import pytest
 from flask import g
 
 from app.api import twins
-from app.chart import gaps, missing, moves, note, plain, profile, sheet, trends, write_back
+from app.chart import gaps, missing, moves, note, plain, profile, sheet, trends
 from app.chart.elsewhere import Report
 from app.chart.reading import Reading
 from app.chart.view import view_of
 from app.fhir import Unread
 from app.hooks.cards import drafts
+from app.write_back import offer
 from tests.flow.published import model
 from tests.spec.live.fhir import condition, encounter, observation
+from tests.unit.app.chart.test_moves import Placed
 from tests.unit.app.readings import reading_of, served
-from tests.unit.app.test_moves import Placed
 
 RECORDS = (
     encounter("v", "AMB", "2026-05-04T09:00:00Z"), condition("c", "44054006", "2015-02-01"),
@@ -112,7 +113,7 @@ def test_a_value_that_was_not_read_is_not_called_absent_from_the_chart(monkeypat
         for reading, absent in ((whole, True), (without(whole, "Observation", "narrowed"), False)):
             view = view_of(reading)
             words = note.note_of(reading, view, missing.section(reading), []).text
-            written = " ".join(write_back._notes(reading, view))
+            written = " ".join(offer._notes(reading, view))
             (card,) = [one for one in drafts(reading.score, reading.chart.unread, reading.ehr) if one.kind == "group"]
             for text in (words, written, card.detail):
                 assert ("Not in the chart" in text, "Not known from what could be read" in text) == (absent, not absent)

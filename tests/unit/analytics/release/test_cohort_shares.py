@@ -8,8 +8,8 @@ import pytest
 
 from analytics.release import cohort_shares
 from analytics.release.cohort_shares import Counts
-from analytics.spans import Sum, spans
 from analytics.suppression import small
+from analytics.suppression.spans import Sum, spans
 
 TITLES = {"cms122": "Blood sugar control in diabetes"}
 
