@@ -11,7 +11,7 @@ from app.chart.words import TYPES, age_of_value, day
 
 NOT_KNOWN = "not known"
 ASSUMED = "assumed: there is no record of it"
-NOT_READ = "not known: {} could not be read"
+NOT_READ = "not known: not all {} could be read"
 PLAIN = {"1": "", "a": "years", "d": "days"}
 
 
@@ -29,14 +29,6 @@ class Row:
     meaning: str
 
 
-def known(name: str, result: Mapping[str, Any], unread: Collection[str]) -> dict[str, Any]:
-    """The values that the chart gives a score. "No record" counts for no only where that type was read as a whole."""
-    declared = scores.declared_inputs(name)
-    return {
-        key: None if _unread(declared[key], one, unread) else one["value"] for key, one in result["inputs"].items()
-    }
-
-
 def rows(name: str, result: Mapping[str, Any], unread: Collection[str], on: date) -> list[Row]:
     """Every input of a score in its file's order."""
     declared = scores.declared_inputs(name)
@@ -47,15 +39,15 @@ def rows(name: str, result: Mapping[str, Any], unread: Collection[str], on: date
 
 
 def row(one: Input, given: Mapping[str, Any], unread: Collection[str], on: date, outside: bool = False) -> Row:
-    """One input; what is counted as not there because there is no record of it is called assumed."""
+    """One input of a score as far as was read; what counts as not there for want of a record is called assumed."""
     time, resource, value = given["time"], given["resource"], given["value"]
-    hidden = _unread(one, given, unread)
+    lacking = lacks(one, value, unread)
     return Row(
         label=_capital(one.label or one.meaning),
-        value=NOT_KNOWN if hidden or value is None else shown(one, value),
-        dated=day(time) or "" if not hidden else "",
+        value=NOT_KNOWN if value is None else shown(one, value),
+        dated=day(time) or "",
         age=age_of_value(time, on) or "",
-        note=_note(one, given, hidden, outside),
+        note=_note(one, given, lacking, outside),
         is_old=is_old(one, time, on),
         resource=resource,
         meaning=one.meaning,
@@ -95,14 +87,15 @@ def is_old(one: Input, time: str | None, on: date) -> bool:
     return bool(one.stale_days) and days > one.stale_days
 
 
-def _unread(one: Input, given: Mapping[str, Any], unread: Collection[str]) -> bool:
-    """No record, of a type that was not read: that says nothing."""
-    return one.record in unread and not given["value"] and not given["resource"]
+def lacks(one: Input, value: Any, unread: Collection[str]) -> str:
+    """`medicines`: what was not all read, where an input is not known for that reason; "" where it is not."""
+    return listed([words.lower() for name, words in TYPES.items() if name in one.records and name in unread]) \
+        if value is None else ""
 
 
-def _note(one: Input, given: Mapping[str, Any], hidden: bool, outside: bool) -> str:
-    if hidden:
-        return NOT_READ.format(TYPES[one.record].lower())
+def _note(one: Input, given: Mapping[str, Any], lacking: str, outside: bool) -> str:
+    if lacking:
+        return NOT_READ.format(lacking)
     if outside and one.range:
         low, high = one.range
         return f"outside of {low:g} to {high:g}, for which the score was made"
@@ -111,7 +104,7 @@ def _note(one: Input, given: Mapping[str, Any], hidden: bool, outside: bool) -> 
 
 def is_assumed(one: Input, given: Mapping[str, Any]) -> bool:
     """Counted as not there because there is no record of it."""
-    return bool(one.record) and one.kind != "codes" and given["value"] == 0 and not given["resource"]
+    return bool(one.records) and one.kind != "codes" and given["value"] == 0 and not given["resource"]
 
 
 def _capital(text: str) -> str:

@@ -7,6 +7,8 @@ import pytest
 
 from analytics.definitions import live, scores
 from app.chart.scores import Card, Scores, percent, scores_of
+from app.fhir import Unread
+from app.read_in_part import as_read
 from tests.spec.live.fhir import Resource, codes, condition, encounter, line, observation, order, patient
 
 TODAY = date(2026, 6, 30)
@@ -25,7 +27,8 @@ def section(*resources: Resource, unread: tuple[str, ...] = (), **person: Any) -
     """What the page tells of a woman born in 1968 with these resources."""
     person = {"birthDate": "1968-03-15"} | person
     found = live.score([line(one) for one in (patient(**person), *resources)], TODAY, None)
-    return scores_of(found["scores"], set(unread), TODAY)
+    lacking = [Unread(kind, "failed") for kind in unread]
+    return scores_of(as_read(found, lacking)["scores"], unread, TODAY)
 
 
 def card(found: Scores, name: str) -> Card:
@@ -93,7 +96,7 @@ def test_no_record_counts_as_not_there_and_is_called_assumed() -> None:
 class TestWhatCouldNotBeRead:
     def test_is_no_absence_conditions_leave_open_for_whom_a_score_is(self) -> None:
         told = reasons(section(*LABS, unread=("Condition",)))
-        why = "Whether it applies cannot be told: conditions could not be read."
+        why = "Whether it applies cannot be told: not all conditions could be read."
         open_ones = ("AHA PREVENT 2023 (base model)", "Pooled Cohort Equations 2013", "CHA2DS2-VASc")
         assert {told[title] for title in open_ones} == {why}
 
@@ -106,13 +109,13 @@ class TestWhatCouldNotBeRead:
     def test_measurements_are_not_said_to_be_missing_from_the_chart(self) -> None:
         found = section(unread=("Observation",))
         told = [sentence for one in found.cards for sentence in one.missing]
-        unread = "measurements and laboratory results could not be read"
+        unread = "not all measurements and laboratory results could be read"
         assert f"hsCRP: not known: {unread}." in told and f"eGFR: not known: {unread}." in told
         assert not any("is on record" in sentence and "condition" not in sentence for sentence in told)
 
     def test_visits_leave_open_whether_there_was_a_stay(self) -> None:
         why = reasons(section(unread=("Encounter",)))["LACE index"]
-        assert why.endswith("visits and stays could not be read.")
+        assert why.endswith("not all visits and stays could be read.")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from app.chart.icons import denominator, figure
 from app.chart.what_if import Answer, answer
 from app.chart.what_if_form import Entered, Field, editable, read_form
 from app.chart.what_if_start import SEALED_SECONDS, Start, seal, start_from, unseal
+from app.fhir import Unread
 from app.problems import Problem
+from app.read_in_part import as_read
 from tests.spec.live.fhir import Resource, condition, line, observation, order, patient
 from tests.unit.app.test_scores import LABS, TODAY, without
 
@@ -24,7 +26,8 @@ def start(*resources: Resource, unread: tuple[str, ...] = (), **person: Any) -> 
     """The start of a woman born in 1968 with these resources."""
     person = {"birthDate": "1968-03-15"} | person
     found = live.score([line(one) for one in (patient(**person), *resources)], TODAY, None)
-    return start_from(found["scores"]["prevent"], found["levers"], set(unread), TODAY)
+    read = as_read(found, [Unread(kind, "failed") for kind in unread])
+    return start_from(read["scores"]["prevent"], read["levers"], unread, TODAY)
 
 
 def asked(begun: Start, **form: str) -> tuple[Entered, Answer]:
@@ -189,12 +192,12 @@ class TestTreatments:
         entered, found = asked(start(*LABS, LDL, unread=("MedicationRequest",)))
         assert field(entered, "statin").mark_words == "not known" and " to " in found.rows[0][2]
         assert next(one.why_not for one in found.offered if one.name == "statin") == (
-            "Whether a statin is in use is not known: medicines could not be read."
+            "Whether a statin is in use is not known: not all medicines could be read."
         )
 
     def test_conditions_that_could_not_be_read_leave_open_for_whom_the_score_is(self) -> None:
         _, found = asked(start(*LABS, LDL, unread=("Condition",)), lever_statin="high", dm="no")
-        assert found.trouble == "Whether it applies cannot be told: conditions could not be read."
+        assert found.trouble == "Whether it applies cannot be told: not all conditions could be read."
         assert (found.rows, found.chosen, found.benefit) == ([], [], None)
 
     def test_for_whom_the_score_is_not_there_is_no_figure_to_multiply(self) -> None:
