@@ -5,14 +5,24 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from analytics.definitions import explain, scores
+from analytics.definitions import catalogue, explain, scores
 from analytics.definitions.scores.inputs import Input
+from app.chart.profile import with_unit
 from app.chart.words import TYPES, age_of_value, day
 
 NOT_KNOWN = "not known"
 ASSUMED = "assumed: there is no record of it"
 NOT_READ = "not known: not all {} could be read"
+TOO_OLD = "the last {}, {} of {}, is older than the {} months that count"
 PLAIN = {"1": "", "a": "years", "d": "days"}
+
+
+@dataclass(frozen=True)
+class Last:
+    """The newest measurement of an input that is too old to count: what it was, in words, and its record."""
+
+    said: str
+    resource: str | None
 
 
 @dataclass(frozen=True)
@@ -29,16 +39,42 @@ class Row:
     meaning: str
 
 
-def rows(name: str, result: Mapping[str, Any], unread: Collection[str], on: date) -> list[Row]:
-    """Every input of a score in its file's order."""
+def too_old(
+    sources: Mapping[str, Any], given: Mapping[str, Mapping[str, Any]], series: Mapping[str, Any], on: date
+) -> dict[str, Last]:
+    """Of the inputs without a value those that were measured before the window of their feature (features.toml).
+
+    sources: input -> the feature that gives it; one of several features is never a measurement.
+    """
+    found = {}
+    newest = {one.concept: one for one in catalogue.features().values() if one.kind == "latest"}
+    for key, feature in ((key, catalogue.features()[one]) for key, one in sources.items() if isinstance(one, str)):
+        last = series.get(feature.concept, [])[-1:]
+        if given[key]["value"] is not None or not last or not feature.window_days:
+            continue
+        if (on - date.fromisoformat(last[0]["time"])).days >= feature.window_days:
+            measured, dated = newest[feature.concept], day(last[0]["time"])
+            value = with_unit(measured, last[0]["value"])
+            said = TOO_OLD.format(measured.label, value, dated, feature.window_days // 30)
+            found[key] = Last(said, last[0]["resource"])
+    return found
+
+
+def rows(
+    name: str, result: Mapping[str, Any], unread: Collection[str], on: date, older: Mapping[str, Last]
+) -> list[Row]:
+    """Every input of a score in its file's order. older: what `too_old` finds."""
     declared = scores.declared_inputs(name)
     return [
-        row(declared[key], given, unread, on, outside=key in result["out_of_range"])
+        row(declared[key], given, unread, on, key in result["out_of_range"], older.get(key))
         for key, given in result["inputs"].items()
     ]
 
 
-def row(one: Input, given: Mapping[str, Any], unread: Collection[str], on: date, outside: bool = False) -> Row:
+def row(
+    one: Input, given: Mapping[str, Any], unread: Collection[str], on: date, outside: bool = False,
+    older: Last | None = None,
+) -> Row:  # fmt: skip
     """One input of a score as far as was read; what counts as not there for want of a record is called assumed."""
     time, resource, value = given["time"], given["resource"], given["value"]
     lacking = lacks(one, value, unread)
@@ -47,9 +83,9 @@ def row(one: Input, given: Mapping[str, Any], unread: Collection[str], on: date,
         value=NOT_KNOWN if value is None else shown(one, value),
         dated=day(time) or "",
         age=age_of_value(time, on) or "",
-        note=_note(one, given, lacking, outside),
+        note=older.said if older else _note(one, given, lacking, outside),
         is_old=is_old(one, time, on),
-        resource=resource,
+        resource=older.resource if older else resource,
         meaning=one.meaning,
     )
 

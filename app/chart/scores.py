@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from analytics.definitions import scores
+from analytics.definitions import patient_scores, scores
 from analytics.definitions.scores import counterfactuals, ranges
 from app.chart.kidney import Kidney, kidney_of
 from app.chart.reading import Reading
-from app.chart.score_inputs import ASSUMED, NOT_READ, Row, lacks, listed, rows
+from app.chart.score_inputs import ASSUMED, NOT_READ, Last, Row, lacks, listed, rows, too_old
 from app.chart.view import unread_types
-from app.chart.words import TYPES, day
+from app.chart.words import TYPES, by_name, day
 
 ORDER = ("prevent", "pce", "reynolds", "kdigo", "charlson", "lace", "cha2ds2_vasc")
 CANNOT_TELL = "Whether it applies cannot be told: not all {} could be read."
@@ -70,11 +70,15 @@ class Scores:
 
 def section(reading: Reading) -> Scores:
     """The scores of one reading, without a further look into the EHR."""
-    return scores_of(reading.score["scores"], unread_types(reading), reading.on)
+    score = reading.score
+    return scores_of(score["scores"], unread_types(reading), reading.on, score["series"], by_name(score["orders"]))
 
 
-def scores_of(found: Mapping[str, Any], unread: Collection[str], on: date) -> Scores:
-    """The section for `score["scores"]`, as far as was read; unread: types of which something may be missing."""
+def scores_of(
+    found: Mapping[str, Any], unread: Collection[str], on: date, series: Mapping[str, Any], named: str | None
+) -> Scores:
+    """The section for `score["scores"]`, as far as was read; unread: types of which something may be missing. series:
+    that of the score. named: said where medicines are an input (`words.by_name`)."""
     cards: list[Card] = []
     not_for: list[NotFor] = []
     for name in ORDER:
@@ -84,7 +88,8 @@ def scores_of(found: Mapping[str, Any], unread: Collection[str], on: date) -> Sc
         if why:
             not_for.append(NotFor(scores.table(name)["title"], why, *_ruled_out_by(name, found[name]["inputs"])))
         else:
-            cards.append(_card(name, result, given, unread, on, _kidney_inputs(found)))
+            older = too_old(patient_scores.FEATURES[name], result["inputs"], series, on)
+            cards.append(_card(name, result, given, unread, on, _kidney_inputs(found), older, named))
     return Scores(sorted(cards, key=lambda card: not card.results), not_for)
 
 
@@ -133,16 +138,20 @@ def _card(
     unread: Collection[str],
     on: date,
     kidney: dict[str, Any],
+    older: Mapping[str, Last],
+    named: str | None,
 ) -> Card:
     own = scores.table(name)
     span = ranges.span(name, given, kidney) if not result["values"] else {}
-    lines = rows(name, result, unread, on)
+    lines = rows(name, result, unread, on, older)
+    on_medicines = any("MedicationRequest" in one.records for one in scores.declared_inputs(name).values())
     return Card(
         name=name,
         title=own["title"],
         results=_results(name, result, span),
-        missing=_missing(name, result, span, unread),
-        notes=[*result["notes"], *_left_out(name, result), *_horizons(own, result)],
+        missing=[*_missing(name, result, span, unread), *(f"{_capital(one.said)}." for one in older.values())],
+        notes=[*result["notes"], *_left_out(name, result), *_horizons(own, result),
+               *([named] if named and on_medicines else [])],
         kidney=kidney_of(own, result["values"], _unknown) if name == "kdigo" and result["values"] else None,
         changes=[(one["label"], percent(one["values"][own["lead"]])) for one in counterfactuals.of(name, given)
                  if own["lead"] in one["values"]],

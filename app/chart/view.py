@@ -14,6 +14,7 @@ from app.chart.words import (
     TYPES,
     UNUSABLE,
     age_of_value,
+    by_name,
     capital,
     day,
     firmness,
@@ -61,6 +62,7 @@ class View:
     firmness: str | None
     hidden: str | None
     earlier: str | None
+    by_name: str | None  # said where a medicine is
     reasons: list[Reason]
     found: list[tuple[str, str]]
     unread: list[tuple[str, str]]
@@ -86,6 +88,7 @@ def view_of(reading: Reading) -> View:
         firmness=firmness(group) if group else None,
         hidden=None if group else _why_hidden(reading),
         earlier=_earlier(group, reading.release, reading.membership),
+        by_name=by_name(score["orders"]) if _tells_of_medicines(score, group) else None,
         reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
         unread=[
@@ -118,6 +121,13 @@ def _why_hidden(reading: Reading) -> str:
     if why == HIDDEN:
         return INCOMPLETE.format(_joined(hiding(reading.chart.unread)))
     return GROUP_HIDDEN.get(why, GROUP_HIDDEN["no_release"])
+
+
+def _tells_of_medicines(score: dict[str, Any], group: dict[str, Any] | None) -> bool:
+    """Is a medicine among the reasons, or without a group among what was found?"""
+    named = [one["feature"] for one in score["reasons"][:REASONS]] if group else [
+        name for name, value in score["features"].items() if value]  # fmt: skip
+    return any("MedicationRequest" in catalogue.features()[name].records for name in named)
 
 
 def _unusable(count: int) -> list[tuple[str, str]]:

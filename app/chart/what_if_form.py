@@ -155,7 +155,7 @@ def _field(name: str, one: Input, start: Start, text: str, value: Any, message: 
         nudge=f"{ALSO_NUDGE if also and one.also else one.nudge:g}",
         mark=_mark(one, given, value, message),
         chart=NOT_READ.format(start.hidden[name]) if name in start.hidden else
-        _chart(told.value if given["value"] is not None else "", told.dated, told.age),
+        start.older.get(name) or _chart(told.value if given["value"] is not None else "", told.dated, told.age),
         is_old=told.is_old, resource=given["resource"], message=message, choices=_choices(one, given["value"]),
     )  # fmt: skip
 

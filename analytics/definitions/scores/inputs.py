@@ -23,7 +23,8 @@ class Input:
     otherwise: the choice that stands for any other text; ``note`` says so beside the result.
     label: its short name on a page. unknown: the sentence when it is not known. step: the smallest change worth making.
     records: the resource types that tell it: where one of them was not read whole, "no record" says nothing.
-    stale_days: after so many days a value is called old; 0: never. nudge: what a plus or minus button changes.
+    stale_days: after so many days a value is called old; 0: never within the window of its feature, beyond which none
+    is given (lipids: 24 months, and the guidelines' five years are longer). nudge: what a plus or minus button changes.
     also: a second unit, of which ``also_factor`` is 1 of ``unit``.
     turns: values within the range at which the risk may turn; unranged: no range is computed where it is unknown.
     """

@@ -27,7 +27,7 @@ def start(*resources: Resource, unread: tuple[str, ...] = (), **person: Any) -> 
     person = {"birthDate": "1968-03-15"} | person
     found = live.score([line(one) for one in (patient(**person), *resources)], TODAY, None)
     read = as_read(found, [Unread(kind, "failed") for kind in unread])
-    return start_from(read["scores"]["prevent"], read["levers"], unread, TODAY)
+    return start_from(read["scores"]["prevent"], read["levers"], unread, TODAY, read["series"])
 
 
 def asked(begun: Start, **form: str) -> tuple[Entered, Answer]:
@@ -58,6 +58,13 @@ class TestAForm:
         assert tc.chart == "200 mg/dL (5.2 mmol/L), 01-Feb-2026, 5 months earlier"
         assert field(entered, "dm").mark_words == "assumed" and field(entered, "sbp").is_old
         assert found.rows[0][1] == found.rows[0][2] == shown(risk())
+
+    def test_a_value_that_is_too_old_to_count_is_told_as_such(self) -> None:
+        old = observation("tc", "2093-3", 210, "mg/dL", "2023-05-01"), observation("l", "13457-7", 116, "mg/dL", "2021")
+        entered, _ = asked(start(*without("tc"), *old))
+        said = "the last total cholesterol, 210 mg/dL of 01-May-2023, is older than the 24 months that count"
+        assert (field(entered, "tc").text, field(entered, "tc").chart) == ("", said)
+        assert field(entered, "ldl").chart.startswith("the last LDL cholesterol, 116 mg/dL of 01-Jan-2021, is older")
 
     def test_marks_what_was_changed_and_answers_for_a_person_like_this(self) -> None:
         entered, found = asked(start(*LABS, LDL), sbp="140", smoking="yes")
