@@ -34,6 +34,7 @@ def chart(reading: Reading) -> dict[str, Any]:
         "missing": score["missing"],
         "unread": [{"what": what, "why": why} for what, why in view.unread],
         "rests_on_part": view.rests_on_part,
+        "orders": score["orders"],
         "scores": told(score["scores"], unread_types(reading)),
         "gaps": [_gap(one) for one in gaps.judged(reading)],
     }

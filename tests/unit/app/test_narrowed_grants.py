@@ -7,14 +7,17 @@ is a list of resources.
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import jsonschema_rs
 import orjson
 import pytest
 from flask import g
 
+import app.api
 from analytics.definitions import catalogue, patient_scores, scores
 from analytics.definitions import gaps as gap_rules
 from app.api import twins
@@ -178,6 +181,7 @@ TABLE: dict[str, tuple[str, bool, str, bool, tuple[str, ...], list[str]]] = {
     "no immunisations": (but("Immunization"), True, "figure", True, ("zoster_doses",), ["group"]),
     "no allergies": (but("AllergyIntolerance"), True, "figure", True, ("statin_allergy",), ["group"]),
 }  # fmt: skip
+CONTRACT = orjson.loads(Path(app.api.__file__).with_name("openapi.json").read_bytes())
 NAMES = pytest.mark.parametrize("name", TABLE)
 
 
@@ -194,6 +198,8 @@ def test_each_surface_tells_what_was_read_and_no_more(name: str, monkeypatch: py
     group = model()["groups"][1]["name"]
     assert (told.view.group is not None, group in told.everything) == (shows, shows)
     assert [one is not None for one in (told.twin["group"], told.sheet.group, told.offer.finding)] == [shows] * 3
+    contract = {"$ref": "#/components/schemas/Chart", "components": CONTRACT["components"]}
+    jsonschema_rs.validate(contract, told.twin)
     assert bool(told.twin["reasons"]) is bool(told.view.reasons) is shows
     assert [one.kind for one in told.cards] == cards
     assert told.prevent() == prevent
@@ -250,3 +256,15 @@ def test_a_score_rests_on_whatever_its_features_rest_on() -> None:
 def test_a_gap_rests_on_whatever_its_features_rest_on(rule: str) -> None:
     one = gap_rules.rules()[rule]
     assert {kind for name in one.features for kind in catalogue.features()[name].records} <= set(one.rests_on)
+
+
+@pytest.mark.parametrize(("change", "fits"), [
+    ({}, True), ({"state": "unjudged", "date": None, "resource": None, "due": None}, True),
+    ({"state": "unjudged"}, False), ({"state": "reported", "resource": None, "due": None}, False),
+    ({"state": "gap"}, False), ({"state": "gap", "due": None}, True), ({"state": "open"}, False),
+])  # fmt: skip
+def test_the_contract_says_what_null_means_in_each_state_of_a_gap(change: dict[str, Any], fits: bool) -> None:
+    gap = {"id": "a", "title": "A", "state": "met", "reason": "Done.", "date": "2026-01-05", "resource": "Procedure/1",
+           "due": "2027-01-05", "rule": "", "source": "x", "weight": 4.0}  # fmt: skip
+    schema = {"$ref": "#/components/schemas/Gap", "components": CONTRACT["components"]}
+    assert jsonschema_rs.is_valid(schema, gap | change) is fits
