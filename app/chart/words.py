@@ -15,8 +15,8 @@ GROUP_HIDDEN = {
     "no_patient_data": "The chart holds too little to place this patient in a group.",
 }
 INCOMPLETE = (
-    "The chart could not be read completely ({}). What is not read would count as not there, so placing this patient "
-    "in a group could mislead."
+    "The chart could not be read completely ({}). What is not read would count as not there, or as usual, so placing "
+    "this patient in a group could mislead."
 )
 UNREAD = {
     "not_granted": "the EHR did not grant it",
