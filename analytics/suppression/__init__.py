@@ -1,5 +1,5 @@
-"""The one place where small numbers of people are hidden (CMS cell suppression policy: no cell of 1 to 10, nor a figure
-from which one can be derived)."""
+"""The one place where a release hides small numbers of people, and what they would follow from, by the rule in
+``definitions/small_cells.py`` (CMS cell suppression policy)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,15 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from analytics.definitions import catalogue
+from analytics.definitions.small_cells import largest_hidden as largest_hidden
+from analytics.definitions.small_cells import rest_tells
+from analytics.definitions.small_cells import small as small
 from analytics.suppression import spans, streams
 
 Z = 1.959963984540054  # standard normal quantile for a 95 % interval
 EVERYONE = 10**12  # more people than there are: no bound is known
 
 Cells = Sequence[Sequence[int]]
-
-
-def largest_hidden() -> int:
-    """The largest number of people that is hidden (10)."""
-    return int(catalogue.group_rules()["small_cells"]["largest_hidden"])
-
-
-def small(count: int) -> bool:
-    """Whether a number of people must not be shown. 0 may be shown."""
-    return 1 <= count <= largest_hidden()
 
 
 def rate(n: int, followed: int, events: int) -> dict[str, Any]:
@@ -138,6 +130,26 @@ def complementary(
     flat = [arc.hidden for arc in table]
     cells = [flat[row * columns : (row + 1) * columns] for row in range(rows)]
     return Hidden(cells, flat[rows * columns : (rows + 1) * columns])
+
+
+def widened(values: Cells, hide: Hidden, rows_hidden: Sequence[bool] = ()) -> Hidden:
+    """The same with as many more cells hidden, the smallest first, as it takes that no row or column whose total is
+    told leaves a small number for all of its hidden cells together (`small_cells.rest_tells`)."""
+    rows, columns = range(len(values)), range(len(values[0]))
+    lines = [[(i, j) for j in columns] for i in rows if not any(rows_hidden[i : i + 1])]
+    lines += [[(i, j) for i in rows] for j in columns if not hide.columns[j]]
+    cells = [list(row) for row in hide.cells]
+    while more := {_next(values, cells, line) for line in lines} - {None}:
+        for i, j in filter(None, more):
+            cells[i][j] = True
+    return Hidden(cells, list(hide.columns))
+
+
+def _next(values: Cells, cells: list[list[bool]], line: list[tuple[int, int]]) -> tuple[int, int] | None:
+    """The cell of a line that must be hidden next; None where the rest tells nothing, or nothing more can be hidden."""
+    parts = [None if cells[i][j] else values[i][j] for i, j in line]
+    shown = [(values[i][j], (i, j)) for i, j in line if not cells[i][j] and values[i][j]]
+    return min(shown)[1] if shown and rest_tells(sum(values[i][j] for i, j in line), parts) else None
 
 
 def few(count: int, of: int) -> bool:

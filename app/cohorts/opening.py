@@ -7,6 +7,7 @@ from flask import render_template
 
 from analytics.definitions import catalogue
 from app.chart.blueprint import asked_style, frame
+from app.chart.cells import screened
 from app.chart.opened import FOR_PROFESSIONALS
 from app.chart.reading import launch_of, serving
 from app.chart.words import day
@@ -37,8 +38,9 @@ class Opening:
     against: str | None
 
     def paper(self, name: str) -> dict[str, Any] | None:
-        """A document of the release (docs/release.md); None where there is none."""
-        return serving().document(self.release, name) if self.release else None
+        """A document of the release (docs/release.md), looked through once more; None where there is none."""
+        document = serving().document(self.release, name) if self.release else None
+        return screened(document) if document else None
 
     def groups(self) -> list[dict[str, Any]]:
         """The groups of the release by rank; none without a release."""

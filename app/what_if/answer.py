@@ -6,17 +6,16 @@ from typing import Any
 from analytics.definitions import scores
 from analytics.definitions.scores import levers, ranges
 from app.chart.score_inputs import listed
-from app.chart.scores import cannot_tell, percent
+from app.chart.scores import CANNOT_TELL, percent
 from app.chart.words import capital
-from app.what_if.form import Entered
+from app.what_if.form import FIXED, Entered
 from app.what_if.icons import Figure, figure
 from app.what_if.start import Start
 
 CORRECT = "Nothing is computed until the marked values are corrected."
 NOT_COMPUTED = "The risk cannot be computed: {} not known."
-OVER_RANGE = (
-    "{} not known: the lowest and highest risk over all that it could be. Treatments need one risk: enter it above."
-)
+OVER_RANGE = "{} not known: the lowest and highest risk over all that it could be. Treatments need one risk: {}."
+ENTER, CANNOT_ENTER = "enter it above", "there is none to weigh them against"
 NOW = "10-year risk of cardiovascular disease {}"
 CHART = "with the chart’s values {}"
 WITH = "with treatment {}"
@@ -79,7 +78,7 @@ def answer_to(start: Start, entered: Entered) -> Answer:
     baseline = levers.table()["baseline"]
     given = _model_inputs(entered.values)
     result = scores.compute(baseline["score"], given)
-    if why := cannot_tell(baseline["score"], given):
+    if why := _cannot_tell(start, given):
         result = result | {"reason": why, "values": {}}
     span = ranges.span(baseline["score"], given) if not result["values"] and not result["reason"] else {}
     trouble = _trouble(entered, result, span)
@@ -106,6 +105,14 @@ def answer_to(start: Start, entered: Entered) -> Answer:
     )  # fmt: skip
 
 
+def _cannot_tell(start: Start, given: dict[str, Any]) -> str | None:
+    """As the chart page says it: the flag that decides for whom the score is, was not read."""
+    for key, one in scores.declared_inputs(levers.table()["baseline"]["score"]).items():
+        if (one.excludes or one.requires) and given[key] is None and key in start.hidden:
+            return CANNOT_TELL.format(start.hidden[key])
+    return None
+
+
 def _model_inputs(values: dict[str, Any]) -> dict[str, Any]:
     return {key: values[key] for key in scores.declared_inputs(levers.table()["baseline"]["score"])}
 
@@ -119,7 +126,8 @@ def _trouble(entered: Entered, result: dict[str, Any], span: dict[str, Any]) -> 
     declared = scores.declared_inputs(levers.table()["baseline"]["score"])
     if result["missing"]:
         labels = listed([declared[key].label for key in result["missing"]])
-        return OVER_RANGE.format(capital(labels)) if span else NOT_COMPUTED.format(labels)
+        then = CANNOT_ENTER if set(result["missing"]) & set(FIXED) else ENTER
+        return OVER_RANGE.format(capital(labels), then) if span else NOT_COMPUTED.format(labels)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from analytics.definitions import explain
 from analytics.definitions.scores import levers
 from analytics.definitions.scores.inputs import Input
-from app.chart.score_inputs import is_assumed, number, row
+from app.chart.score_inputs import NOT_READ, is_assumed, number, row
 from app.what_if.start import Start, declared
 
 NUMBERS = ("sbp", "tc", "hdl", "ldl", "bmi", "egfr")
@@ -153,8 +153,9 @@ def _field(name: str, one: Input, start: Start, text: str, value: Any, message: 
         name=name, label=told.label, kind=one.kind if may_edit else "fixed", text=text,
         unit=_unit(one, also) if one.kind == "number" else "", low=low, high=high, step=f"{step:g}",
         nudge=f"{ALSO_NUDGE if also and one.also else one.nudge:g}",
-        mark=_mark(one, given, value, message, name in start.hidden),
-        chart=_chart(told.value if given["value"] is not None else "", told.dated, told.age),
+        mark=_mark(one, given, value, message),
+        chart=NOT_READ.format(start.hidden[name]) if name in start.hidden else
+        start.older.get(name) or _chart(told.value if given["value"] is not None else "", told.dated, told.age),
         is_old=told.is_old, resource=given["resource"], message=message, choices=_choices(one, given["value"]),
     )  # fmt: skip
 
@@ -163,10 +164,10 @@ def _chart(value: str, dated: str, age: str) -> str:
     return ", ".join(part for part in (value, dated, age) if part) if value else "nothing usable in the chart"
 
 
-def _mark(one: Input, given: Mapping[str, Any], value: Any, message: str, hidden: bool) -> str:
+def _mark(one: Input, given: Mapping[str, Any], value: Any, message: str) -> str:
     if message or value != given["value"]:
         return "changed" if value is not None or message else "unknown"
-    if value is None or hidden:
+    if value is None:
         return "unknown"
     return "assumed" if is_assumed(one, given) else "chart"
 

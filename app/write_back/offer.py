@@ -17,8 +17,8 @@ from flask import current_app
 from analytics.definitions import catalogue
 from app.chart.cells import may_show
 from app.chart.reading import Reading
-from app.chart.view import MATTERS, View, outcome_sentence, unread_types
-from app.chart.words import TYPES, day, firmness
+from app.chart.view import View, outcome_sentence
+from app.chart.words import day, firmness
 from app.problems import Problem
 from app.write_back.risk_assessment import LIMITS, Finding, provenance_before, risk_assessment
 from app.write_back.words import NO_PROVENANCE, NOT_OFFERED
@@ -70,7 +70,6 @@ def offer_of(reading: Reading, view: View) -> Offer:
 def _why_not(reading: Reading, view: View) -> str | None:
     """The first reason that holds for writing nothing."""
     context = reading.launch.context
-    unread = unread_types(reading) & MATTERS
     if not context.granted.may_create("RiskAssessment"):
         return NOT_OFFERED["no_scope"]
     if context.user_is_patients_side:
@@ -79,8 +78,6 @@ def _why_not(reading: Reading, view: View) -> str | None:
         return NOT_OFFERED["no_user"]
     if view.group is None or reading.score["release"] is None:
         return NOT_OFFERED["no_group"].format((view.hidden or "").partition(" What was found")[0])
-    if unread:
-        return NOT_OFFERED["partial"].format(", ".join(sorted(TYPES[name].lower() for name in unread)))
     return None
 
 

@@ -8,7 +8,6 @@ NOT_OFFERED = {
     "patients_side": "Only health professionals write into the chart.",
     "no_user": "The EHR did not say which health professional is signed in, so the record could not name who wrote it.",
     "no_group": "There is no risk group to write. {}",
-    "partial": "The chart could not be read completely ({}). A record that stays must not rest on a part.",
     "not_accepted": "This EHR does not accept risk assessments.",
     "existing": "It is in the chart already, so nothing is written again.",
 }

@@ -162,3 +162,15 @@ def test_postgresql_is_found_on_the_path_or_where_debian_puts_it(machine: Machin
     assert machine.run("prerequisites", "postgresql", POSTGRESQL_HOME=str(tmp_path / "postgresql")).returncode == 0
     machine.has("initdb", "true")
     assert machine.run("prerequisites", "postgresql", POSTGRESQL_HOME=nowhere).returncode == 0
+
+
+@pytest.mark.parametrize(("status", "text", "said"), [
+    (200, '<h1 id="group-title">A</h1><h2 id="reasons-title">', "ok"),
+    (200, '<h1 id="group-title">No risk group is shown</h1>', "no_group"),
+    (200, "", "no_group"), (503, "Code: <code>too_many</code>", "too_many"), (502, "", "502"),
+])  # fmt: skip
+def test_the_bench_counts_a_page_without_the_group_as_an_error(status: int, text: str, said: str) -> None:
+    command = f"import screens; print(screens.ended({status}, {text!r}))"
+    found = subprocess.run([sys.executable, "-c", command], cwd=ROOT / "scripts/bench", capture_output=True, text=True,
+                           check=True)  # fmt: skip
+    assert found.stdout.strip() == said

@@ -14,6 +14,7 @@ from app.chart.reading import Reading
 from app.chart.view import view_of
 from app.fhir import Unread
 from app.hooks.cards import drafts
+from app.read_in_part import as_read
 from app.write_back import offer
 from tests.flow.published import model
 from tests.spec.live.fhir import condition, encounter, observation
@@ -29,7 +30,8 @@ BEFORE = [Placed("2025-06-30", "A"), Placed("2026-06-30", "A", current=True)]
 
 def without(reading: Reading, kind: str, why: str = "failed") -> Reading:
     """The same, where the EHR did not give this type."""
-    return replace(reading, chart=replace(reading.chart, unread=[Unread(kind, why)]))
+    unread = [Unread(kind, why)]
+    return replace(reading, chart=replace(reading.chart, unread=unread), score=as_read(reading.score, unread))
 
 
 @pytest.mark.parametrize("kind", ["Condition", "Encounter", "MedicationRequest"])
@@ -99,7 +101,8 @@ def test_no_record_of_what_was_not_read_is_not_known_to_a_program_either(monkeyp
         before, after = twins.chart(whole), twins.chart(without(whole, kind))
     assert before["scores"]["prevent"]["inputs"][key]["value"] == 0
     assert after["scores"]["prevent"]["inputs"][key]["value"] is None
-    assert before["features"]["statin_in_use"] == 0 and after["features"]["statin_in_use"] is None
+    lost = {"MedicationRequest": "statin_in_use", "Condition": "stroke"}[kind]
+    assert before["features"][lost] == 0 and after["features"][lost] is None
     assert after["features"]["diabetes"] == 1  # what is there stays
     kinds = (before["scores"]["prevent"]["applicable"], after["scores"]["prevent"]["applicable"])
     assert kinds == (True, None if key == "prior_cvd" else True)

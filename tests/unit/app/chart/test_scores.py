@@ -7,6 +7,9 @@ import pytest
 
 from analytics.definitions import live, scores
 from app.chart.scores import Card, Scores, percent, scores_of
+from app.chart.words import by_name
+from app.fhir import Unread
+from app.read_in_part import as_read
 from tests.spec.live.fhir import Resource, codes, condition, encounter, line, observation, order, patient
 
 TODAY = date(2026, 6, 30)
@@ -25,7 +28,8 @@ def section(*resources: Resource, unread: tuple[str, ...] = (), **person: Any) -
     """What the page tells of a woman born in 1968 with these resources."""
     person = {"birthDate": "1968-03-15"} | person
     found = live.score([line(one) for one in (patient(**person), *resources)], TODAY, None)
-    return scores_of(found["scores"], set(unread), TODAY)
+    lacking = [Unread(kind, "failed") for kind in unread]
+    return scores_of(as_read(found, lacking)["scores"], unread, TODAY, found["series"], by_name(found["orders"]))
 
 
 def card(found: Scores, name: str) -> Card:
@@ -83,6 +87,35 @@ def test_inputs_have_value_unit_date_age_and_record_and_old_ones_are_named() -> 
     assert not row["Total cholesterol"].is_old and row["Sex"].dated == ""
 
 
+@pytest.mark.parametrize(("when", "counts"), [("2024-07-01", True), ("2024-06-30", False), ("2022-02-01", False)])
+def test_a_lipid_beyond_the_window_is_told_with_its_date_and_not_used(when: str, counts: bool) -> None:
+    one = card(section(*without("tc"), observation("tc", "2093-3", 210, "mg/dL", when)), "prevent")
+    (row,) = [line for line in one.inputs if line.label == "Total cholesterol"]
+    said = "is older than the 24 months that count" in row.note
+    assert (row.value != "not known", said, row.resource) == (counts, not counts, "Observation/tc")
+    assert any("The last total cholesterol, 210 mg/dL of " in sentence for sentence in one.missing) is not counts
+
+
+def test_an_egfr_that_is_too_old_is_told_by_its_creatinine() -> None:
+    found = section(*without("scr"), observation("scr", "2160-0", 0.9, "mg/dL", "2022-02-01"))
+    for name in ("prevent", "kdigo"):
+        told = " ".join(card(found, name).missing)
+        assert "The last creatinine, 0.9 mg/dL of 01-Feb-2022, is older" in told
+
+
+@pytest.mark.parametrize(("orders", "said"), [
+    (0, None), (1, "1 medicine has no known code and was recognised by its name alone."),
+    (2, "2 medicines have no known code and were recognised by their names alone."),
+])  # fmt: skip
+def test_medicines_known_by_name_alone_are_counted_where_medicines_are_an_input(orders: int, said: str | None) -> None:
+    named = [order(f"n{number}", "x", "2026-05-01", medicationCodeableConcept={"text": "Atorvastatin 20 mg tablet"})
+             for number in range(orders)]  # fmt: skip
+    found = section(*LABS, *named)
+    assert (said in card(found, "prevent").notes) is (said is not None) or not said
+    assert [name for name in ("prevent", "charlson") if any("name" in one for one in card(found, name).notes)] == (
+        ["prevent"] if said else [])  # fmt: skip
+
+
 def test_no_record_counts_as_not_there_and_is_called_assumed() -> None:
     one = card(section(*LABS, condition("dm", "44054006", "2020-01-01")), "prevent")
     assert one.assumed == ["Medicine for blood pressure", "Statin", "Known cardiovascular disease"]
@@ -93,7 +126,7 @@ def test_no_record_counts_as_not_there_and_is_called_assumed() -> None:
 class TestWhatCouldNotBeRead:
     def test_is_no_absence_conditions_leave_open_for_whom_a_score_is(self) -> None:
         told = reasons(section(*LABS, unread=("Condition",)))
-        why = "Whether it applies cannot be told: conditions could not be read."
+        why = "Whether it applies cannot be told: not all conditions could be read."
         open_ones = ("AHA PREVENT 2023 (base model)", "Pooled Cohort Equations 2013", "CHA2DS2-VASc")
         assert {told[title] for title in open_ones} == {why}
 
@@ -106,13 +139,13 @@ class TestWhatCouldNotBeRead:
     def test_measurements_are_not_said_to_be_missing_from_the_chart(self) -> None:
         found = section(unread=("Observation",))
         told = [sentence for one in found.cards for sentence in one.missing]
-        unread = "measurements and laboratory results could not be read"
+        unread = "not all measurements and laboratory results could be read"
         assert f"hsCRP: not known: {unread}." in told and f"eGFR: not known: {unread}." in told
         assert not any("is on record" in sentence and "condition" not in sentence for sentence in told)
 
     def test_visits_leave_open_whether_there_was_a_stay(self) -> None:
         why = reasons(section(unread=("Encounter",)))["LACE index"]
-        assert why.endswith("visits and stays could not be read.")
+        assert why.endswith("not all visits and stays could be read.")
 
 
 @pytest.mark.parametrize(

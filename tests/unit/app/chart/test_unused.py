@@ -10,6 +10,7 @@ from analytics.definitions import live
 from app.chart.reading import Reading
 from app.chart.view import View, view_of
 from app.fhir import Chart, Unread
+from app.read_in_part import as_read
 from app.registry import Ehr
 from app.smart.context import Context
 from app.smart.tokens import Launch, Token
@@ -30,7 +31,7 @@ def reading(chart: Chart, score: dict[str, Any]) -> Reading:
 
 def page(*resources: dict[str, Any], unread: tuple[Unread, ...] = ()) -> View:
     chart = Chart(ANA, [orjson.dumps(one) for one in (ANA, *resources)], list(unread))
-    score = live.score(chart.lines, TODAY, None)
+    score = as_read(live.score(chart.lines, TODAY, None), chart.unread)
     return view_of(reading(chart, score))
 
 
@@ -52,7 +53,7 @@ def test_an_entry_that_cannot_be_used_is_counted_on_the_page(change: dict[str, A
     assert shown.rests_on_part == "entries"
 
 
-def test_orders_without_their_medicine_are_told_and_do_not_hide_the_group() -> None:
+def test_orders_without_their_medicine_are_told() -> None:
     shown = page(DIABETES, unread=(Unread("MedicationRequest", "unnamed", count=2),))
     assert shown.rests_on_part == "medicines"
     assert shown.unread == [("Medicines", "for 2 of them the EHR did not give which medicine it is")]
@@ -64,11 +65,11 @@ def test_two_things_to_say_of_one_type_name_it_once_at_the_top() -> None:
     assert shown.rests_on_part == "medicines" and [what for what, _ in shown.unread] == ["Medicines", "Medicines"]
 
 
-@pytest.mark.parametrize(("kind", "hides"), [("Condition", True), ("MedicationRequest", True), ("Observation", False)])
+@pytest.mark.parametrize(("kind", "hides"), [("Condition", True), ("MedicationRequest", True), ("Procedure", False)])
 def test_parts_that_were_not_asked_for_are_told_and_hide_the_group_where_absence_counts(kind: str, hides: bool) -> None:
     chart = Chart(ANA, [orjson.dumps(ANA)], [Unread(kind, "too_many_parts", count=12)])
     group = {"rank": 1, "of": 2, "n": 0, "followed": 0, "events": 0, "rate": None, "second": None, "firmness": None}
     score = live.score(chart.lines, TODAY, None) | {"group_hidden": None, "group": group}
-    shown = view_of(reading(chart, score))
+    shown = view_of(reading(chart, as_read(score, chart.unread)))
     assert shown.unread[0][1] == "the EHR granted it in so many parts that 12 of them were not asked for"
-    assert shown.rests_on_part and (shown.group is None) is hides
+    assert (shown.group is None) is hides

@@ -8,7 +8,9 @@ from flask import Flask
 
 from analytics.definitions import live, scores
 from analytics.definitions.scores import levers
+from app.fhir import Unread
 from app.problems import Problem
+from app.read_in_part import as_read
 from app.what_if import answer
 from app.what_if.answer import Answer, answer_to
 from app.what_if.form import Entered, Field, editable, read_form
@@ -24,7 +26,8 @@ def start(*resources: Resource, unread: tuple[str, ...] = (), **person: Any) -> 
     """The start of a woman born in 1968 with these resources."""
     person = {"birthDate": "1968-03-15"} | person
     found = live.score([line(one) for one in (patient(**person), *resources)], TODAY, None)
-    return start_from(found["scores"]["prevent"], found["levers"], set(unread), TODAY)
+    read = as_read(found, [Unread(kind, "failed") for kind in unread])
+    return start_from(read["scores"]["prevent"], read["levers"], unread, TODAY, read["series"])
 
 
 def asked(begun: Start, **form: str) -> tuple[Entered, Answer]:
@@ -55,6 +58,13 @@ class TestAForm:
         assert tc.chart == "200 mg/dL (5.2 mmol/L), 01-Feb-2026, 5 months earlier"
         assert field(entered, "dm").mark_words == "assumed" and field(entered, "sbp").is_old
         assert found.rows[0][1] == found.rows[0][2] == shown(risk())
+
+    def test_a_value_that_is_too_old_to_count_is_told_as_such(self) -> None:
+        old = observation("tc", "2093-3", 210, "mg/dL", "2023-05-01"), observation("l", "13457-7", 116, "mg/dL", "2021")
+        entered, _ = asked(start(*without("tc"), *old))
+        said = "the last total cholesterol, 210 mg/dL of 01-May-2023, is older than the 24 months that count"
+        assert (field(entered, "tc").text, field(entered, "tc").chart) == ("", said)
+        assert field(entered, "ldl").chart.startswith("the last LDL cholesterol, 116 mg/dL of 01-Jan-2021, is older")
 
     def test_marks_what_was_changed_and_answers_for_a_person_like_this(self) -> None:
         entered, found = asked(start(*LABS, LDL), sbp="140", smoking="yes")
@@ -189,12 +199,12 @@ class TestTreatments:
         entered, found = asked(start(*LABS, LDL, unread=("MedicationRequest",)))
         assert field(entered, "statin").mark_words == "not known" and " to " in found.rows[0][2]
         assert next(one.why_not for one in found.offered if one.name == "statin") == (
-            "Whether a statin is in use is not known: medicines could not be read."
+            "Whether a statin is in use is not known: not all medicines could be read."
         )
 
     def test_conditions_that_could_not_be_read_leave_open_for_whom_the_score_is(self) -> None:
         _, found = asked(start(*LABS, LDL, unread=("Condition",)), lever_statin="high", dm="no")
-        assert found.trouble == "Whether it applies cannot be told: conditions could not be read."
+        assert found.trouble == "Whether it applies cannot be told: not all conditions could be read."
         assert (found.rows, found.chosen, found.benefit) == ([], [], None)
 
     def test_for_whom_the_score_is_not_there_is_no_figure_to_multiply(self) -> None:
