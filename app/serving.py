@@ -97,7 +97,9 @@ class Serving:
         These are patients: only those may be shown whom the EHR lets the launch's token read. `after` holds a patient
         id, so it travels neither in an address nor unsealed in a page.
         """
-        rows = self._all(serving_tables.members(release.release_id, rank, order, after, max(1, min(limit, MOST))))
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        most = max(1, min(limit, MOST))
+        rows = self._all(serving_tables.members(release.release_id, rank, order, after, most, is_sqlite=is_sqlite))
         return None if rows is None else [Member(row.subject_id, row.second_rank, row.firmness) for row in rows]
 
     def document(self, release: Release, name: str) -> dict[str, Any] | None:

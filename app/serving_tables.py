@@ -95,21 +95,24 @@ def memberships(release_id: str, patients: Collection[str]) -> Select[Any]:
     return select(MEMBERSHIP).where(MEMBERSHIP.c.release_id == release_id, MEMBERSHIP.c.subject_id.in_(patients))
 
 
-def members(release_id: str, rank: int, order: Order, after: Member | None, limit: int) -> Select[Any]:
+def members(
+    release_id: str, rank: int, order: Order, after: Member | None, limit: int, *, is_sqlite: bool
+) -> Select[Any]:
     """A page of a group, each read off an index from where the page before ended."""
-    ids, down = MEMBERSHIP.c.subject_id, order == "firmest"
-    lowest, highest = _place(rank, None), _place(rank, 1.0)
-    query = select(ids, MEMBERSHIP.c.second_rank, MEMBERSHIP.c.firmness).where(
-        MEMBERSHIP.c.release_id == release_id, MEMBERSHIP.c.rank == rank
-    )
+    place, ids, down = PLACE, MEMBERSHIP.c.subject_id, order == "firmest"
+    query = select(ids, MEMBERSHIP.c.second_rank, MEMBERSHIP.c.firmness).where(MEMBERSHIP.c.release_id == release_id)
+    begin, end = place >= _place(rank, None), place <= _place(rank, 1.0)
+    if down:
+        begin, end = end, begin
     if after is not None:
         reached = _place(rank, after.firmness)
-        pair, behind = tuple_(PLACE, ids), tuple_(reached, after.subject_id)
-        query = query.where(pair < behind if down else pair > behind)
-        # By itself as well: SQLite does not look a pair up in an index on an expression.
-        lowest, highest = (lowest, reached) if down else (reached, highest)
-    query = query.where(PLACE.between(lowest, highest))
-    return query.order_by(*(key.desc() if down else key.asc() for key in (PLACE, ids))).limit(limit)
+        pair, last = tuple_(place, ids), tuple_(reached, after.subject_id)
+        query = query.where(pair < last if down else pair > last)
+        begin = place <= reached if down else place >= reached
+    # SQLite does not look a pair up in an index on an expression; PostgreSQL, given both, would take the same people
+    # off twice, expect next to nobody, and sort what it finds.
+    query = query.where(begin, end) if is_sqlite or after is None else query.where(end)
+    return query.order_by(*(key.desc() if down else key.asc() for key in (place, ids))).limit(limit)
 
 
 def _place(rank: int, firmness: float | None) -> float:

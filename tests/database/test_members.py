@@ -128,9 +128,10 @@ def test_a_page_is_read_off_an_index_and_nothing_is_sorted(
 ) -> None:
     numbers = random.Random(1)
     put(database, lake, spark, "r1", [(f"p{place}", 1 + place % 3, 2, numbers.random()) for place in range(3000)])
-    query = serving_tables.members("r1", 1, order, Member("p600", 2, 0.5), 50)
     with opened(database) as connection, transaction(connection):
-        if is_postgresql(connection):
+        is_sqlite = not is_postgresql(connection)
+        query = serving_tables.members("r1", 1, order, Member("p600", 2, 0.5), 50, is_sqlite=is_sqlite)
+        if not is_sqlite:
             connection.execute(text("ANALYZE membership"))
         said = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
         explain = "EXPLAIN" if is_postgresql(connection) else "EXPLAIN QUERY PLAN"
