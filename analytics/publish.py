@@ -106,7 +106,9 @@ def _copied(
         return None
     if spark is None:
         raise ValueError("publishing to PostgreSQL needs a Spark session")
-    return memberships.copy(connection, spark(), lake, lake.release(ehr, release_id), release_id)
+    staging = memberships.copy(connection, spark(), lake, lake.release(ehr, release_id), release_id)
+    memberships.index(connection, staging)
+    return staging
 
 
 def rollback(database: str, ehr: str, release_id: str | None = None) -> str:

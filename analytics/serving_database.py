@@ -21,7 +21,8 @@ from analytics.config import redact_url
 from analytics.errors import DatabaseError
 
 TABLES = Path(__file__).with_name("tables.sql")
-VERSION = 4  # of tables.sql; app/serving.py reads the same
+VERSION = 5  # of tables.sql; app/serving.py reads the same
+OUTGROWN = ("membership_by_firmness", "membership_by_id")  # indexes of version 4
 ONE_WRITER = 0x4B696E64  # PostgreSQL's advisory lock of the one publish in a database
 PATIENCE = 5  # seconds for a connection, and for SQLite's one writer
 OURS = "Check KINDRED_DATABASE: it is such as sqlite:////data/kindred.db or postgresql+psycopg://user@host/kindred."
@@ -98,6 +99,8 @@ def bring_up_to_date(connection: Connection, *, make: bool) -> bool:
             _need_no_publish(connection)
         if found == 1:
             _keep_the_old(connection)
+        for index in OUTGROWN:
+            connection.execute(text(f"DROP INDEX IF EXISTS {index}"))
         for statement in statements(postgresql=is_postgresql(connection)):
             connection.execute(text(statement))
         if found == 1:
@@ -146,7 +149,7 @@ def _another(connection: Connection) -> DatabaseError:
 def _keep_the_old(connection: Connection) -> None:
     """Version 1: no publication time; group figures beside those in the model; in PostgreSQL one table for all.
 
-    Version 2 lacked a table, version 3 the indexes, nothing else."""
+    Version 2 lacked a table, version 3 the index, version 4 had two others, nothing else."""
     connection.execute(text("DROP TABLE risk_group"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN published_at TEXT NOT NULL DEFAULT ''"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN last_current TEXT NOT NULL DEFAULT ''"))
