@@ -54,10 +54,10 @@ class Prepared:
         for name, table in {**reference_tables(), **self._given}.items():
             self._connection.register(name, table)
         self._servers: dict[str | None, pa.Table] = {}
-        # A stage that two read is made once, not twice: a seventh of a score.
-        self._connection.execute("SET disabled_optimizers = 'cte_inlining'")
         self._connection.execute(features.dialect_text("duckdb"))
         self._connection.execute(f"PREPARE to_events AS {_to_events()}")
+        # A stage that two read is made once, not twice: a seventh of a score.
+        self._connection.execute("SET disabled_optimizers = 'cte_inlining'")
         self._connection.execute(f"PREPARE to_records AS {_to_records()}")
         self._connection.execute(f"PREPARE to_gaps AS {gaps.select('gap_features')}")
 
@@ -108,7 +108,9 @@ def _to_events() -> str:
     known = ", ".join(f"'{name}'" for name in types)
     steps = events.last_steps()
     nulls = ", ".join(f"NULL AS {name}" for name in events.EVENT_SCHEMA.names)
-    checked = "\nUNION ALL\n".join(_checked(name, steps["checked"]) for name in types)
+    mapped = "\nUNION ALL\n".join(map(_mapped, types))
+    rules = " UNION ALL ".join(map(events.rules_select, types))
+    # The check is passed once for all types: of the rules of each type, all but its own find a line of another type.
     return f"""
         WITH server AS MATERIALIZED (SELECT base FROM given_server), typed AS MATERIALIZED (
             SELECT line_no, line,
@@ -116,21 +118,23 @@ def _to_events() -> str:
                 coalesce(TRY(json_extract_string(line, '$.resourceType')),
                          CASE WHEN json_valid(line) THEN '' END) AS found
             FROM raw_lines
-        ), checked AS MATERIALIZED ({checked})
+        ), every AS MATERIALIZED ({mapped}),
+        mapped AS (SELECT * EXCLUDE (found) FROM every WHERE type = found),
+        rules AS MATERIALIZED ({rules}),
+        checked AS MATERIALIZED (SELECT * FROM ({steps["checked"]}) WHERE reason IS DISTINCT FROM 'other_type')
         SELECT {", ".join(events.EVENT_SCHEMA.names)}, NULL AS line_no, NULL AS reason FROM ({steps["new_events"]})
         UNION ALL SELECT {nulls}, line_no, reason FROM checked WHERE reason IS NOT NULL
+        UNION ALL SELECT {nulls}, line_no, 'other_type' FROM every WHERE type IS DISTINCT FROM found
         UNION ALL SELECT {nulls}, line_no,
             CASE WHEN found IS NULL THEN 'broken_json' WHEN found = '' THEN 'no_type' ELSE 'unused_type' END
         FROM typed WHERE found IS NULL OR found NOT IN ({known})"""  # noqa: S608
 
 
-def _checked(resource_type: str, check: str) -> str:
-    """SELECT of the lines of one type, checked; the names that the texts read are this type's own."""
-    return f"""SELECT * FROM (
-        WITH lines AS (SELECT line_no, line FROM typed WHERE found = '{resource_type}'),
-        mapped AS ({events.mapping(resource_type)}),
-        rules AS ({events.rules_select(resource_type)})
-        SELECT * FROM ({check}))"""  # noqa: S608
+def _mapped(resource_type: str) -> str:
+    """SELECT of the lines of one type as its text reads them, and of the type by which they came there."""
+    return f"""SELECT *, '{resource_type}' AS found FROM (
+        WITH lines AS (SELECT line_no, line FROM typed WHERE found = '{resource_type}')
+        SELECT * FROM ({events.mapping(resource_type)}))"""  # noqa: S608
 
 
 def _to_records() -> str:
