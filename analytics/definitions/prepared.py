@@ -1,4 +1,4 @@
-"""One person in three statements, each planned once for a connection: lines to events, to values, to care gaps.
+"""One person in three statements, planned once: lines to events and to values in DuckDB, to care gaps in SQLite.
 
 A chart is small: asked one by one, the statements of a score are planned for longer than they run. Here the texts of
 ``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
@@ -7,6 +7,7 @@ for a statement that reads no table: what changes from run to run is handed over
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,7 +50,6 @@ class Prepared:
             "given_server": _Given(events.SERVER_SCHEMA),
             "events": _Given(events.EVENT_SCHEMA),
             "params": _Given(PARAMS_SCHEMA),
-            "gap_features": _Given(pa.schema([(name, pa.float64()) for name in gaps.features()])),
         }
         for name, table in {**reference_tables(), **self._given}.items():
             self._connection.register(name, table)
@@ -59,7 +59,8 @@ class Prepared:
         # A stage that two read is made once, not twice: a seventh of a score.
         self._connection.execute("SET disabled_optimizers = 'cte_inlining'")
         self._connection.execute(f"PREPARE to_records AS {_to_records()}")
-        self._connection.execute(f"PREPARE to_gaps AS {gaps.select('gap_features')}")
+        self._one_row = sqlite3.connect(":memory:", cached_statements=0)  # a statement that is kept keeps its values
+        self._to_gaps = gaps.select(f"(SELECT {', '.join(f'? AS {name}' for name in gaps.features())})")
 
     def events_of(self, lines: pa.Table, base: str | None = None) -> events.Batch:
         """As ``events.events_of`` does it for lines of any type; base as ``events.connect`` has it."""
@@ -86,10 +87,8 @@ class Prepared:
 
     def gaps(self, values: Mapping[str, float | None]) -> tuple[Any, ...]:
         """What ``gaps.select`` finds in one person's features."""
-        row = pa.table([pa.array([values[name]], pa.float64()) for name in gaps.features()], list(gaps.features()))
-        with self._handing_over(gap_features=row):
-            (found,) = self._connection.execute("EXECUTE to_gaps").fetchall()
-        return found
+        (found,) = self._one_row.execute(self._to_gaps, [values[name] for name in gaps.features()]).fetchall()
+        return tuple(found)
 
     @contextmanager
     def _handing_over(self, **given: pa.Table) -> Iterator[None]:
