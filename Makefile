@@ -9,6 +9,8 @@ LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 LIGHT := layout unit conformance# two processes at a time, first: the quick ones fail first
 SPARK := spec parity database flow# in two runs: the files that take this process's Spark, and the others, which wait much
+STEPS := tests/cluster/test_distributed.py tests/cluster/test_pipeline.py# they hold all steps against one run on a disk
+HDFS := $(filter-out $(STEPS),$(wildcard tests/cluster/test_*.py))
 tests = $(wildcard $(addprefix tests/,$(1)))
 
 .PHONY: help install demo test hadoop unit lint types lock image image-check bench screenshots clean
@@ -29,8 +31,8 @@ test: install  ## Everything: lint, types, and every test; with CI=true nothing 
 	@scripts/prerequisites java browser maven postgresql
 	@$(MAKE) -j2 lint types
 	@$(PY) -m pytest $(call tests,$(LIGHT)) -n 2 --dist worksteal $(ARGS)
-	@scripts/test-lanes 3 $(ARGS) -- $(call tests,cluster) -- $(call tests,$(SPARK)) -m spark \
-	    -- $(call tests,$(SPARK)) -m 'not(spark)' -- $(call tests,browser)
+	@scripts/test-lanes 3 $(ARGS) -- $(wildcard $(STEPS)) -- $(call tests,$(SPARK)) -m spark \
+	    -- $(call tests,$(SPARK)) -m 'not(spark)' -- $(HDFS) -- $(call tests,browser)
 
 hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven to .hadoop (100 MB)
 	@scripts/prerequisites java
