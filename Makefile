@@ -30,7 +30,7 @@ demo: install  ## Embedded EHR, pipeline and app; prints one address to open (AR
 test: install  ## Everything: lint, types, and every test; with CI=true nothing may be skipped
 	@scripts/prerequisites java browser maven postgresql
 	@$(MAKE) -j2 lint types
-	@$(PY) -m pytest $(call tests,$(LIGHT)) -n 2 --dist worksteal $(ARGS)
+	@$(PY) -m pytest $(call tests,$(LIGHT)) -n 2 $(ARGS)
 	@scripts/test-lanes 3 $(ARGS) -- $(wildcard $(STEPS)) -- $(call tests,$(SPARK)) -m spark \
 	    -- $(call tests,$(SPARK)) -m 'not(spark)' -- $(HDFS) -- $(call tests,browser)
 
