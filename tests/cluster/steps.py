@@ -47,7 +47,7 @@ class Done:
 def python(here: Home, text: str, *arguments: str, master: str = "local[2]") -> str:
     command = [sys.executable, "-c", text, *arguments]
     environment = here.environment(KINDRED_SPARK_MASTER=master, **EARLIER)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=480)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.strip()
 
