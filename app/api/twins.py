@@ -29,6 +29,7 @@ def chart(reading: Reading) -> dict[str, Any]:
         "group": _group(view),
         "hidden": view.hidden,
         "earlier": view.earlier,
+        "limits": view.limits,
         "reasons": score["reasons"] if view.group else [],
         "features": score["features"],
         "missing": score["missing"],

@@ -43,6 +43,7 @@ def _lines(
         yield f"Group {view.group['rank']} of {view.group['of']} (1 has the fewest later events): {view.group['name']}"
         yield view.outcome
         yield view.firmness
+        yield from _listed("Limits of this release:", view.limits)
         yield "Reasons:"
         for reason in view.reasons:
             yield f"- {reason.sentence}" + (f" {reason.usual_said}." if reason.usual_said else "")

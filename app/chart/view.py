@@ -62,6 +62,7 @@ class View:
     firmness: str | None
     hidden: str | None
     earlier: str | None
+    limits: list[str]  # what the release cannot support, as its fit says it
     by_name: str | None  # said where a medicine is
     reasons: list[Reason]
     found: list[tuple[str, str]]
@@ -88,6 +89,7 @@ def view_of(reading: Reading) -> View:
         firmness=firmness(group) if group else None,
         hidden=None if group else _why_hidden(reading),
         earlier=_earlier(group, reading.release, reading.membership),
+        limits=score["limits"] if group else [],
         by_name=by_name(score["orders"]) if _tells_of_medicines(score, group) else None,
         reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),

@@ -79,6 +79,7 @@ def _group(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> Draft | Non
     missing = [one["sentence"] for one in score["missing"]]
     parts = [
         marked(outcome_sentence(group)) + " Group 1 has the fewest later events.",
+        _list("Limits of this release", score["limits"]),
         _list("Why this group", reasons),
         _list(lacking, [*missing[:MOST_MISSING], *_more(len(missing) - MOST_MISSING)]),
         _list("Not read", [*_unread(unread), *_unusable(unusable)]),

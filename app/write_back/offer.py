@@ -106,6 +106,7 @@ def _notes(reading: Reading, view: View) -> list[str]:
     """The reasons, how firmly the patient belongs, and what the finding lacks."""
     notes = [" ".join(["Reasons:", *(one.sentence for one in view.reasons)])] if view.reasons else []
     notes.append(firmness(view.group or {}))
+    notes += view.limits
     if view.rests_on_part:
         notes.append(f"Read with care: not all {view.rests_on_part} could be read.")
     if missing := [one["sentence"] for one in reading.score["missing"]]:

@@ -93,8 +93,8 @@ def done(query: str, records: tuple[dict[str, Any], ...]) -> "Future[Any]":
     return future
 
 
-def reading_under(scopes: str, *records: dict[str, Any]) -> Reading:
-    chart, release = chart_under(scopes, *records), model()
+def reading_under(scopes: str, *records: dict[str, Any], release: dict[str, Any] | None = None) -> Reading:
+    chart, release = chart_under(scopes, *records), release or model()
     with ThreadPoolExecutor(1) as pool:
         score = score_chart(chart, ON, Release(release["release_id"], "2026-06-30", release), EHR, pool)
     granted = (*scopes.split(), "patient/RiskAssessment.c")
