@@ -46,6 +46,8 @@ spark.yarn.jars                  local:{SPARK_HOME}/jars/*
 spark.yarn.am.memory             384m
 spark.yarn.am.extraJavaOptions   {SHORT_LIVED_JVM}
 spark.executor.defaultJavaOptions {SHORT_LIVED_JVM}
+spark.scheduler.minRegisteredResourcesRatio       1.0
+spark.scheduler.maxRegisteredResourcesWaitingTime 300s
 spark.eventLog.enabled           true
 spark.eventLog.rolling.enabled   false
 spark.eventLog.compress          false
