@@ -134,7 +134,8 @@ def complementary(
 
 def widened(values: Cells, hide: Hidden, rows_hidden: Sequence[bool] = ()) -> Hidden:
     """The same with as many more cells hidden, the smallest first, as it takes that no row or column whose total is
-    told leaves a small number for all of its hidden cells together (`small_cells.rest_tells`)."""
+    told leaves a small number for all of its hidden cells together (`small_cells.rest_tells`). Where all cells of a
+    column are hidden already, its total is, too."""
     rows, columns = range(len(values)), range(len(values[0]))
     lines = [[(i, j) for j in columns] for i in rows if not any(rows_hidden[i : i + 1])]
     lines += [[(i, j) for i in rows] for j in columns if not hide.columns[j]]
@@ -142,14 +143,18 @@ def widened(values: Cells, hide: Hidden, rows_hidden: Sequence[bool] = ()) -> Hi
     while more := {_next(values, cells, line) for line in lines} - {None}:
         for i, j in filter(None, more):
             cells[i][j] = True
-    return Hidden(cells, list(hide.columns))
+    return Hidden(cells, [gone or _tells(values, cells, [(i, j) for i in rows]) for j, gone in enumerate(hide.columns)])
 
 
 def _next(values: Cells, cells: list[list[bool]], line: list[tuple[int, int]]) -> tuple[int, int] | None:
     """The cell of a line that must be hidden next; None where the rest tells nothing, or nothing more can be hidden."""
-    parts = [None if cells[i][j] else values[i][j] for i, j in line]
     shown = [(values[i][j], (i, j)) for i, j in line if not cells[i][j] and values[i][j]]
-    return min(shown)[1] if shown and rest_tells(sum(values[i][j] for i, j in line), parts) else None
+    return min(shown)[1] if shown and _tells(values, cells, line) else None
+
+
+def _tells(values: Cells, cells: list[list[bool]], line: list[tuple[int, int]]) -> bool:
+    parts = [None if cells[i][j] else values[i][j] for i, j in line]
+    return rest_tells(sum(values[i][j] for i, j in line), parts)
 
 
 def few(count: int, of: int) -> bool:

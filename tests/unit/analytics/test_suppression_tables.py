@@ -147,3 +147,9 @@ def test_what_is_hidden_of_a_row_or_column_is_never_few_together(
     for lines in (values, found.cells), (zip(*values, strict=True), zip(*found.cells, strict=True)):
         for line, mask in zip(*lines, strict=True):
             assert not suppression.small(sum(value for value, hide in zip(line, mask, strict=True) if hide))
+
+
+def test_the_total_of_a_column_that_is_hidden_as_a_whole_tells_nothing() -> None:
+    whole = suppression.Hidden([[True, False], [True, False]], [False, False])
+    assert suppression.widened([[10, 40], [10, 50]], whole).columns == [True, False]
+    assert suppression.widened([[10, 40], [60, 50]], whole).columns == [False, False]
