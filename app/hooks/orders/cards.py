@@ -10,11 +10,12 @@ from analytics.definitions import catalogue, explain
 from app.chart.banner import banner_of
 from app.chart.words import TYPES, capital
 from app.fhir import Chart
-from app.hooks.cards import IN_PART, Draft, foot, listing, marked, paragraphs, shortened, unread_lines
+from app.hooks.cards import Draft, foot, listing, marked, paragraphs, shortened, unread_lines
 from app.hooks.orders.checks import Case, Hit, hits, is_subject
 from app.hooks.orders.medicines import Medicine, active, records_of
 from app.hooks.orders.risk import Risk, risk_of
 from app.hooks.orders.rules import Topic, Value, rules
+from app.read_in_part import in_doubt
 from app.registry import Ehr
 
 
@@ -23,7 +24,7 @@ def order_drafts(medicines: list[Medicine], score: dict[str, Any], chart: Chart,
     if score["group_hidden"] == "deceased" or banner_of(chart.patient, on).died:
         return []
     selected = [one for one in medicines if is_subject(one)]
-    unread = {one.resource_type for one in chart.unread if one.why not in IN_PART}
+    unread = in_doubt(chart.unread)
     drafted = [one for one in medicines if not one.is_selected]
     replaced = {one.replaces for one in medicines} | {one.key for one in medicines}
     records = records_of(chart)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from analytics.definitions import catalogue
 from app.chart.words import capital, day
 from app.hooks.orders.medicines import Medicine
 from app.hooks.orders.rules import SAME, MedicineClass, Rule, Rules, rules
@@ -21,7 +20,7 @@ class Case:
     selected: list[Medicine]
     others: list[Medicine]
     score: dict[str, Any]
-    unread: set[str]  # types whose absence says nothing
+    unread: frozenset[str]  # types of which something may be missing
     on: date
     by: Rules
     records: dict[str, dict[str, Any]]  # `Condition/1` -> resource
@@ -35,10 +34,9 @@ class Case:
         return [one for one in self.selected if any(one.is_of(kind) for kind in self.classes(names))]
 
     def value(self, feature: str) -> float | None:
-        """A feature of the score; a nought of what was not read is not known."""
+        """A feature of the score, as far as was read."""
         found: float | None = self.score["features"][feature]
-        hidden = found == 0 and catalogue.features()[feature].missing == "zero" and self.unread
-        return None if hidden else found
+        return found
 
     def dated(self, feature: str) -> str | None:
         """The date of the record behind a feature; None where it has none."""

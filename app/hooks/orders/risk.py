@@ -12,10 +12,10 @@ from analytics.definitions import scores
 from analytics.definitions.scores import levers
 from app.chart.score_inputs import listed
 from app.chart.scores import Card, percent, scores_of
-from app.chart.what_if import Answer, answer
-from app.chart.what_if_form import CHOSEN, Entered, read_form
-from app.chart.what_if_start import start_from
-from app.chart.words import capital
+from app.chart.words import by_name, capital
+from app.what_if.answer import Answer, answer_to
+from app.what_if.form import CHOSEN, Entered, read_form
+from app.what_if.start import start_from
 
 SHOWN = ("10y_total_cvd", "10y_ascvd")
 ASSUMED = "Counted as not there, since there is no record of it: {}."
@@ -40,13 +40,13 @@ class Risk:
     sources: list[str] = field(default_factory=list)
 
 
-def risk_of(score: dict[str, Any], unread: set[str], on: date, lever: str, doses: Collection[str] | None) -> Risk:
-    """The risk as it is, and with these doses of the lever (None: with all); unread: types whose absence says nothing.
+def risk_of(score: dict[str, Any], unread: frozenset[str], on: date, lever: str, doses: Collection[str] | None) -> Risk:
+    """The risk as it is, and with these doses of the lever (None: with all); unread: types that may lack something.
 
     A dose that is not offered to this person is left out, and the lever's reason is said.
     """
     name = levers.table()["baseline"]["score"]
-    found = scores_of(score["scores"], unread, on)
+    found = scores_of(score["scores"], unread, on, score["series"], by_name(score["orders"]))
     card = next((one for one in found.cards if one.name == name), None)
     if card is None:
         title = scores.table(name)["title"]
@@ -54,11 +54,11 @@ def risk_of(score: dict[str, Any], unread: set[str], on: date, lever: str, doses
         return Risk(NONE.format(reason.removesuffix(".")), False, figures=[reason])
     if not card.results:
         return Risk(NONE.format(LACKING), False, figures=[*card.missing, *card.notes])
-    start = start_from(score["scores"][name], score["levers"], unread, on)
+    start = start_from(score["scores"][name], score["levers"], unread, on, score["series"])
     told = []
     for dose in levers.table()[lever]["doses"]:
         entered = read_form(start, {CHOSEN + lever: dose["name"]})
-        told.append((dose, entered, answer(start, entered)))
+        told.append((dose, entered, answer_to(start, entered)))
     chosen = [one for one in told if one[2].effect and (doses is None or one[0]["name"] in doses)]
     why_not = next(one.why_not for one in told[0][2].offered if one.name == lever)
     return Risk(
