@@ -59,6 +59,7 @@ def score(
         "series": _series(records),
         "in_use": _in_use(records),
         "evidence": {name: _evidence(*one) for name, one in evidence.items()},
+        "dated": _dated(records),
         "scores": patient_scores.compute(records, values, evidence, as_of),
         "levers": patient_scores.lever_inputs(values, evidence),
         "gaps": gaps.told(prepared.gaps(values), values, evidence, died),
@@ -119,6 +120,14 @@ def _series(records: Records) -> dict[str, list[dict[str, Any]]]:
 def _evidence(time: datetime | None, resource: str | None) -> dict[str, str | None]:
     """The record behind a value: its date and its resource."""
     return {"time": time.date().isoformat() if time else None, "resource": resource}
+
+
+def _dated(records: Records) -> dict[str, list[dict[str, str | None]]]:
+    """Each feature that counts days since a record, with every such record, newest first."""
+    found: dict[str, list[dict[str, str | None]]] = {}
+    for name, _, time, resource in sorted(records["dated"], key=lambda row: (row[0], row[2], row[3]), reverse=True):
+        found.setdefault(name, []).append(_evidence(time, resource))
+    return found
 
 
 def _in_use(records: Records) -> list[dict[str, str]]:

@@ -76,8 +76,8 @@ def _group(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> Draft | Non
     group = score["group"]
     if group is None:
         return None
-    unusable = sum(n for why, n in score["dropped"].items() if not why.startswith("measurement_"))
-    is_whole = not unusable and not {one.resource_type for one in unread} & NEEDED
+    odd = unusable(score)
+    is_whole = not odd and not {one.resource_type for one in unread} & NEEDED
     tail = "" if is_whole else " (chart read in part)"
     summary = shortened(f"Risk group {group['rank']} of {group['of']}: {group['name']}", tail)
     reasons = [one["sentence"] for one in score["reasons"][:MOST_REASONS]]
@@ -88,7 +88,7 @@ def _group(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> Draft | Non
         listing("Limits of this release", score["limits"]),
         listing("Why this group", reasons),
         listing(lacking, [*missing[:MOST_MISSING], *_more(len(missing) - MOST_MISSING)]),
-        listing("Not read", [*unread_lines(unread), *_unusable(unusable)]),
+        listing("Not read", [*unread_lines(unread), *odd]),
         foot(score, ehr),
     ]
     return Draft("group", "info", summary, paragraphs(parts), (group["name"],))
@@ -126,7 +126,9 @@ def unread_lines(unread: Iterable[Unread]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
-def _unusable(count: int) -> list[str]:
+def unusable(score: dict[str, Any]) -> list[str]:
+    """How many entries of the chart are not in the score; measurements that are not usable are told beside it."""
+    count = sum(n for why, n in score["dropped"].items() if not why.startswith("measurement_"))
     return [f"{count} entries could not be used: the patient, the date or the code is missing or odd."] if count else []
 
 

@@ -42,3 +42,6 @@ FROM (
 UNION ALL
 -- The medicines in use, by class and by ingredient, with each order of them.
 SELECT DISTINCT 'in_use', concept, CAST(NULL AS DOUBLE), time, resource FROM in_use
+UNION ALL
+-- Every dated record of what a feature counts the days since: the newest may have ended while an older one has not.
+SELECT 'dated', feature, CAST(NULL AS DOUBLE), time, resource FROM placed_records WHERE kind = 'days_since'

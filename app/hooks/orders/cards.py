@@ -8,15 +8,28 @@ from typing import Any
 
 from analytics.definitions import catalogue, explain
 from app.chart.banner import banner_of
+from app.chart.score_inputs import NOT_READ, too_old
 from app.chart.words import TYPES, capital
 from app.fhir import Chart
-from app.hooks.cards import Draft, foot, listing, marked, paragraphs, shortened, unread_lines
+from app.hooks.cards import (
+    LONGEST_SUMMARY,
+    Draft,
+    foot,
+    listing,
+    marked,
+    paragraphs,
+    shortened,
+    unread_lines,
+    unusable,
+)
 from app.hooks.orders.checks import Case, Hit, hits, is_subject
-from app.hooks.orders.medicines import Medicine, active, records_of
+from app.hooks.orders.medicines import Medicine, ordered, records_of
 from app.hooks.orders.risk import Risk, risk_of
 from app.hooks.orders.rules import Topic, Value, rules
 from app.read_in_part import in_doubt
 from app.registry import Ehr
+
+SELECTED = "Selected medicines"  # where their names leave no room
 
 
 def order_drafts(medicines: list[Medicine], score: dict[str, Any], chart: Chart, on: date, ehr: Ehr) -> list[Draft]:
@@ -26,11 +39,10 @@ def order_drafts(medicines: list[Medicine], score: dict[str, Any], chart: Chart,
     selected = [one for one in medicines if is_subject(one)]
     unread = in_doubt(chart.unread)
     drafted = [one for one in medicines if not one.is_selected]
-    replaced = {one.replaces for one in medicines} | {one.key for one in medicines}
     records = records_of(chart)
-    ordered = [one for one in active(score, records) if one.key not in replaced]
-    case = Case(selected, [*ordered, *drafted, *selected], score, unread, on, rules(), records)
-    notes = listing("Not read", unread_lines(chart.unread))
+    others = [*ordered(score, records, medicines, on), *drafted, *selected]
+    case = Case(selected, others, score, unread, on, rules(), records)
+    notes = listing("Not read", [*unread_lines(chart.unread), *unusable(score)])
     end = foot(score | {"release": None}, ehr)
     found = [_warning(hit, notes, end) for hit in hits(case)]
     found += [one for topic in case.by.topics if (one := _known(topic, case, notes, end))]
@@ -48,34 +60,54 @@ def _known(topic: Topic, case: Case, notes: str, end: str) -> Draft | None:
     medicines = case.selected_of(topic.classes)
     if not medicines:
         return None
-    name = capital(" and ".join(sorted({one.name() for one in medicines})))
-    values = [text for one in case.by.values if (text := _value(one, medicines, case))]
+    asked = [one for one in case.by.values if set(medicines) & set(case.selected_of(one.classes))]
+    values = [text for one in asked if (text := _value(one, case))]
     risk = risk_of(case.score, case.unread, case.on, topic.lever, _doses(topic, medicines))
     if not values and not topic.doses and not risk.has_figure:
         return None
     parts = [
-        listing("In the chart", values),
+        listing("In the chart", [*values, *(_lacking(one, case) for one in asked if not _value(one, case))]),
         listing("10-year risk by PREVENT", risk.figures),
-        listing("What treatment would change", [*_no_dose(topic, medicines), *risk.treated, *risk.beside]),
+        listing("What treatment would change", [*_by_dose(topic, medicines, risk), *risk.treated, *risk.beside]),
         listing("Harms", risk.harms),
+        f"**Not checked here**: {marked(topic.unchecked)}",
         listing("Sources", risk.sources), notes, end,
     ]  # fmt: skip
     said = (topic.name, *sorted(one.name() for one in medicines))
-    return Draft("order", "info", shortened(f"{name}: {_summary(values, risk)}"), paragraphs(parts), said)
+    return Draft("order", "info", _summary(medicines, values, risk), paragraphs(parts), said)
 
 
-def _summary(values: list[str], risk: Risk) -> str:
-    """The first value and the risk; where no value stands before it, with treatment too."""
-    if values:
-        first = values[0][:1].lower() + values[0][1:]
-        return "; ".join([first, *([risk.short] if risk.has_figure else [])])
-    return ", ".join([risk.short, *([risk.after] if risk.after else [])])
+def _summary(medicines: list[Medicine], values: list[str], risk: Risk) -> str:
+    """The values and the risk; where no value stands before it, with treatment too. What has no room is left out as a
+    whole, since half a number would be another one, and a range without its caveat another claim."""
+    told = [one[:1].lower() + one[1:] if one[1:2].islower() else one for one in values]
+    risks = [risk.short, *([risk.after] if risk.after and not values else [])] if risk.has_figure or not values else []
+    joiner = "; " if values else ", "
+    for head in (capital(" and ".join(sorted({one.name() for one in medicines}))), SELECTED):
+        text, *more = [f"{head}: {part}" if not place else part for place, part in enumerate([*told, *risks])]
+        if len(text) <= LONGEST_SUMMARY:
+            break
+    for part in more:
+        text = f"{text}{joiner}{part}" if len(f"{text}{joiner}{part}") <= LONGEST_SUMMARY else text
+    return shortened(text)
 
 
-def _value(one: Value, medicines: list[Medicine], case: Case) -> str:
-    """`Blood pressure 152/88 mmHg on 04-May-2026`; "" where it is not known, or not asked for these medicines."""
+def _lacking(one: Value, case: Case) -> str:
+    """Why a value that matters for the choice does not stand there: too old, not read, or not there."""
+    name = one.features[0]
+    known = catalogue.features()[name]
+    older = too_old({name: name}, {name: {"value": None}}, case.score["series"], case.on)
+    if name in older:
+        return f"{capital(older[name].said)}."
+    if "Observation" in case.unread:
+        return f"{one.label}: {NOT_READ.format(TYPES['Observation'].lower())}."
+    return f"{one.label}: none of the last {known.window_days // 30} months."
+
+
+def _value(one: Value, case: Case) -> str:
+    """`Blood pressure 152/88 mmHg on 04-May-2026`; "" where it is not known."""
     dated = case.dated(one.features[0])
-    if case.value(one.features[0]) is None or not set(medicines) & set(case.selected_of(one.classes)):
+    if case.value(one.features[0]) is None:
         return ""
     known = catalogue.features()
     # Only what was measured on one day is told as one.
@@ -93,8 +125,10 @@ def _doses(topic: Topic, medicines: list[Medicine]) -> set[str] | None:
     return found or (set() if concepts & set(topic.no_dose) else None)
 
 
-def _no_dose(topic: Topic, medicines: list[Medicine]) -> list[str]:
-    return [why for concept, why in topic.no_dose.items() if any(concept in one.concepts for one in medicines)]
+def _by_dose(topic: Topic, medicines: list[Medicine], risk: Risk) -> list[str]:
+    """Why no effect is told, or on what the dose rests that is."""
+    why = [why for concept, why in topic.no_dose.items() if any(concept in one.concepts for one in medicines)]
+    return why + ([topic.by_product] if risk.after and _doses(topic, medicines) else [])
 
 
 def _unchecked(case: Case, notes: str, end: str) -> list[Draft]:

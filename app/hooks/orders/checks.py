@@ -6,16 +6,17 @@ from datetime import date
 from typing import Any
 
 from app.chart.words import capital, day
-from app.hooks.orders.medicines import Medicine
+from app.hooks.orders.medicines import IN_USE, Medicine
 from app.hooks.orders.rules import SAME, MedicineClass, Rule, Rules, rules
 from app.searches import dicts
 
 OVER = {"inactive", "remission", "resolved"}  # R4 condition-clinical
+LAST_DAY = {4: "-12-31", 7: "-31"}  # of a date that is a year or a month, by its letters
 
 
 @dataclass(frozen=True)
 class Case:
-    """One call: what was selected, what else is ordered, and the patient's score."""
+    """One call: what was selected, what else is ordered or was of late, and the patient's score."""
 
     selected: list[Medicine]
     others: list[Medicine]
@@ -42,21 +43,27 @@ class Case:
         """The date of the record behind a feature; None where it has none."""
         return day(self.score["evidence"].get(feature, {}).get("time"))
 
-    def has_ended(self, feature: str) -> bool:
-        """Does the Condition behind a feature say that it is over (R4 clinicalStatus, abatement[x])?"""
-        record = self.records.get(self.score["evidence"].get(feature, {}).get("resource"), {})
-        status = record.get("clinicalStatus")
-        codes = {str(one.get("code")) for one in dicts(status, "coding")} if isinstance(status, dict) else set()
-        return bool(codes & OVER) or any(key.startswith("abatement") for key in record)
+    def lasting(self, feature: str, below: float) -> str | None:
+        """The date of the newest record of a feature within so many days that does not say that it has ended."""
+        for one in self.score["dated"].get(feature, ()):
+            recent = 0 <= (self.on - date.fromisoformat(one["time"])).days < below
+            if recent and not _has_ended(self.records.get(one["resource"], {}), self.on):
+                return day(one["time"])
+        return None
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A rule that speaks: the medicines that it is about, its summary, and what makes it the same one next time."""
+    """A rule that speaks: its summary, what makes it the same one next time, and the orders that it holds together."""
 
     rule: Rule
     summary: str
     said: tuple[str, ...]
+    orders: frozenset[str] = frozenset()
+
+    def says_more_than(self, other: "Hit") -> bool:
+        """Does it speak in place of the other, of the same orders?"""
+        return other.rule.id in self.rule.instead_of and other.orders <= self.orders
 
 
 def is_subject(medicine: Medicine) -> bool:
@@ -71,8 +78,7 @@ def hits(case: Case) -> list[Hit]:
         for medicine in case.selected_of(rule.selected):
             for hit in _beside(rule, medicine, case) if rule.beside else _recorded(rule, medicine, case):
                 found.setdefault(hit.said, hit)
-    quiet = {name for hit in found.values() for name in hit.rule.instead_of}
-    return [hit for hit in found.values() if hit.rule.id not in quiet]
+    return [hit for hit in found.values() if not any(one.says_more_than(hit) for one in found.values())]
 
 
 def _beside(rule: Rule, medicine: Medicine, case: Case) -> list[Hit]:
@@ -80,7 +86,8 @@ def _beside(rule: Rule, medicine: Medicine, case: Case) -> list[Hit]:
     own = [one for one in case.classes(rule.selected) if medicine.is_of(one)]
     same, found = rule.beside == (SAME,), []
     for kind in own if same else case.classes(rule.beside):
-        others = [one for one in case.others if one.is_of(kind) and one.key != medicine.key]
+        others = [one for one in case.others if one.is_of(kind) and one != medicine
+                  and (rule.lately or one.state in ("", IN_USE))]  # fmt: skip
         if others:
             told = ", ".join(one.told(kind) for one in others)
             name = medicine.name({part for one in ([kind] if same else own) for part in one.ingredients})
@@ -88,15 +95,33 @@ def _beside(rule: Rule, medicine: Medicine, case: Case) -> list[Hit]:
             drafts = {medicine.name(), *(one.name() for one in others if not one.since)}  # a draft has no lasting id
             orders = {one.key for one in others if one.since}
             which = [kind.name] if same else []
-            found.append(Hit(rule, capital(words), (rule.id, *which, *sorted(drafts), *sorted(orders))))
+            said = (rule.id, *which, *sorted(drafts), *sorted(orders))
+            found.append(Hit(rule, capital(words), said, frozenset({medicine.key, *(one.key for one in others)})))
     return found
 
 
 def _recorded(rule: Rule, medicine: Medicine, case: Case) -> list[Hit]:
     """What is on record about the patient, where the rule's feature says so."""
-    value = case.value(rule.feature)
-    if not rule.holds(value) or (rule.ends and case.has_ended(rule.feature)):
+    if rule.below is None:
+        holds, dated = case.value(rule.feature) == 1, case.dated(rule.feature)
+    else:
+        dated = case.lasting(rule.feature, rule.below)
+        holds = dated is not None
+    if not holds:
         return []
-    dated = case.dated(rule.feature)
-    words = rule.summary.format(name=medicine.name(), date=f" on {dated}" if dated else "")
+    name = medicine.name({part for one in case.classes(rule.selected) for part in one.ingredients})
+    words = rule.summary.format(name=name, date=f" on {dated}" if dated else "")
     return [Hit(rule, capital(words), (rule.id, medicine.name(), dated or ""))]
+
+
+def _has_ended(record: dict[str, Any], on: date) -> bool:
+    """Does a Condition say that it is over: by its clinicalStatus, or where it has none by a day that is past?
+
+    A day to come, such as an estimated one of delivery, ends nothing yet; of a month or a year its last day counts.
+    """
+    status, period = record.get("clinicalStatus"), record.get("abatementPeriod")
+    codes = {str(one.get("code")) for one in dicts(status, "coding")} if isinstance(status, dict) else set()
+    if codes:
+        return codes <= OVER
+    end = record.get("abatementDateTime") or (period.get("end") if isinstance(period, dict) else None)
+    return isinstance(end, str) and "" < end[:10] + LAST_DAY.get(len(end), "") <= on.isoformat()

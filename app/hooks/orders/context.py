@@ -60,10 +60,13 @@ def read_chosen(call: Call, ehr: Ehr) -> Chosen:
         raise Refused("other_patient", "draft_orders")
     if not selected <= set(keys):
         raise Refused("bad_call", "selections")
+    urls = [str(entry["fullUrl"]) for entry in entries if "fullUrl" in entry]
+    if len(set(urls)) < len(urls):  # R4 bdl-7
+        raise Refused("bad_call", "draft_orders")
     medications = [one for one in resources if one["resourceType"] == "Medication"]
-    urls = {entry["fullUrl"]: entry["resource"] for entry in entries if isinstance(entry.get("fullUrl"), str)
-            and entry["resource"]["resourceType"] == "Medication"}  # fmt: skip
-    return Chosen([one for one in resources if one["resourceType"] == KIND], medications, urls, selected)
+    by_url = {str(entry["fullUrl"]): entry["resource"] for entry in entries
+              if "fullUrl" in entry and entry["resource"]["resourceType"] == "Medication"}  # fmt: skip
+    return Chosen([one for one in resources if one["resourceType"] == KIND], medications, by_url, selected)
 
 
 def draft_orders(chosen: Chosen, call: Call, ehr: Ehr, pool: ThreadPoolExecutor) -> list[DraftOrder]:
@@ -142,4 +145,5 @@ def _replaces(order: Resource, ehr: Ehr) -> str:
 
 
 def _key(resource: Resource) -> str:
-    return f"{resource['resourceType']}/{resource.get('id')}"
+    """`MedicationRequest/1`; without an id what no selection can name."""
+    return f"{resource['resourceType']}/{resource['id'] if isinstance(resource.get('id'), str) else ''}"

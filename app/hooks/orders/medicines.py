@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
@@ -18,6 +18,10 @@ from app.registry import Ehr
 from app.score import score_chart
 
 ACTIVE = "active"  # R4 medicationrequest-status: what was stopped lately is in use by the definitions, and no duplicate
+#: Of the other statuses those of which a dose may have been taken (cancelled: withdrawn before any was), in words.
+ENDED = {"completed": "completed", "on-hold": "on hold", "stopped": "stopped", "unknown": "of unknown status"}
+IN_USE, REPLACED = "in use", "to be replaced"
+WASHED_OUT = timedelta(days=2)  # above 36 hours, in whole days
 LOOKED_AT = (KIND.encode(), b"Condition")
 Resource = dict[str, Any]
 #: Nobody: drafts are told apart by the stages of a score, and these look at one person's orders.
@@ -26,13 +30,19 @@ NOBODY = {"resourceType": "Patient", "id": "nobody", "birthDate": "1970-01-01"}
 
 @dataclass(frozen=True)
 class Medicine:
-    """An order with the concepts of its medicine. `since`: ISO date of an order; "" for a draft."""
+    """An order with the concepts of its medicine. Of an order in the chart `since` is its ISO date, `state` how it stands."""
 
     key: str
     concepts: frozenset[str]
     since: str = ""
     is_selected: bool = False
     replaces: str = ""
+    state: str = ""
+
+    @property
+    def ingredients(self) -> frozenset[str]:
+        """Its ingredients, as concepts."""
+        return frozenset(one for one in self.concepts if catalogue.concepts()[one].family == "ingredient")
 
     def is_of(self, one: MedicineClass) -> bool:
         """Is it of this class?"""
@@ -40,14 +50,12 @@ class Medicine:
 
     def name(self, ingredients: Iterable[str] | None = None) -> str:
         """Its ingredients in words, or those of them that are listed."""
-        known = catalogue.concepts()
-        found = [known[one].label for one in self.concepts if known[one].family == "ingredient"
-                 and (ingredients is None or one in ingredients)]  # fmt: skip
-        return " with ".join(sorted(found))
+        wanted = self.ingredients if ingredients is None else self.ingredients & set(ingredients)
+        return " with ".join(sorted(catalogue.concepts()[one].label for one in wanted))
 
     def told(self, one: MedicineClass) -> str:
         """As another order beside the selected one."""
-        where = f"in use, ordered {day(self.since)}" if self.since else "among the drafts"
+        where = f"{self.state}, ordered {day(self.since)}" if self.since else "among the drafts"
         return f"{self.name(one.ingredients)} ({where})"
 
 
@@ -64,13 +72,34 @@ def of_drafts(
     ]  # fmt: skip
 
 
-def active(score: dict[str, Any], records: dict[str, Resource]) -> list[Medicine]:
-    """The chart's orders that are in use by the definitions and active by their status, the newest first."""
-    since = {one["resource"]: one["time"] for one in score["in_use"]}
+def ordered(score: dict[str, Any], records: dict[str, Resource], drafts: list[Medicine], on: date) -> list[Medicine]:
+    """The chart's orders in use by the definitions, newest first: IN_USE where active by their status, REPLACED where a
+    draft replaces them, or ENDED where the last dose may be hardly two days ago. A draft's own order is none."""
+    replaced = {one.replaces for one in drafts}
+    own = {one.key: one.ingredients for one in drafts}
+    since = {one["resource"]: one["time"] for one in score["in_use"] or ()}
+    found = [(Medicine(key, concepts, since[key]), records.get(key, {})) for key, concepts in _by_order(score).items()]
+    # The same id with another medicine is another order: the ids of drafts are the EHR's own for a while.
+    others = [(one, record) for one, record in found if not one.ingredients & own.get(one.key, frozenset())]
+    states = [(one, _state(record, on)) for one, record in others]
     return [
-        Medicine(key, concepts, since[key])
-        for key, concepts in _by_order(score).items() if records.get(key, {}).get("status") == ACTIVE
+        replace(one, state=REPLACED if state == IN_USE and one.key in replaced else state)
+        for one, state in states if state
     ]  # fmt: skip
+
+
+def _state(record: Resource, on: date) -> str:
+    """In use, or how it ended where that may be late; "" for what was never taken, or ended long enough ago.
+
+    An order says not when it was stopped, only when it was changed last: by then it had been.
+    """
+    status = record.get("status")
+    if status == ACTIVE:
+        return IN_USE
+    about = record.get("meta")
+    changed = str(about.get("lastUpdated", "")) if isinstance(about, dict) else ""
+    is_late = not changed or changed[:10] >= (on - WASHED_OUT).isoformat()
+    return ENDED.get(str(status), "") if is_late else ""
 
 
 def records_of(chart: Chart) -> dict[str, Resource]:
@@ -90,6 +119,6 @@ def _line(number: int, draft: DraftOrder, on: date) -> bytes:
 
 def _by_order(score: dict[str, Any]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    for one in score["in_use"]:
+    for one in score["in_use"] or ():
         found[one["resource"]].add(one["concept"])
     return {key: frozenset(concepts) for key, concepts in found.items()}

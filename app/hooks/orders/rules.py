@@ -32,6 +32,8 @@ class Topic:
     name: str
     classes: tuple[str, ...]
     lever: str
+    unchecked: str
+    by_product: str = ""
     doses: dict[str, str] = field(default_factory=dict)
     no_dose: dict[str, str] = field(default_factory=dict)
 
@@ -49,7 +51,8 @@ class Value:
 class Rule:
     """One warning. Either `beside`, classes of another order (SAME: that of the selected one), or `feature`.
 
-    A feature holds where it is 1, or below so many days; `ends`: unless its record says that it has ended.
+    A feature holds where it is 1; with `below` where a record of it is newer than so many days and has not ended.
+    `lately`: orders count too that were stopped not long ago, or that a draft replaces.
     """
 
     id: str
@@ -61,14 +64,8 @@ class Rule:
     beside: tuple[str, ...] = ()
     feature: str = ""
     below: float | None = None
-    ends: bool = False
+    lately: bool = False
     instead_of: tuple[str, ...] = ()
-
-    def holds(self, value: float | None) -> bool:
-        """Does the value of its feature say so? What is not known never does."""
-        if value is None:
-            return False
-        return value == 1 if self.below is None else 0 <= value < self.below
 
 
 @dataclass(frozen=True)

@@ -21,24 +21,29 @@ What no class below knows has no card.
 - An *other order* is one of the chart that is in use by the definitions (it covers the as-of date; without an end it
   lasts 365 days) **and** whose status is `active`; or another draft of the same call. Left out: an order that a draft
   replaces (`priorPrescription`), and one that was stopped, completed or put on hold, which a change of medicine leaves
-  behind.
+  behind. A rule that says *of late* counts these too, as long as they are in use by the definitions and their last
+  change (`meta.lastUpdated`) is not more than two days old, or not known: an order does not say when it was stopped.
 - Warnings are `warning`, all else `info`; nothing is `critical`, nothing is suggested, no order is changed.
-- What is not known never makes a rule speak. Where a type of record could not be read on which a rule for the selected
-  medicine rests, a card says so.
+- What is not known never makes a rule speak, and no card says of anything that there is none. Where a type of record
+  was not read whole on which a rule for the selected medicine rests, a card says so. A record that was read counts
+  all the same.
+- A summary that would be too long loses whole parts from its end, never half a number; all of it stands in the detail.
 - The class decides, not the dose, the route or the reason of the order.
 """
 LEFT_OUT = """
 ## Left out, and why
 
 - **Allergy to an ACE inhibitor or ARB**: the definitions know the two, and sacubitril, as one class. A change to an ARB
-  after a cough from an ACE inhibitor is ordinary, and would be warned of each time.
+  after a cough from an ACE inhibitor is ordinary, and would be warned of each time. **Angioedema** is no concept of the
+  definitions yet. Each card names both among what is not checked.
 - **Chronic liver disease, kidney failure and statins**: exceptions of CMS347, and for many who have them no reason
   against a statin.
 - **Mineralocorticoid antagonist beside an ACE inhibitor or ARB**: often meant so. Potassium and eGFR are shown instead,
   without a threshold of ours.
 - **Verapamil or diltiazem beside a beta-blocker, and other interactions**: no source was read for them; they belong to
   the medicine knowledge base of the EHR.
-- **Doses**, for kidney function or otherwise: no dosage instruction is read. The trials' figure for blood pressure is
+- **Doses**, for kidney function or otherwise: no dosage instruction is read. A statin's intensity is that of the
+  selected product, one a day, and its card says so. The trials' figure for blood pressure is
   for 10 or 20 mmHg lower, whatever lowers it.
 - **Loop diuretics**: the score counts them for no treatment of blood pressure, and neither does this.
 - **A statin that was stopped within a year** is in use for the score still, and so no effect of starting one is told.
@@ -55,7 +60,8 @@ def _warnings() -> str:
 
 
 def _rule(rule: Rule) -> str:
-    when = "another order of the same class" if rule.beside == (SAME,) else f"another order: {_labels(rule.beside)}"
+    other = f"another order{', also of late' if rule.lately else ''}"
+    when = f"{other} of the same class" if rule.beside == (SAME,) else f"{other}: {_labels(rule.beside)}"
     lines = [
         ("said", rule.summary.replace("{date}", " on DATE").replace("{", "*").replace("}", "*")),
         ("selected", _labels(rule.selected)),
@@ -65,15 +71,16 @@ def _rule(rule: Rule) -> str:
         ("source", rule.source),
     ]
     if rule.instead_of:
-        lines.append(("instead of", ", ".join(f"`{name}`" for name in rule.instead_of)))
+        lines.append(("instead of", f"{', '.join(f'`{name}`' for name in rule.instead_of)}, of the same orders"))
     return f"\n### `{rule.id}`\n\n| | |\n|---|---|\n" + "".join(f"| {name} | {text} |\n" for name, text in lines)
 
 
 def _recorded(rule: Rule) -> str:
     feature = catalogue.features()[rule.feature]
-    within = f" within {rule.below:g} days" if rule.below is not None else ""
-    ended = ", unless its newest record has ended" if rule.ends else ""
-    return f"`{rule.feature}`: {feature.label}{within}{ended} ([features.md](features.md))"
+    if rule.below is None:
+        return f"`{rule.feature}`: {feature.label} ([features.md](features.md))"
+    lasting = f"{feature.label} within {rule.below:g} days that has not ended (by its status; without one by its end)"
+    return f"`{rule.feature}`: any {lasting} ([features.md](features.md))"
 
 
 def _known() -> str:
@@ -83,11 +90,14 @@ def _known() -> str:
         lines.append(
             f"- **{_labels(topic.classes)}**: the 10-year risk by PREVENT, as the chart page has it (whom it is not "
             "for: the reason and no number; a range where one or two values are not known); and what trials say, never "
-            f"a flag of the model: {lever['source']}.\n"
+            f"a flag of the model: {lever['source']}. Each card says what is not checked: {topic.unchecked}\n"
         )
     for value in rules().values:
         days = catalogue.features()[value.features[0]].window_days
-        lines.append(f"- {value.label}, the newest of {days} days, with its date, for: {_labels(value.classes)}.\n")
+        lines.append(
+            f"- {value.label}, the newest of {days} days, with its date, or why it is not known, for: "
+            f"{_labels(value.classes)}.\n"
+        )
     return "".join(lines)
 
 

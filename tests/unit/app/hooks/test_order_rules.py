@@ -33,9 +33,9 @@ POOL = ThreadPoolExecutor(1)
 
 
 def said(*selected: str, chart: tuple[Resource, ...] = (), beside: tuple[str, ...] = (),
-         unread: tuple[str, ...] = (), **person: Any) -> list[Draft]:  # fmt: skip
+         unread: tuple[str, ...] = (), replaces: str = "", **person: Any) -> list[Draft]:  # fmt: skip
     """The cards for drafts of these codes or names for a woman born in 1968."""
-    drafts = [DraftOrder(f"MedicationRequest/s{n}", True, medicine(one)) for n, one in enumerate(selected)]
+    drafts = [DraftOrder(f"MedicationRequest/s{n}", True, medicine(one), replaces) for n, one in enumerate(selected)]
     drafts += [DraftOrder(f"MedicationRequest/b{n}", False, medicine(one)) for n, one in enumerate(beside)]
     lines = [line(one) for one in (patient(**({"birthDate": "1968-03-15"} | person)), *chart)]
     whole = Chart(json.loads(lines[0]), lines, [Unread(kind, "failed") for kind in unread])
@@ -77,14 +77,16 @@ OVER = {"clinicalStatus": {"coding": [{"code": "resolved"}]}}
     (LOSARTAN, [order("m", LISINOPRIL, "2026-03-01")],
      ["ACE inhibitor and ARB together: losartan selected beside lisinopril (in use, ordered 01-Mar-2026)"]),
     (ENTRESTO, [order("m", LISINOPRIL, "2026-03-01")],  # and not the lesser one, for its valsartan
-     ["Contraindicated with an ACE inhibitor: sacubitril selected beside lisinopril (in use, ordered 01-Mar-2026)"]),
-    (LISINOPRIL, [order("m", ENTRESTO, "2026-03-01")],
-     ["Contraindicated with a neprilysin inhibitor: lisinopril selected beside sacubitril (in use, ordered "
+     ["Contraindicated within 36 hours of an ACE inhibitor: sacubitril selected beside lisinopril (in use, ordered "
       "01-Mar-2026)"]),
+    (LISINOPRIL, [order("m", ENTRESTO, "2026-03-01")],
+     ["Contraindicated within 36 hours of a neprilysin inhibitor: lisinopril selected beside sacubitril (in use, "
+      "ordered 01-Mar-2026)"]),
     (LOSARTAN, [order("m", SPIRONOLACTONE, "2026-03-01")], []),
     (LISINOPRIL, [PREGNANT],
      ["Lisinopril: pregnancy recorded on 02-Mar-2026; medicines on the renin-angiotensin system can harm the fetus"]),
-    (LISINOPRIL, [PREGNANT | OVER], []), (LISINOPRIL, [PREGNANT | {"abatementDateTime": "2026-05-01"}], []),
+    (LISINOPRIL_HCTZ, [PREGNANT],  # the other part is of no concern
+     ["Lisinopril: pregnancy recorded on 02-Mar-2026; medicines on the renin-angiotensin system can harm the fetus"]),
     (LISINOPRIL, [PREGNANT | {"onsetDateTime": "2025-06-01"}], []),
     (AMLODIPINE, [PREGNANT], []),
     (ATORVASTATIN_80, [PREGNANT],
@@ -107,6 +109,66 @@ def test_a_rule_speaks_where_its_condition_holds(selected: str, chart: list[Reso
     found = said(selected, chart=tuple(chart))
     assert summaries(found) == warnings
     assert {one.indicator for one in found if one.kind == "check"} <= {"warning"}
+
+
+PERIOD = {"abatementPeriod": {"start": "2026-04-01", "end": "2026-06-30"}}
+
+
+@pytest.mark.parametrize(("records", "dated"), [
+    ([{}], "02-Mar-2026"), ([OVER], None), ([{"abatementDateTime": "2026-05-01"}], None), ([PERIOD], None),
+    ([{"abatementDateTime": "2026-05"}], None), ([{"abatementDateTime": "2025"}], None),
+    ([{"abatementDateTime": "2026-10-01"}], "02-Mar-2026"),  # the day that is expected
+    ([{"abatementDateTime": "2026"}], "02-Mar-2026"), ([{"abatementString": "in autumn"}], "02-Mar-2026"),
+    ([{"clinicalStatus": "resolved"}], "02-Mar-2026"),
+    ([{"abatementDateTime": "2026-05-01", "clinicalStatus": codes(("x", "active"))}], "02-Mar-2026"),
+    ([{}, OVER | {"onsetDateTime": "2026-05-04"}], "02-Mar-2026"),  # the diagnosis of one visit ends with it
+    ([OVER, {"onsetDateTime": "2026-05-04"}], "04-May-2026"), ([OVER, OVER | {"onsetDateTime": "2026-05-04"}], None),
+    ([{"onsetDateTime": "2025-07-01"}], "01-Jul-2025"), ([{"onsetDateTime": "2025-06-30"}], None),
+    ([{"verificationStatus": codes(("x", "refuted"))}], None),
+])  # fmt: skip
+def test_a_pregnancy_counts_unless_every_record_of_it_has_ended(records: list[Resource], dated: str | None) -> None:
+    chart = tuple(PREGNANT | {"id": f"p{n}"} | one for n, one in enumerate(records))
+    for selected in (LISINOPRIL, ATORVASTATIN_80):
+        found = summaries(said(selected, chart=chart))
+        assert [one.partition("recorded on ")[2].partition(";")[0] for one in found] == ([dated] if dated else [])
+
+
+@pytest.mark.parametrize(("more", "state"), [
+    ({"status": "stopped"}, "stopped"), ({"status": "completed"}, "completed"), ({"status": "on-hold"}, "on hold"),
+    ({"status": "stopped", "meta": {"lastUpdated": "2026-06-28T08:00:00Z"}}, "stopped"),
+    ({"status": "stopped", "meta": {"lastUpdated": "2026-06-27T08:00:00Z"}}, None),  # more than 36 hours ago
+    ({"status": "cancelled"}, None), ({"status": "draft"}, None), ({"status": "entered-in-error"}, None),
+    ({"status": "stopped", "dispenseRequest": {"validityPeriod": {"end": "2026-05-01"}}}, None),
+    ({"meta": {"lastUpdated": "2026-03-01T08:00:00Z"}}, "in use"),
+])  # fmt: skip
+def test_sacubitril_and_an_ace_inhibitor_stay_apart_for_36_hours(more: Resource, state: str | None) -> None:
+    for one, other, name in ((ENTRESTO, LISINOPRIL, "lisinopril"), (LISINOPRIL, ENTRESTO, "sacubitril")):
+        found = summaries(said(one, chart=(order("m", other, "2026-03-01", **more),)))
+        ends = [text.partition(" selected beside ")[2] for text in found if "within 36 hours" in text]
+        assert ends == ([f"{name} ({state}, ordered 01-Mar-2026)"] if state else [])
+    same = summaries(said(LISINOPRIL, chart=(order("m", LISINOPRIL, "2026-03-01", **more),)))
+    assert bool(same) is (state == "in use")  # a change of dose, and no duplicate
+
+
+def test_to_replace_an_ace_inhibitor_by_sacubitril_is_no_36_hours() -> None:
+    chart = (order("m", LISINOPRIL, "2026-03-01"), order("a", LOSARTAN, "2026-03-01"))
+    assert summaries(said(ENTRESTO, chart=chart, replaces="MedicationRequest/m")) == [
+        "Possible duplication (ARB): valsartan selected beside losartan (in use, ordered 01-Mar-2026)",
+        "Contraindicated within 36 hours of an ACE inhibitor: sacubitril selected beside lisinopril (to be replaced, "
+        "ordered 01-Mar-2026)",
+    ]
+
+
+def test_a_lesser_rule_gives_way_for_the_same_orders_alone() -> None:
+    chart = (order("e", ENTRESTO, "2026-03-01"), order("a", LOSARTAN, "2026-04-01"))
+    assert [one.partition(": ")[0] for one in summaries(said(LISINOPRIL, chart=chart))] == [
+        "ACE inhibitor and ARB together", "Contraindicated within 36 hours of a neprilysin inhibitor",
+    ]  # fmt: skip
+
+
+def test_an_order_with_the_id_of_a_draft_is_the_draft_if_it_is_of_its_medicine() -> None:
+    for code, warned in ((LISINOPRIL, False), (LOSARTAN, True)):
+        assert bool(summaries(said(LISINOPRIL, chart=(order("s0", code, "2026-03-01"),)))) is warned
 
 
 def test_every_rule_has_a_row_above() -> None:
@@ -177,7 +239,8 @@ class TestWhatIsKnown:
         potassium = observation("k", "2823-3", 5.1, "mmol/L", "2026-01-05")
         (card,) = said(LISINOPRIL, chart=(*LABS, DIASTOLIC, potassium))
         assert summaries([card], "order") == [
-            "Lisinopril: blood pressure 160/92 mmHg on 02-Feb-2025; 10-year cardiovascular risk 7.9 % by PREVENT"
+            "Lisinopril: blood pressure 160/92 mmHg on 02-Feb-2025; potassium 5.1 mmol/L on 05-Jan-2026; "
+            "10-year cardiovascular risk 7.9 % by PREVENT"
         ]
         assert "- Potassium 5.1 mmol/L on 05-Jan-2026\n- eGFR (CKD-EPI 2021, computed from" in card.detail
         assert "creatinine) 74.6 mL/min/1.73 m² on 01-Feb-2026" in card.detail
@@ -188,7 +251,28 @@ class TestWhatIsKnown:
     def test_what_is_older_than_the_window_of_the_definitions_is_not_told(self) -> None:
         assert catalogue.features()["potassium"].window_days == 730
         old = observation("k", "2823-3", 5.1, "mmol/L", "2024-06-28")
-        assert "Potassium" not in said(LISINOPRIL, chart=(*LABS, old))[0].detail
+        detail = said(LISINOPRIL, chart=(*LABS, old))[0].detail
+        assert "- The last potassium, 5.1 mmol/L of 28-Jun-2024, is older than the 24 months that count." in detail
+        assert "Potassium" not in detail
+
+    def test_what_is_not_known_is_said_as_far_as_was_read(self) -> None:
+        none, unread = said(LISINOPRIL, chart=tuple(LABS)), said(LISINOPRIL, chart=tuple(LABS), unread=("Observation",))
+        assert "- Potassium: none of the last 24 months." in none[0].detail
+        assert "- Potassium: not known: not all measurements and laboratory results could be read." in unread[0].detail
+        assert "none of the last" not in unread[0].detail and "Potassium" not in said(AMLODIPINE, chart=LABS)[0].detail
+
+    def test_it_says_what_is_not_checked_and_by_what_a_dose_is_told(self) -> None:
+        (high,), (named,) = said(ATORVASTATIN_80, chart=(*LABS, LDL)), said("atorvastatin 80 mg", chart=(*LABS, LDL))
+        by_product = "that of the selected product, one a day: the dosage instruction is not read"
+        assert by_product in high.detail and by_product not in named.detail
+        for one in (high, named, *said(LISINOPRIL, chart=tuple(LABS))):
+            assert "**Not checked here**: the dose, " in one.detail and "No warning is no clearance." in one.detail
+
+    def test_a_summary_without_room_loses_whole_parts_and_no_caveat(self) -> None:
+        (statins,) = said("83367", "301542", "861634", "36567", "42463", chart=(*without("smoke"), LDL))[-1:]
+        assert statins.summary.startswith("Selected medicines: ") and statins.summary.endswith("(not all is known)")
+        (pressure,) = said("amlodipine, hydrochlorothiazide and olmesartan", chart=(*LABS, DIASTOLIC))
+        assert pressure.summary.partition(": ")[2] == "blood pressure 160/92 mmHg on 02-Feb-2025"
 
     def test_readings_of_two_days_are_not_one(self) -> None:
         (card,) = said(LISINOPRIL, chart=(*LABS, DIASTOLIC | {"effectiveDateTime": "2025-02-03"}))
