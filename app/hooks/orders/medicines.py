@@ -30,7 +30,7 @@ NOBODY = {"resourceType": "Patient", "id": "nobody", "birthDate": "1970-01-01"}
 
 @dataclass(frozen=True)
 class Medicine:
-    """An order with the concepts of its medicine. Of an order in the chart `since` is its ISO date, `state` how it stands."""
+    """An order with the concepts of its medicine. One of the chart has its ISO date in `since`, and how it stands."""
 
     key: str
     concepts: frozenset[str]

@@ -1,6 +1,7 @@
 """CDS Hooks 2.0, hook order-select 1.x: the context's rules, the wrong patient, cards for what is selected alone."""
 
 import copy
+import json
 import random
 import sqlite3
 from collections.abc import Callable
@@ -51,6 +52,9 @@ SOMEBODY = {"reference": f"Patient/{BEN}"}
     ({"draftOrders": {"resourceType": "Bundle", "entry": [STATIN]}}, 400, "bad_call"),
     ({"draftOrders": {"resourceType": "Bundle", "entry": [{"resource": "x"}]}}, 400, "bad_call"),
     ({"draftOrders": bundle(STATIN, STATIN)}, 400, "bad_call"),  # which of them?
+    ({"draftOrders": {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:1", "resource": one} for one in (
+        STATIN, {"resourceType": "Medication", "id": "m"})]}}, 400, "bad_call"),
+    ({"draftOrders": bundle({name: one for name, one in STATIN.items() if name != "id"})}, 400, "bad_call"),
     ({"draftOrders": bundle(*(draft(f"d{n}", LISINOPRIL) for n in range(201)))}, 400, "bad_call"),
     ({"patientId": "../x"}, 400, "bad_call"), ({"userId": "dr-who"}, 400, "bad_call"),
 ])  # fmt: skip
@@ -169,6 +173,19 @@ def test_a_draft_that_is_not_selected_is_no_subject(caller: Caller) -> None:
     assert [summary.partition(":")[0] for _, _, summary in found] == ["Lisinopril"]
     referral = {"resourceType": "ServiceRequest", "id": "r", "subject": {"reference": f"Patient/{FAY}"}}
     assert cards(caller, context(STATIN, referral, selected=["ServiceRequest/r"])) == []
+
+
+def test_a_draft_without_an_id_is_never_selected(caller: Caller) -> None:
+    nameless = {name: one for name, one in draft("x", LISINOPRIL).items() if name != "id"}
+    assert cards(caller, context(draft("None", "0"), nameless, selected=["MedicationRequest/None"])) == []
+
+
+def test_several_are_selected_at_once(caller: Caller) -> None:
+    chosen = [STATIN, draft("d2", LISINOPRIL), draft("d3", LOSARTAN), draft("d4", "0")]
+    found = told(cards(caller, context(*chosen, selected=[f"MedicationRequest/{one['id']}" for one in chosen])))
+    assert [(kind, summary.partition(":")[0]) for kind, _, summary in found] == [
+        ("check", "ACE inhibitor and ARB together"), ("order", "Atorvastatin"), ("order", "Lisinopril and losartan"),
+    ]  # fmt: skip
 
 
 def test_an_unselected_draft_is_what_the_selected_one_is_held_against(caller: Caller) -> None:
@@ -291,12 +308,16 @@ def test_no_call_ends_in_a_fault_and_no_draft_of_another_gets_a_card(caller: Cal
     for _ in range(40):
         sent = mutated(copy.deepcopy(body["context"]), draw)
         raw = b'{"context":' + sent + b"," + caller_json(body)[1:]
-        assert caller.call(raw, path=SELECT).status_code < 500, sent[:500]
+        reply = caller.call(raw, path=SELECT)
+        assert reply.status_code < 500, sent[:500]
+        if reply.status_code == 200 and reply.json()["cards"]:
+            answered = json.loads(sent)
+            drafts = [one["resource"] for one in answered["draftOrders"]["entry"]]
+            named = {one["subject"]["reference"] for one in drafts if one["resourceType"] == "MedicationRequest"}
+            assert (answered["patientId"], named) == (FAY, {f"Patient/{FAY}"})
 
 
 def caller_json(body: dict[str, Any]) -> bytes:
-    import json
-
     return json.dumps({name: value for name, value in body.items() if name != "context"}).encode()
 
 
