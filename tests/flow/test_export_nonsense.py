@@ -37,6 +37,7 @@ class Ehr:
 
     def __init__(self, port: int) -> None:
         self.seen: list[str] = []
+        self.slow: set[str] = set()
         self.cut: set[str] = set()  # the connection ends without an answer
         self.drips: dict[str, str] = {}  # path -> headers | body | stream: once, slowly, for ten seconds
         self.url = f"http://127.0.0.1:{port}"
@@ -60,6 +61,8 @@ def ehr() -> Iterator[Ehr]:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             path = self.path.partition("?")[0]
             made.seen.append(path)
+            if path in made.slow:
+                time.sleep(0.6)
             if path in made.cut:
                 self.close_connection = True
                 return
