@@ -26,13 +26,16 @@ REASONS = {
     "part": {"known": "I know this already", "not-now": "Not for this visit"},
     "order": {"known": "I know this already", "not-now": "Not for this order"},
     "check": {"considered": "Considered; the order is meant so", "replaces": "It replaces the other order",
-              "wrong-record": "The record is not right"},
+              "not-taken": "The other one is no longer taken"},
+    "record": {"considered": "Considered; the order is meant so",
+               "wrong-record": "The record is not right, or no longer"},
 }  # fmt: skip
 TOPICS = {"group": "Risk group", "gaps": "Care gaps", "part": "Chart read in part",
-          "order": "Order: what is known", "check": "Order: please check"}  # fmt: skip
+          "order": "Order: what is known", "check": "Order: please check",
+          "record": "Order: on record against it"}  # fmt: skip
 LINKS = {"group": "Why this group, and how others fared", "gaps": "See the gaps and their rules",
          "part": "See what could be read", "order": "See the scores and what treatment would change",
-         "check": "See the chart in Kindred"}  # fmt: skip
+         "check": "See the chart in Kindred", "record": "See the chart in Kindred"}  # fmt: skip
 CONTEXTS = {"gaps": "kindred:gaps", "order": "kindred:scores"}  # where the link opens the page; else at the group
 _SPACE = re.compile(r"[^\S\u00a0]+")
 _MARKUP = re.compile(r"([\\`*_\[\]|~#!])")

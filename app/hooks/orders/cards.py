@@ -52,7 +52,8 @@ def order_drafts(medicines: list[Medicine], score: dict[str, Any], chart: Chart,
 def _warning(hit: Hit, notes: str, end: str) -> Draft:
     parts = [marked(hit.rule.because), f"Source: {marked(hit.rule.source)}", notes, end]
     whole = [marked(f"{hit.summary}.")] if shortened(hit.summary) != hit.summary else []
-    return Draft("check", "warning", shortened(hit.summary), paragraphs([*whole, *parts]), hit.said)
+    kind = "check" if hit.rule.beside else "record"
+    return Draft(kind, "warning", shortened(hit.summary), paragraphs([*whole, *parts]), hit.said)
 
 
 def _known(topic: Topic, case: Case, notes: str, end: str) -> Draft | None:

@@ -188,6 +188,19 @@ def test_several_are_selected_at_once(caller: Caller) -> None:
     ]  # fmt: skip
 
 
+def test_what_is_on_record_against_a_medicine_has_reasons_of_its_own(caller: Caller) -> None:
+    prefetch = caller.prefetch(FAY)
+    pregnant = {"resourceType": "Condition", "id": "pregnant", "subject": {"reference": f"Patient/{FAY}"},
+                "code": {"coding": [{"system": "http://snomed.info/sct", "code": "77386006"}]},
+                "onsetDateTime": "2026-03-02"}  # fmt: skip
+    prefetch["conditions"] = bundle(pregnant) | {"type": "searchset", "total": 1}
+    found = cards(caller, context(draft("d1", LISINOPRIL), draft("d2", LOSARTAN)), prefetch=prefetch)
+    reasons = {one["source"]["topic"]["code"]: [why["code"] for why in one["overrideReasons"]] for one in found}
+    assert reasons["record"] == ["considered", "wrong-record"]
+    assert reasons["check"] == ["considered", "replaces", "not-taken"]
+    assert {one["links"][0]["type"] for one in found} == {"smart"} and len(found) == 3
+
+
 def test_an_unselected_draft_is_what_the_selected_one_is_held_against(caller: Caller) -> None:
     (warning, _) = told(cards(caller, context(draft("d1", LISINOPRIL), draft("d2", LOSARTAN))))
     assert warning == (

@@ -47,8 +47,10 @@ def medicine(text: str) -> Resource:
     return codes((RXNORM, text)) if text.isdigit() else {"text": text}
 
 
-def summaries(found: list[Draft], kind: str = "check") -> list[str]:
-    return [one.summary.replace("\u00a0", " ") for one in found if one.kind == kind]
+def summaries(found: list[Draft], kind: str = "") -> list[str]:
+    """Of the cards of a kind; without one of the warnings."""
+    return [one.summary.replace("\u00a0", " ") for one in found if one.kind == (kind or one.kind) and
+            (kind or one.indicator == "warning")]  # fmt: skip
 
 
 def allergy(code: str) -> Resource:
@@ -108,7 +110,9 @@ OVER = {"clinicalStatus": {"coding": [{"code": "resolved"}]}}
 def test_a_rule_speaks_where_its_condition_holds(selected: str, chart: list[Resource], warnings: list[str]) -> None:
     found = said(selected, chart=tuple(chart))
     assert summaries(found) == warnings
-    assert {one.indicator for one in found if one.kind == "check"} <= {"warning"}
+    kinds = {"record"} if any(one["resourceType"] != "MedicationRequest" for one in chart) else {"check"}
+    assert {one.kind for one in found if one.indicator == "warning"} == (kinds if warnings else set())
+    assert {one.indicator for one in found if one.kind in ("order", "part")} <= {"info"}
 
 
 PERIOD = {"abatementPeriod": {"start": "2026-04-01", "end": "2026-06-30"}}

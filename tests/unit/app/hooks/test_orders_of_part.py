@@ -79,14 +79,15 @@ def test_what_was_read_speaks_however_much_was_not(name: str) -> None:
     if name == "diagnoses of visits alone":
         came -= {"Condition"}  # those above are of the problem list
     for selected, rules in WARNINGS.items():
-        warnings = {one.said[0] for one in told(reading(name), selected)[0] if one.kind == "check"}
+        warnings = {one.said[0] for one in told(reading(name), selected)[0] if one.indicator == "warning"}
         assert warnings == {rule for rule, kind in rules.items() if kind in came}
 
 
 def test_a_category_that_was_not_granted_hides_no_other_and_is_named() -> None:
     visit = of("encounter-diagnosis", condition("visit", "77386006", "2026-05-02"))
     found, _ = told(reading_under(part("Condition", "encounter-diagnosis"), visit, PREGNANT), LISINOPRIL)
-    assert [one.summary.partition("recorded on ")[2][:11] for one in found if one.kind == "check"] == ["02-May-2026"]
+    dates = [one.summary.partition("recorded on ")[2][:11] for one in found if one.indicator == "warning"]
+    assert dates == ["02-May-2026"]
     assert [one.kind for one in found if "conditions" in one.summary] == ["part"]
 
 
