@@ -44,3 +44,15 @@ def test_a_value_comes_with_the_date_and_resource_of_its_record() -> None:
     assert found["evidence"]["potassium"] == {"time": "2026-02-01", "resource": "Observation/k"}
     assert found["evidence"]["asthma"] == {"time": "2020-03-02", "resource": "Condition/c"}
     assert "sodium" not in found["evidence"]
+
+
+def test_every_dated_record_of_what_days_are_counted_since_is_told_the_newest_first() -> None:
+    found = score(
+        condition("older", "77386006", "2026-03-02"), condition("newer", "72892002", "2026-05-02"),
+        condition("undated", "77386006", None), condition("later", "77386006", "2026-07-01"),
+        condition("refuted", "77386006", "2026-05-03", verificationStatus={"coding": [{"code": "refuted"}]}),
+    )  # fmt: skip
+    assert found["dated"] == {"days_since_pregnancy": [
+        {"time": "2026-05-02", "resource": "Condition/newer"}, {"time": "2026-03-02", "resource": "Condition/older"},
+    ]}  # fmt: skip
+    assert found["features"]["days_since_pregnancy"] == 59
