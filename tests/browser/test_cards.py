@@ -70,13 +70,14 @@ def test_a_medicine_is_selected_in_the_chart_and_its_card_is_shown(page: Page, w
     page.get_by_label("New order").focus()
     for _ in range(10):  # again where the EHR gave the service up, as on a busy machine it may
         page.get_by_label("New order").select_option(label="atorvastatin 80 MG Oral Tablet")
-        page.get_by_role("button", name="Select").press("Enter")
-        page.get_by_text("It is not signed, and nothing of it is stored.").wait_for()
+        with page.expect_navigation():  # the cards come at the end of the page
+            page.get_by_role("button", name="Select").press("Enter")
+        assert page.get_by_text("It is not signed, and nothing of it is stored.").count()
         if page.get_by_role("article").filter(has_text=STATIN).count():
             break
     card = page.get_by_role("complementary", name="Decision support").get_by_role("article")
     assert card.get_by_role("heading").all_inner_texts() == [STATIN]  # the cards of the open chart have gone
-    card.get_by_text("More").click()
+    card.get_by_text("More", exact=True).click()
     assert "Number needed to treat for ten years" in card.inner_text() and "**" not in card.inner_text()
     page.frame_locator("iframe.app").locator("h1").wait_for()
     keep(page, f"order-{width}")

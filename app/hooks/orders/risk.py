@@ -51,7 +51,7 @@ def risk_of(score: dict[str, Any], unread: frozenset[str], on: date, lever: str,
     if card is None:
         title = scores.table(name)["title"]
         reason = next(one.reason for one in found.not_for if one.title == title)
-        return Risk(NONE.format(reason.removesuffix(".")), False, figures=[reason])
+        return Risk(NONE.format(_small([reason.removesuffix(".")])), False, figures=[reason])
     if not card.results:
         return Risk(NONE.format(LACKING), False, figures=[*card.missing, *card.notes])
     start = start_from(score["scores"][name], score["levers"], unread, on, score["series"])

@@ -225,7 +225,8 @@ def test_an_active_order_of_the_class_is_a_possible_duplicate(caller: Caller) ->
 
 @pytest.mark.parametrize("more", [
     {"status": "stopped"}, {"status": "completed"}, {"status": "on-hold"}, {"status": "cancelled"}, {"status": "draft"},
-    {"intent": "proposal"}, {"authoredOn": "2024-05-01"}, {"id": "d1"},
+    {"intent": "proposal"}, {"authoredOn": "2024-05-01"},
+    {"id": "d1", "medicationCodeableConcept": coded(ATORVASTATIN_80)},
     {"dispenseRequest": {"validityPeriod": {"end": "2026-06-01"}}},
 ])  # fmt: skip
 def test_an_order_that_is_over_or_is_the_draft_itself_is_none(caller: Caller, more: dict[str, Any]) -> None:
@@ -261,7 +262,8 @@ def test_prefetch_and_reads_give_the_same_card(caller: Caller) -> None:
 
 
 def test_medicines_that_could_not_be_read_are_said_and_leave_a_range(caller: Caller) -> None:
-    given = caller.authorization(FAY, "patient/Patient.rs patient/Condition.rs patient/Observation.rs")
+    types = ("Patient", "Condition", "Observation", "Procedure")
+    given = caller.authorization(FAY, " ".join(f"patient/{name}.rs" for name in types))
     found = cards(caller, context(STATIN), fhirAuthorization=given)
     assert told(found)[-1][2].startswith("Order checked in part: the chart could not be read completely (allergies, ")
     assert told(found)[0][2].endswith(" % by PREVENT (not all is known)")  # a range, and no treatment weighed
