@@ -39,3 +39,9 @@ FROM (
     JOIN (SELECT concept, MAX(time) AS newest FROM measurements GROUP BY concept) n ON m.concept = n.concept
     WHERE m.concept IN ('creatinine', 'urine_acr') AND m.time <= n.newest - INTERVAL '90' DAY
 ) older WHERE place = 1
+UNION ALL
+-- The medicines in use, by class and by ingredient, with each order of them.
+SELECT DISTINCT 'in_use', concept, CAST(NULL AS DOUBLE), time, resource FROM in_use
+UNION ALL
+-- Every dated record of what a feature counts the days since: the newest may have ended while an older one has not.
+SELECT 'dated', feature, CAST(NULL AS DOUBLE), time, resource FROM placed_records WHERE kind = 'days_since'
