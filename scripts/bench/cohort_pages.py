@@ -25,10 +25,12 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
+import pyarrow as pa
 from rows import HEAD, Row, send
 
 import analytics
 from analytics.definitions import catalogue
+from analytics.serving_rows import COLUMNS, TYPES, with_places
 from app import create_app
 from app.config import Config
 from app.registry import Ehr
@@ -156,8 +158,10 @@ def publish(path: Path, people: int) -> None:
         db.executemany("INSERT INTO release_document VALUES ('r1', ?, ?)",
                        [(name, json.dumps(one)) for name, one in found.items()])  # fmt: skip
         placed = ((f"p{one:06}", one % GROUPS + 1, (one + 1) % GROUPS + 1, one % 997 / 997) for one in range(people))
-        columns = "release_id, subject_id, rank, second_rank, firmness"
-        db.executemany(f"INSERT INTO membership ({columns}) VALUES ('r1', ?, ?, ?, ?)", placed)  # noqa: S608
+        batch = pa.RecordBatch.from_pylist([dict(zip(TYPES.names, one, strict=True)) for one in placed], TYPES)
+        rows = (tuple(one.values()) for one in with_places(batch, 0).to_pylist())
+        columns = ", ".join(COLUMNS)
+        db.executemany(f"INSERT INTO membership (release_id, {columns}) VALUES ('r1', ?, ?, ?, ?, ?)", rows)  # noqa: S608
     db.close()
 
 
