@@ -32,6 +32,7 @@ import analytics
 from analytics.definitions import catalogue
 from analytics.serving_rows import COLUMNS, TYPES, with_places
 from app import create_app
+from app.__main__ import keep_for_good
 from app.config import Config
 from app.registry import Ehr
 from app.smart.context import Context
@@ -80,6 +81,7 @@ def cohorts(given: argparse.Namespace) -> Iterator[Row]:
         client.set_cookie("kindred", "b" * 43)
         base = f"/s/{launch.sid}/cohorts/"
         mark = client.get(base).headers["Kindred-Patient"]
+        keep_for_good()  # as python -m app does
         for path in PAGES:
             url = f"{base}{path}{'&' if '?' in path else '?'}patient={mark}"
             took, cpu, size = _timed(client, url, pages, stand)
