@@ -24,7 +24,7 @@ from analytics.touched import TOUCHED_SCHEMA, touched_of, touched_too_long
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-FORMAT = 3  # of an events folder: 3 knows the FHIR base whose references are ours
+FORMAT = 4  # of an events folder: 4 has versions by hash; 3 knew the FHIR base whose references are ours
 BLOCK_BYTES = 16 * MIB  # of NDJSON held by a task at a time
 ROW_GROUP_BYTES = 64 * MIB  # of events in memory that become one row group
 REPEATED = ["subject_id", "code", "text_value", "unit", "status"]  # columns that a dictionary makes smaller
@@ -143,15 +143,15 @@ def _load_shares(
 
     context = TaskContext.get()
     attempt = context.taskAttemptId() if context else 0
-    connection = events.connect(base)
+    reader = events.Reader(base)
     for number, sources in part:
         temporary = f"{target}/_temporary/{attempt}/{number:05d}.parquet"
         touched = f"{target}/_temporary/{attempt}/touched-{number:05d}.parquet" if changes else None
-        yield load_share(connection, lake, sources, temporary, touched, max_line_bytes)
+        yield load_share(reader, lake, sources, temporary, touched, max_line_bytes)
 
 
 def load_share(
-    connection: Any, lake: Lake, sources: list[str], temporary: str, touched: str | None, max_line_bytes: int
+    reader: events.Reader, lake: Lake, sources: list[str], temporary: str, touched: str | None, max_line_bytes: int
 ) -> LoadedShare:
     """Make one Parquet file of the events of some lake files, and where `touched` is given one of the resources."""
     files = []
@@ -162,12 +162,12 @@ def load_share(
             with lake.reading(source) as file:
                 for block in ndjson.blocks(file, BLOCK_BYTES):
                     lines, too_bad = block.table(max_line_bytes)
-                    batch = events.events_of(connection, lines, source.rsplit("/", 2)[1])
+                    batch = reader.events_of(lines, source.rsplit("/", 2)[1])
                     groups.add(batch.events)
                     read += batch.read + len(too_bad)
                     dropped += batch.dropped + too_bad
                     if touched is not None:
-                        spoken_of += [touched_of(connection, lines), touched_too_long(block.numbered(), too_bad)]
+                        spoken_of += [touched_of(reader.connection, lines), touched_too_long(block.numbered(), too_bad)]
             files.append(LoadedFile(source, read, dropped))
     if touched is not None:
         with lake.writing(touched) as sink:

@@ -17,7 +17,6 @@ from analytics.definitions import events
 from analytics.line_feeds import line_feeds
 
 INLINE = 12  # bytes: a string view holds shorter texts itself
-VIEWED = pa.schema([("line_no", pa.int64()), ("line", pa.string_view())])
 
 
 class Block:
@@ -36,7 +35,7 @@ class Block:
         lengths = self._ends - starts
         if self._usual(starts, lengths, largest):
             numbers = np.arange(self.first, self.first + self.lines, dtype=np.int64)
-            return pa.table({"line_no": numbers, "line": self._views(starts, lengths)}, schema=VIEWED), []
+            return pa.table({"line_no": numbers, "line": self._views(starts, lengths)}, schema=events.VIEW_SCHEMA), []
         return events.read_lines(self.numbered(), largest)
 
     def numbered(self) -> Iterator[tuple[int, bytes]]:

@@ -2,7 +2,7 @@
 
 A chart is small: asked one by one, the statements of a score are planned for longer than they run. Here the texts of
 ``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
-for a statement that reads no table: what changes from run to run is handed over as Arrow (``_Given``).
+for a statement that reads no table: what changes from run to run is handed over as Arrow (``events.Given``).
 """
 
 from __future__ import annotations
@@ -25,31 +25,17 @@ PARAMS_SCHEMA = features.params(date.min).schema
 Records = dict[str, list[tuple[Any, ...]]]
 
 
-class _Given:
-    """A table that a planned statement reads anew at each run."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self.schema = schema
-        self.table = schema.empty_table()
-
-    def __arrow_c_schema__(self) -> Any:
-        return self.schema.__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        return self.table.__arrow_c_stream__(requested_schema)
-
-
 class Prepared:
     """A private DuckDB that has planned the way from lines to values; for one thread."""
 
     def __init__(self) -> None:
         self._connection = events.connect()
         self._given = {
-            "raw_lines": _Given(events.LINE_SCHEMA),
-            "given_server": _Given(events.SERVER_SCHEMA),
-            "events": _Given(events.EVENT_SCHEMA),
-            "params": _Given(PARAMS_SCHEMA),
-            "gap_features": _Given(pa.schema([(name, pa.float64()) for name in gaps.features()])),
+            "raw_lines": events.Given(events.LINE_SCHEMA),
+            "given_server": events.Given(events.SERVER_SCHEMA),
+            "events": events.Given(events.EVENT_SCHEMA),
+            "params": events.Given(PARAMS_SCHEMA),
+            "gap_features": events.Given(pa.schema([(name, pa.float64()) for name in gaps.features()])),
         }
         for name, table in {**reference_tables(), **self._given}.items():
             self._connection.register(name, table)
@@ -63,8 +49,8 @@ class Prepared:
         """As ``events.events_of`` does it for lines of any type; base as ``events.connect`` has it."""
         with self._handing_over(raw_lines=lines, given_server=self._server(base)):
             found = self._connection.sql("EXECUTE to_events").to_arrow_table()
-        dropped = found.filter(pc.is_valid(found["line_no"]))
-        kept = found.filter(pc.is_null(found["line_no"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
+        dropped = found.filter(pc.is_valid(found["reason"]))
+        kept = found.filter(pc.is_null(found["reason"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
         refused = zip(dropped["line_no"].to_pylist(), dropped["reason"].to_pylist(), strict=True)
         return events.Batch(lines.num_rows, kept, list(refused))
 
@@ -114,9 +100,8 @@ def _to_events() -> str:
                 coalesce(TRY(json_extract_string(line, '$.resourceType')),
                          CASE WHEN json_valid(line) THEN '' END) AS found
             FROM raw_lines
-        ), checked AS MATERIALIZED ({checked})
-        SELECT {", ".join(events.EVENT_SCHEMA.names)}, NULL AS line_no, NULL AS reason FROM ({steps["new_events"]})
-        UNION ALL SELECT {nulls}, line_no, reason FROM checked WHERE reason IS NOT NULL
+        ), checked AS ({checked})
+        SELECT {", ".join(events.EVENT_SCHEMA.names)}, line_no, reason FROM ({steps["new_events"]})
         UNION ALL SELECT {nulls}, line_no,
             CASE WHEN found IS NULL THEN 'broken_json' WHEN found = '' THEN 'no_type' ELSE 'unused_type' END
         FROM typed WHERE found IS NULL OR found NOT IN ({known})"""  # noqa: S608

@@ -2,8 +2,13 @@
 
 -- FHIR date, dateTime or instant (R4 §2.24.0.1) -> UTC timestamp. A partial date stands for its first instant;
 -- a time without zone is read as UTC; what cannot be read becomes NULL.
-CREATE MACRO fhir_time(s) AS CAST(TRY_CAST(
-    CASE length(s) WHEN 4 THEN s || '-01-01' WHEN 7 THEN s || '-01' ELSE s END AS TIMESTAMPTZ) AS TIMESTAMP);
+CREATE MACRO fhir_instant(s) AS TRY_CAST(
+    CASE length(s) WHEN 4 THEN s || '-01-01' WHEN 7 THEN s || '-01' ELSE s END AS TIMESTAMPTZ);
+-- (By its microseconds: a cast asks the calendar, at three times the cost. 'infinity' has none.)
+CREATE MACRO fhir_time(s) AS coalesce(make_timestamp(epoch_us(fhir_instant(s))), CAST(fhir_instant(s) AS TIMESTAMP));
+
+-- meta.lastUpdated as the text that sorts as the instants do, empty where there is none.
+CREATE MACRO updated(s) AS coalesce(CAST(fhir_time(s) AS VARCHAR), '');
 
 -- A literal reference to the given type (R4 §2.3.0.1): its base, '' where it is relative, and the id; of a reference to a version the id
 -- of what it is a version of. Both are '' where it is none: contained (#x), urn:uuid, a search, or not as R4 writes it.
