@@ -7,9 +7,11 @@ STAMP := .venv/.installed
 UV ?= uv
 LOCK := $(UV) pip compile -q --python-version 3.11 --universal --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header pyproject.toml
-LIGHT := layout unit conformance# two processes at a time
-WHOLE := spec parity database flow# one at a time: they start Spark
-BESIDE := cluster browser# beside those, one at a time: they start servers or a browser, and wait much
+LIGHT := layout unit conformance# two processes at a time, first: the quick ones fail first
+SPARK := spec parity database flow# in two runs: the files that take this process's Spark, and the others, which wait much
+STEPS := tests/cluster/test_distributed.py tests/cluster/test_pipeline.py# they hold all steps against one run on a disk
+HDFS := $(filter-out $(STEPS),$(wildcard tests/cluster/test_*.py))
+tests = $(wildcard $(addprefix tests/,$(1)))
 
 .PHONY: help install demo test hadoop unit lint types lock image image-check bench screenshots clean
 
@@ -25,10 +27,12 @@ demo: install  ## Embedded EHR, pipeline and app; prints one address to open (AR
 	@scripts/prerequisites java
 	@.venv/bin/kindred demo $(ARGS)
 
-test: lint types  ## Everything: lint, types, and every test; with CI=true nothing may be skipped
+test: install  ## Everything: lint, types, and every test; with CI=true nothing may be skipped
 	@scripts/prerequisites java browser maven postgresql
-	@$(PY) -m pytest $(wildcard $(addprefix tests/,$(LIGHT))) -n 2 $(ARGS)
-	@scripts/test-lanes $(wildcard $(addprefix tests/,$(WHOLE))) -- $(wildcard $(addprefix tests/,$(BESIDE))) -- $(ARGS)
+	@$(MAKE) -j2 lint types
+	@$(PY) -m pytest $(call tests,$(LIGHT)) -n 2 $(ARGS)
+	@scripts/test-lanes 3 $(ARGS) -- $(wildcard $(STEPS)) -- $(call tests,$(SPARK)) -m spark \
+	    -- $(call tests,$(SPARK)) -m 'not(spark)' -- $(HDFS) -- $(call tests,browser)
 
 hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven to .hadoop (100 MB)
 	@scripts/prerequisites java

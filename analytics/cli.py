@@ -56,7 +56,7 @@ def commands() -> None:
     """Risk groups from a FHIR bulk export, shown in the chart by a SMART app.
 
     Settings: KINDRED_HOME, KINDRED_LAKE, KINDRED_DATABASE, KINDRED_SPARK_MASTER, KINDRED_EHRS. Exit codes: 0 done,
-    1 a defect of ours, 2 wrong command line, others as listed in analytics/errors.py.
+    1 a defect of ours, 2 wrong command line, others as listed in analytics/errors.py. README.md has all settings.
     """
 
 
@@ -105,7 +105,10 @@ def population_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--check", is_flag=True, help="Perform one EHR launch, print a JSON summary, end.")
 @with_settings
 def demo(settings: Any, patients: int, seed: int, data: Path | None, port: int, check: bool) -> None:
-    """Sandbox EHR, export, pipeline and app in one; prints the address to open and stays."""
+    """Sandbox EHR, pipeline and app in one.
+
+    Prints the address to open and stays.
+    """
     from analytics.demo import run_demo
 
     run_demo(settings, patients=patients, seed=seed, data=data, port=port, check=check)
@@ -118,7 +121,10 @@ def demo(settings: Any, patients: int, seed: int, data: Path | None, port: int, 
 @click.option("--app-url", default="http://127.0.0.1:9500", show_default=True, help="Where the app runs.")
 @with_settings
 def sandbox(settings: Any, patients: int, seed: int, data: Path | None, port: int, host: str, app_url: str) -> None:
-    """The embedded EHR alone; writes the registry entry that the other commands need."""
+    """The embedded EHR alone.
+
+    Writes the registry entry that the other commands need.
+    """
     from analytics.processes import become, sandbox_command
 
     become(sandbox_command(settings, patients=patients, seed=seed, data=data, port=port, app_url=app_url, host=host))
@@ -141,10 +147,11 @@ def serve(settings: Any, port: int, host: str) -> None:
 @click.option("--cancel", is_flag=True, help="End what is unfinished, at the EHR too, and forget it; export nothing.")
 @with_settings
 def export(settings: Any, ehr: str, cancel: bool, **asked: Any) -> None:
-    """Bulk export of an EHR into the lake; the same command again resumes an unfinished one.
+    """Bulk export of an EHR into the lake.
 
-    Ctrl-C leaves the job at the EHR running, so that it can be resumed; --cancel ends it. Without --group and --level
-    the registry's group is exported, and the whole system where it names none.
+    The same command again resumes an unfinished export. Ctrl-C leaves the job at the EHR running, so that it can be
+    resumed; --cancel ends it. Without --group and --level the registry's group is exported, and the whole system
+    where it names none.
     """
     options = export_options_of(**asked)
     if cancel:
@@ -167,7 +174,10 @@ def export(settings: Any, ehr: str, cancel: bool, **asked: Any) -> None:
 @click.argument("ehr", required=False)
 @with_settings
 def verify(settings: Any, ehr: str | None) -> None:
-    """Compare the newest export in the lake with the SHA-256 of what the EHR sent."""
+    """Is the newest export as the EHR sent it?
+
+    Every byte in the lake is compared with the SHA-256 of what came.
+    """
     from analytics.export.verify import verify as whole
 
     pipeline = _pipeline(settings, ehr)
@@ -200,7 +210,10 @@ def build(settings: Any, ehr: str | None, as_of: Any) -> None:
 @click.option("--as-of", type=DATE, help="Features of this date; without it, the newest that were built.")
 @with_settings
 def fit(settings: Any, ehr: str | None, as_of: Any) -> None:
-    """Features to a release: groups, their later outcomes, everyone's group."""
+    """Features to a release: groups and later outcomes.
+
+    Everyone is placed in a group as of the as-of date.
+    """
     pipeline = _pipeline(settings, ehr)
     click.echo(pipeline.fit(as_of.date() if as_of else None))
     _say_counts(pipeline)
@@ -223,7 +236,10 @@ def publish(settings: Any, ehr: str | None, release: str | None) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Without it, in KINDRED_HOME/reports.")
 @with_settings
 def report(settings: Any, release: str | None, ehr: str | None, out: Path | None) -> None:
-    """A release of the lake (without one, the newest) as one HTML page for a clinical governance board."""
+    """A release as one page for a governance board.
+
+    HTML, in one file, of a release of the lake; without one, of the newest.
+    """
     click.echo(_pipeline(settings, ehr).report(release, out))
 
 
@@ -233,7 +249,10 @@ def report(settings: Any, release: str | None, ehr: str | None, out: Path | None
 @click.option("--as-of", type=DATE, help="Nothing later is used; without it, the day of the newest encounter.")
 @with_settings
 def run(settings: Any, ehr: str, group: str | None, as_of: Any) -> None:
-    """All steps in order, skipping what is done: an export not yet published is taken up again."""
+    """All steps, from export to publish.
+
+    What is done is skipped: an export not yet published is taken up again.
+    """
     pipeline = _pipeline(settings, ehr)
     click.echo(pipeline.run(export_options_of(group=group), as_of.date() if as_of else None))
     _say_counts(pipeline)
@@ -243,7 +262,10 @@ def run(settings: Any, ehr: str, group: str | None, as_of: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @with_settings
 def status(settings: Any, as_json: bool) -> None:
-    """Exports, counts, quarantine, releases, and what is current."""
+    """What is there, and what was dropped and why.
+
+    Exports, counts, quarantine, releases, and which release is current.
+    """
     from analytics.status import in_words
     from analytics.status import status as look
 
@@ -263,7 +285,10 @@ def status(settings: Any, as_json: bool) -> None:
 )
 @with_settings
 def score(settings: Any, files: tuple[Path, ...], as_of: Any, ehr: str | None, base: str | None) -> None:
-    """The live path over one patient's NDJSON or Bundle files: features, group and reasons as JSON."""
+    """Score one patient's files, as the chart does.
+
+    NDJSON or Bundles in; features, group and reasons as JSON out.
+    """
     from analytics.score import score_files
 
     click.echo(json.dumps(score_files(settings, files, as_of.date() if as_of else None, ehr, base), indent=1))
@@ -285,7 +310,10 @@ def rollback(settings: Any, release: str | None, ehr: str | None) -> None:
 @click.argument("archive", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--python", help="Where the executors' machines have Python 3.11; without it, where this one has it.")
 def environment(archive: Path, python: str | None) -> None:
-    """Pack this Python for the executors of a cluster; KINDRED_SPARK_ENVIRONMENT names the archive (docs/spark.md)."""
+    """Pack this Python for a cluster's executors.
+
+    KINDRED_SPARK_ENVIRONMENT names the archive (docs/spark.md).
+    """
     from analytics.spark_environment import pack
 
     size = pack(archive, python)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, text
 
 from analytics import serving_memberships as memberships
-from analytics import suppression
 from analytics.errors import ReleaseError
 from analytics.lake import Lake
 from analytics.release import hashes, papers
@@ -63,7 +62,7 @@ def publish(
     hashes.check(lake, ehr, release_id)
     model, expected = lake.read_json(f"{folder}/release.json"), int(lake.read_counts(folder)["kept"])
     documents = papers.read(lake, folder)
-    _refuse_small_cells(model, documents)
+    papers.refuse_small_cells(model, documents)
     with opened(database) as connection:
         staging = _copied(connection, lake, ehr, release_id, spark) if is_postgresql(connection) else None
         with transaction(connection):
@@ -107,7 +106,9 @@ def _copied(
         return None
     if spark is None:
         raise ValueError("publishing to PostgreSQL needs a Spark session")
-    return memberships.copy(connection, spark(), lake, lake.release(ehr, release_id), release_id)
+    staging = memberships.copy(connection, spark(), lake, lake.release(ehr, release_id), release_id)
+    memberships.index(connection, staging)
+    return staging
 
 
 def rollback(database: str, ehr: str, release_id: str | None = None) -> str:
@@ -162,14 +163,6 @@ def _never_made(database: str) -> bool:
     """Whether nothing was ever published to an SQLite file: looking must not make it."""
     path = database.removeprefix("sqlite:///")
     return path != database and not path.startswith((":memory:", "file:")) and not Path(path).exists()
-
-
-def _refuse_small_cells(model: dict[str, Any], documents: dict[str, Any]) -> None:
-    """What fit should have hidden never leaves the lake."""
-    for name, one in {"release": {"groups": model["groups"]}, **documents}.items():
-        if papers.shows_small_cell(one):
-            raise ReleaseError(f"Release {model['release_id']} shows a number of 1 to {suppression.largest_hidden()} "
-                               f"people in {name}.json; it was not published.", "Delete the release, then fit again.")
 
 
 def _add_documents(connection: Connection, release_id: str, documents: dict[str, Any]) -> None:

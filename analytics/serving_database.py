@@ -21,9 +21,11 @@ from analytics.config import redact_url
 from analytics.errors import DatabaseError
 
 TABLES = Path(__file__).with_name("tables.sql")
-VERSION = 4  # of tables.sql; app/serving.py reads the same
+VERSION = 5  # of tables.sql; app/serving.py reads the same
+OUTGROWN = ("membership_by_firmness", "membership_by_id")  # indexes of version 4
 ONE_WRITER = 0x4B696E64  # PostgreSQL's advisory lock of the one publish in a database
 PATIENCE = 5  # seconds for a connection, and for SQLite's one writer
+OURS = "Check KINDRED_DATABASE: it is such as sqlite:////data/kindred.db or postgresql+psycopg://user@host/kindred."
 CHECK = "Check KINDRED_DATABASE, that the server answers, and that this user may write."
 
 # SQLSTATE or its first signs (PostgreSQL, appendix A), or SQLite's name of its result code: what is wrong, what to do.
@@ -97,6 +99,8 @@ def bring_up_to_date(connection: Connection, *, make: bool) -> bool:
             _need_no_publish(connection)
         if found == 1:
             _keep_the_old(connection)
+        for index in OUTGROWN:
+            connection.execute(text(f"DROP INDEX IF EXISTS {index}"))
         for statement in statements(postgresql=is_postgresql(connection)):
             connection.execute(text(statement))
         if found == 1:
@@ -145,7 +149,7 @@ def _another(connection: Connection) -> DatabaseError:
 def _keep_the_old(connection: Connection) -> None:
     """Version 1: no publication time; group figures beside those in the model; in PostgreSQL one table for all.
 
-    Version 2 lacked a table, version 3 the indexes, nothing else."""
+    Version 2 lacked a table, version 3 the index, version 4 had two others, nothing else."""
     connection.execute(text("DROP TABLE risk_group"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN published_at TEXT NOT NULL DEFAULT ''"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN last_current TEXT NOT NULL DEFAULT ''"))
@@ -195,6 +199,8 @@ def _engine(database: str) -> Engine:
     try:
         url = make_url(database)
         backend = url.get_backend_name()
+        if backend not in ("sqlite", "postgresql"):
+            raise DatabaseError(f"The serving database {named(url)} is neither SQLite nor PostgreSQL.", OURS)
         if backend == "sqlite" and url.database and not url.database.startswith("file:"):
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         if backend == "postgresql":  # one driver, whichever the URL names
@@ -206,6 +212,4 @@ def _engine(database: str) -> Engine:
         raise unusable(database, error) from None
     if backend == "sqlite":
         event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode = WAL"))
-    elif backend != "postgresql":
-        raise DatabaseError(f"The serving database {named(database)} is neither SQLite nor PostgreSQL.", CHECK)
     return engine

@@ -10,6 +10,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -29,8 +30,9 @@ BATCH = 10_000  # memberships in one INSERT, and in one piece of a COPY
 AT_ONCE = 8  # connections that copy at the same time: more only wait for the server's disk, and it has few
 COLUMNS = ("subject_id", "rank", "second_rank", "firmness")
 OURS = "^membership_[0-9a-f]{12}(_[0-9a-f]{8}(_parts)?)?$"
-SORT_MEMORY = "256MB"  # of the server, for the key: about three million people are sorted without its disk
+SORT_MEMORY = "256MB"  # of the server, for each index: about three million people are sorted without its disk
 LOCK_WAIT = "60s"  # of a task, for the other attempt at the same part
+FLIP_WAIT = "10s"  # of the publish, for a late attempt that still holds the table
 
 
 class CopyFailed(Exception):
@@ -98,17 +100,39 @@ def copy(connection: Connection, spark: SparkSession, lake: Lake, folder: str, r
     return staging
 
 
+def index(connection: Connection, staging: str) -> None:
+    """Build the key and the indexes of `membership` for what was copied, side by side, each on a connection of its own.
+
+    Nobody reads the table yet, so the transaction that makes the release current need not wait for them.
+    """
+    with transaction(connection):
+        others = connection.execute(text("SELECT substring(pg_get_indexdef(indexrelid) FROM ' USING .*') FROM pg_index "
+                                         "WHERE indrelid = CAST('membership' AS regclass)")).scalars().all()
+    given = [f"CREATE UNIQUE INDEX {staging}_key ON {staging} (subject_id)",
+             *(f"CREATE INDEX ON {staging}{other}" for other in others)]
+
+    def build(statement: str) -> None:
+        with connection.engine.begin() as own:
+            own.execute(text(f"SET LOCAL lock_timeout = '{FLIP_WAIT}'"))
+            own.execute(text(f"SET LOCAL maintenance_work_mem = '{SORT_MEMORY}'"))
+            own.execute(text("SET LOCAL max_parallel_maintenance_workers = 0"))
+            own.exec_driver_sql(statement)
+
+    with ThreadPoolExecutor(len(given)) as threads:
+        for built in [threads.submit(build, statement) for statement in given]:
+            built.result()
+
+
 def attach(connection: Connection, staging: str, release_id: str) -> int:
     """Within the transaction that makes the release current: what was copied becomes the release's partition.
 
     Returns how many people are in it. Readers of other partitions are not held up.
     """
-    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+    connection.execute(text(f"SET LOCAL lock_timeout = '{FLIP_WAIT}'"))
     connection.execute(text(f"LOCK TABLE {staging}, {staging}_parts IN ACCESS EXCLUSIVE MODE"))  # no late attempt
     parts = text(f"SELECT coalesce(sum(copied), 0) FROM {staging}_parts")  # noqa: S608
     copied = int(connection.execute(parts).scalar_one())
-    connection.execute(text(f"SET LOCAL maintenance_work_mem = '{SORT_MEMORY}'"))
-    connection.execute(text(f"ALTER TABLE {staging} ADD PRIMARY KEY (subject_id)"))
+    connection.execute(text(f"ALTER TABLE {staging} ADD PRIMARY KEY USING INDEX {staging}_key"))
     connection.execute(text(f"ALTER TABLE {staging} RENAME TO {partition(release_id)}"))
     connection.execute(text(f"ALTER TABLE membership ATTACH PARTITION {partition(release_id)} "
                             f"FOR VALUES IN ({literal(release_id)})"))

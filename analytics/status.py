@@ -86,6 +86,8 @@ def _quarantine(lake: Lake, events: str) -> dict[str, Any]:
 def in_words(found: dict[str, Any]) -> str:
     """The status for people."""
     lines = [f"{name}: {value}" for name, value in found["settings"].items()]
+    if not found["ehrs"]:
+        lines += ["", "Nothing in the lake yet. `kindred run EHR` fills it; `kindred demo`: with made-up people."]
     for ehr, there in found["ehrs"].items():
         for export in there["exports"]:
             changes = f" changed since {export['since']}" if export["since"] else ""

@@ -7,7 +7,7 @@ from app.config import Config
 
 def create_app(config: Config) -> Flask:
     """A Flask app for this configuration. Opens the app's own database; reaches no EHR before a launch."""
-    from app import api, chart, cohorts, hooks, pages, security, turns
+    from app import api, chart, cohorts, hooks, pages, security, turns, what_if, write_back
     from app.database import open_database
     from app.serving import Serving
     from app.smart import Smart, Waiting, launch
@@ -30,6 +30,8 @@ def create_app(config: Config) -> Flask:
     app.register_blueprint(launch.BLUEPRINT)
     app.register_blueprint(cohorts.BLUEPRINT)
     app.register_blueprint(chart.BLUEPRINT)
+    app.register_blueprint(what_if.BLUEPRINT)
+    app.register_blueprint(write_back.BLUEPRINT)
     app.register_blueprint(api.BLUEPRINT)
     hooks.install(app, config)
     return app

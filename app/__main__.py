@@ -16,8 +16,8 @@ from waitress.server import create_server
 
 from app import create_app
 from app.audit import SUCCESS, append
-from app.audit_check import check
-from app.audit_export import lines
+from app.audit.check import check
+from app.audit.export import lines
 from app.config import Config, ConfigError, from_environment, read_registry, registry_path, report
 from app.database import open_database
 from app.hooks.calls import MOST_BYTES

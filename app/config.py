@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from app.registry import Ehr
-from app.registry_reader import EHR_KEYS, Wrong, read_ehr, refuse_unknown
+from app.registry.reader import EHR_KEYS, Wrong, read_ehr, refuse_unknown
+from app.registry.toml_lines import line_of
 from app.smart.keys import public_half
-from app.toml_lines import line_of
 
 
 class ConfigError(Exception):
@@ -94,7 +94,8 @@ def read_registry(path: Path) -> dict[str, Ehr]:
         text = path.read_text("utf-8")
         tables = tomllib.loads(text)
     except FileNotFoundError as error:
-        raise ConfigError(f"KINDRED_EHRS: there is no file {path}; register an EHR there.") from error
+        raise ConfigError(f"KINDRED_EHRS: there is no file {path}; write one (docs/ehr-registry.md), "
+                          "or run `kindred sandbox`, which writes one.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"KINDRED_EHRS: {path} cannot be read as UTF-8; check its permissions.") from error
     except tomllib.TOMLDecodeError as error:

@@ -26,6 +26,8 @@ CHART_SECONDS = 25.0  # for everything; what has not come by then is named as un
 SEARCHED = (
     "Condition", "Observation", "Encounter", "MedicationRequest", "Procedure", "Immunization", "AllergyIntolerance",
 )  # fmt: skip
+#: Categories of which every resource of the type has one (US Core: Condition's category is 1..*, of these three).
+PARTS_THAT_ARE_ALL = {"Condition": {"problem-list-item", "encounter-diagnosis", "health-concern"}}
 Found = tuple[list[dict[str, Any]], bool]
 
 
@@ -106,7 +108,7 @@ def gathered(
         gathered[name] = list(each_once(one for found, _ in answers for one in found))
         if left_out[name]:
             unread.append(Unread(name, "too_many_parts", count=left_out[name]))
-        elif granted.is_narrowed(name):
+        elif granted.is_narrowed(name) and not PARTS_THAT_ARE_ALL.get(name, {""}) <= set(granted.parts(name)):
             unread.append(Unread(name, "narrowed", granted.parts(name)))
         elif any(withheld for _, withheld in answers):
             unread.append(Unread(name, "narrowed"))

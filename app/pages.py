@@ -51,7 +51,7 @@ def show_problem(problem: Problem) -> Response:
         return problem_json(problem)
     # The page holds nothing but our own words and no control, so any registered EHR may show it in its frame:
     # a clinician must not meet an empty frame when we do not know (any more) which EHR it was.
-    if request.endpoint in ("smart.launch", "smart.callback") or request.blueprint in ("chart", "cohorts"):
+    if request.endpoint in ("smart.launch", "smart.callback") or "sid" in (request.view_args or {}):
         config: Config = current_app.extensions["config"]
         g.frame_ancestors = g.get("frame_ancestors") or config.frame_ancestors
     if problem.code == "ehr_unreachable" and request.method == "GET" and "patient_mark" in g:

@@ -8,6 +8,7 @@ from analytics.definitions import live
 from analytics.definitions.errors import SubjectError
 from app.fhir import Chart
 from app.problems import Problem
+from app.read_in_part import as_read
 from app.registry import Ehr
 from app.serving import Release
 
@@ -20,7 +21,7 @@ def as_of(ehr: Ehr) -> date:
 def score_chart(
     chart: Chart, on: date, release: Release | None, ehr: Ehr, pool: ThreadPoolExecutor, seconds: float | None = None
 ) -> dict[str, Any]:
-    """`analytics.definitions.live.score` for the open patient; the answer must name that patient.
+    """`analytics.definitions.live.score` for the open patient, as far as was read; the answer must name that patient.
 
     `pool`: the threads that score. Raises TimeoutError where these do not give a score within `seconds`.
     """
@@ -31,7 +32,7 @@ def score_chart(
         raise Problem("patient_mismatch", "score") from error
     if result["patient"] != chart.patient["id"]:
         raise Problem("patient_mismatch", "score")
-    return result
+    return as_read(result, chart.unread)
 
 
 def _in_time(score: "Future[dict[str, Any]]", seconds: float | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from app.serving_tables import CURRENT, DOCUMENT, MEMBERSHIP, RELEASE, SCHEMA, M
 __all__ = ["Member", "Membership", "Order", "Placement", "Release", "Serving"]
 
 LOG = logging.getLogger(__name__)
-VERSION = 4  # of the tables (analytics/tables.sql)
+VERSION = 5  # of the tables (analytics/tables.sql)
 PATIENCE = 3  # seconds for a connection, for one from the pool, and for a statement: a person waits for the page
 MOST = 1000  # members in one answer
 CONNECTIONS = 10  # to PostgreSQL at once from this process, at most
@@ -90,23 +90,17 @@ class Serving:
     ) -> list[Member] | None:
         """One page of a group's people as that release placed them (at its as-of date).
 
-        order: "firmest" or "loosest" first (people without a firmness are the loosest; ties by id), "id" or "id_down".
+        order: "firmest" or "loosest" first (people without a firmness are the loosest; ties by id).
         after: the last member of the page before; the page begins behind it, whether that member is still there or not.
         limit: 1 to 1,000. Fewer than `limit` came back: this was the last page.
 
         These are patients: only those may be shown whom the EHR lets the launch's token read. `after` holds a patient
         id, so it travels neither in an address nor unsealed in a page.
         """
-        rows = self._all(serving_tables.members(release.release_id, rank, order, after, max(1, min(limit, MOST))))
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        most = max(1, min(limit, MOST))
+        rows = self._all(serving_tables.members(release.release_id, rank, order, after, most, is_sqlite=is_sqlite))
         return None if rows is None else [Member(row.subject_id, row.second_rank, row.firmness) for row in rows]
-
-    def count(self, release: Release, rank: int) -> int | None:
-        """How many people that release placed in a group at its as-of date (a group's `n` is that of the index date).
-
-        The true number, for paging: one of 1 to 10 must not be shown where their list is not.
-        """
-        row = self._first(serving_tables.count(release.release_id, rank))
-        return None if row is None else int(row[0])
 
     def document(self, release: Release, name: str) -> dict[str, Any] | None:
         """A paper of a release: "evidence", "map", "drift", "funnel", "model-card" or "cohorts" (docs/release.md).

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Select, and_, column, func, literal_column, select, table, tuple_
+from sqlalchemy import ColumnElement, Select, and_, column, func, literal_column, select, table, tuple_
 
 SCHEMA = table("serving_schema", column("version"))
 RELEASE = table("release", *map(column, ("release_id", "ehr", "created_at", "as_of", "definitions_hash", "model",
@@ -15,9 +15,11 @@ MEMBERSHIP = table(
 )
 DOCUMENT = table("release_document", column("release_id"), column("name"), column("body"))
 
-Order = Literal["firmest", "loosest", "id", "id_down"]
-NO_FIRMNESS = -1.0  # below every firmness (0 to 1); the index has the same expression, as text
+Order = Literal["firmest", "loosest"]
+NO_FIRMNESS = -1.0  # below every firmness (0 to 1)
+#: Group and firmness in one number; the index has the same expression, as text.
 FIRMNESS = func.coalesce(MEMBERSHIP.c.firmness, literal_column(str(NO_FIRMNESS)))
+PLACE: ColumnElement[float] = literal_column("4") * MEMBERSHIP.c.rank + FIRMNESS
 
 
 @dataclass(frozen=True)
@@ -93,26 +95,26 @@ def memberships(release_id: str, patients: Collection[str]) -> Select[Any]:
     return select(MEMBERSHIP).where(MEMBERSHIP.c.release_id == release_id, MEMBERSHIP.c.subject_id.in_(patients))
 
 
-def members(release_id: str, rank: int, order: Order, after: Member | None, limit: int) -> Select[Any]:
+def members(
+    release_id: str, rank: int, order: Order, after: Member | None, limit: int, *, is_sqlite: bool
+) -> Select[Any]:
     """A page of a group, each read off an index from where the page before ended."""
-    ids = MEMBERSHIP.c.subject_id
-    keys = [ids] if order in ("id", "id_down") else [FIRMNESS, ids]
-    down = order in ("firmest", "id_down")
-    query = select(ids, MEMBERSHIP.c.second_rank, MEMBERSHIP.c.firmness).where(
-        MEMBERSHIP.c.release_id == release_id, MEMBERSHIP.c.rank == rank
-    )
+    place, ids, down = PLACE, MEMBERSHIP.c.subject_id, order == "firmest"
+    query = select(ids, MEMBERSHIP.c.second_rank, MEMBERSHIP.c.firmness).where(MEMBERSHIP.c.release_id == release_id)
+    begin, end = place >= _place(rank, None), place <= _place(rank, 1.0)
+    if down:
+        begin, end = end, begin
     if after is not None:
-        firmness = NO_FIRMNESS if after.firmness is None else after.firmness
-        place = [after.subject_id] if len(keys) == 1 else [firmness, after.subject_id]
-        last, reached = tuple_(*keys), tuple_(*place)
-        # The first column by itself as well: SQLite does not look a pair up in an index on an expression.
-        query = query.where(last < reached if down else last > reached)
-        query = query.where(keys[0] <= place[0] if down else keys[0] >= place[0])
-    return query.order_by(*(key.desc() if down else key.asc() for key in keys)).limit(limit)
+        reached = _place(rank, after.firmness)
+        pair, last = tuple_(place, ids), tuple_(reached, after.subject_id)
+        query = query.where(pair < last if down else pair > last)
+        begin = place <= reached if down else place >= reached
+    # SQLite does not look a pair up in an index on an expression; PostgreSQL, given both, would take the same people
+    # off twice, expect next to nobody, and sort what it finds.
+    query = query.where(begin, end) if is_sqlite or after is None else query.where(end)
+    return query.order_by(*(key.desc() if down else key.asc() for key in (place, ids))).limit(limit)
 
 
-def count(release_id: str, rank: int) -> Select[Any]:
-    """How many people a group has."""
-    return select(func.count()).select_from(MEMBERSHIP).where(
-        MEMBERSHIP.c.release_id == release_id, MEMBERSHIP.c.rank == rank
-    )  # fmt: skip
+def _place(rank: int, firmness: float | None) -> float:
+    """The number that PLACE has in the database: the same sum of the same doubles."""
+    return 4 * rank + (NO_FIRMNESS if firmness is None else firmness)

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import random
+import signal
 import socket
 import sys
 import time
@@ -19,6 +20,11 @@ for _name in [name for name in os.environ if name.startswith("KINDRED_") and nam
 os.environ["TZ"] = "America/New_York"
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 time.tzset()
+# A shell starts what runs in the background with Ctrl-C ignored, and so would be whatever a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+# Every JVM of a test lives for a minute or two: C2 and G1 would take more of the processor than they give back.
+SHORT_LIVED_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+os.environ["SPARK_SUBMIT_OPTS"] = SHORT_LIVED_JVM
 
 IN_CI = os.environ.get("CI") == "true"
 # The quick ones fail first.
@@ -45,14 +51,16 @@ def _guarded(original: Any) -> Any:
     return connect
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Lets sockets reach this machine alone, for the whole session."""
+    config.addinivalue_line("markers", "spark: of a file that takes the `spark` fixture (set here, on all its tests)")
     for name in ("connect", "connect_ex"):
         setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs the rooms in the order in which a failure tells most for the least waiting."""
+    """Runs the rooms in the order in which a failure tells most for the least waiting; marks the files with Spark."""
     here = Path(__file__).parent
 
     def room(item: pytest.Item) -> int:
@@ -60,6 +68,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return ROOMS_IN_ORDER.index(name) if name in ROOMS_IN_ORDER else len(ROOMS_IN_ORDER)
 
     items.sort(key=room)
+    with_spark = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
+    for item in items:
+        if item.path in with_spark:
+            item.add_marker("spark")
 
 
 def _not_skipped_in_ci(report: Any) -> Any:

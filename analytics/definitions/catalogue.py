@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,8 @@ DIRECTIONS = frozenset({"higher", "lower", "none"})
 WITHOUT_CONCEPT = frozenset(
     {"age", "stays", "bed_days", "readmissions", "visits", "care_days", "days_since_contact", "charlson", "stops"}
 )
+#: Kinds that are 1 from one record on: of these a part of the records is enough to know a 1.
+FLAGS = frozenset({"ever", "in_use", "allergy"})
 WITH_ANSWER = frozenset({"answer", "charlson", "extreme"})
 SENTENCE_MARKS = frozenset({"value", "unit", "date", "label", "Label"})
 #: In place of a source, where a concept lists codes by source: codes that were seen nowhere with this meaning.
@@ -31,6 +34,7 @@ class Feature:
     """One number about a person; ``features.toml`` says what each field means.
 
     missing is "zero" (no record means 0) or "unknown" (no record means None, never imputed on the page).
+    records: of a feature that is "zero", the resource types that could tell it: no record of what was not read is no 0.
     """
 
     name: str
@@ -48,11 +52,17 @@ class Feature:
     concept: str = ""
     answer: str = ""
     absent: str = ""
+    records: tuple[str, ...] = ()
 
     @property
     def grouped(self) -> bool:
         """Whether the feature is an input of the grouping."""
         return self.shape != "none"
+
+    def stands(self, value: float | None, unread: Collection[str]) -> bool:
+        """Does the value stand where these resource types were not read whole? A 0 for "no record" does not, and a
+        count is too small; a flag that is set stands."""
+        return not set(self.records) & set(unread) or (self.kind in FLAGS and value == 1)
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ def _derive(base: Feature, kind: str, rule: dict[str, Any]) -> Feature:
 
 def _feature(name: str, fields: dict[str, Any]) -> Feature:
     try:
-        feature = Feature(name=name, **fields)
+        feature = Feature(name=name, **fields | {"records": tuple(fields.get("records", ()))})
     except TypeError as error:
         raise DefinitionError(f"features.toml [{name}]: {str(error).removeprefix('Feature.__init__() ')}") from error
     for value, allowed, key in (
@@ -143,6 +153,8 @@ def _feature(name: str, fields: dict[str, Any]) -> Feature:
     if feature.concept not in known:
         raise DefinitionError(f"features.toml [{name}]: concept {feature.concept!r} is not in concepts/")
     _check_words(feature)
+    if (feature.missing == "zero") != bool(feature.records):
+        raise DefinitionError(f"features.toml [{name}]: records goes with missing 'zero', and with that alone")
     if feature.missing == "zero" and feature.shape in ("flag",) and not feature.absent:
         raise DefinitionError(f"features.toml [{name}]: a flag needs the sentence for its absence (absent)")
     return feature

@@ -54,6 +54,7 @@ def score(
         "group": None,
         "group_hidden": _why_hidden(model, batch, died),
         "reasons": [],
+        "limits": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
         "series": _series(records),
         "scores": patient_scores.compute(records, values, evidence, as_of),
@@ -139,5 +140,6 @@ def _placed(values: dict[str, float | None], evidence: dict[str, Evidence], mode
     return {
         "group": shown | {"of": len(by_rank), "second": second, "firmness": membership.firmness, "rule": group["rule"]},
         "reasons": explain.reasons(values, evidence, group, model),
+        "limits": list(model.get("limits", [])),
         "missing": explain.missing(values, model["features"]) if group["rule"] is None else [],
     }

@@ -1,4 +1,4 @@
-"""One person in three statements, each planned once for a connection: lines to events, to values, to care gaps.
+"""One person in three statements, planned once: lines to events and to values in DuckDB, to care gaps in SQLite.
 
 A chart is small: asked one by one, the statements of a score are planned for longer than they run. Here the texts of
 ``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
@@ -7,6 +7,7 @@ for a statement that reads no table: what changes from run to run is handed over
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,18 +36,20 @@ class Prepared:
             "given_server": events.Given(events.SERVER_SCHEMA),
             "events": events.Given(events.EVENT_SCHEMA),
             "params": events.Given(PARAMS_SCHEMA),
-            "gap_features": events.Given(pa.schema([(name, pa.float64()) for name in gaps.features()])),
         }
         for name, table in {**reference_tables(), **self._given}.items():
             self._connection.register(name, table)
         self._servers: dict[str | None, pa.Table] = {}
         self._connection.execute(features.dialect_text("duckdb"))
         self._connection.execute(f"PREPARE to_events AS {_to_events()}")
+        # A stage that two read is made once, not twice: a seventh of a score.
+        self._connection.execute("SET disabled_optimizers = 'cte_inlining'")
         self._connection.execute(f"PREPARE to_records AS {_to_records()}")
-        self._connection.execute(f"PREPARE to_gaps AS {gaps.select('gap_features')}")
+        self._one_row = sqlite3.connect(":memory:", cached_statements=0)  # a statement that is kept keeps its values
+        self._to_gaps = gaps.select(f"(SELECT {', '.join(f'? AS {name}' for name in gaps.features())})")
 
     def events_of(self, lines: pa.Table, base: str | None = None) -> events.Batch:
-        """As ``events.events_of`` does it for lines of any type; base as ``events.connect`` has it."""
+        """As ``events.Reader`` does it for lines of any type; base as ``events.connect`` has it."""
         with self._handing_over(raw_lines=lines, given_server=self._server(base)):
             found = self._connection.sql("EXECUTE to_events").to_arrow_table()
         dropped = found.filter(pc.is_valid(found["reason"]))
@@ -70,10 +73,8 @@ class Prepared:
 
     def gaps(self, values: Mapping[str, float | None]) -> tuple[Any, ...]:
         """What ``gaps.select`` finds in one person's features."""
-        row = pa.table([pa.array([values[name]], pa.float64()) for name in gaps.features()], list(gaps.features()))
-        with self._handing_over(gap_features=row):
-            (found,) = self._connection.execute("EXECUTE to_gaps").fetchall()
-        return found
+        (found,) = self._one_row.execute(self._to_gaps, [values[name] for name in gaps.features()]).fetchall()
+        return tuple(found)
 
     @contextmanager
     def _handing_over(self, **given: pa.Table) -> Iterator[None]:
@@ -92,7 +93,9 @@ def _to_events() -> str:
     known = ", ".join(f"'{name}'" for name in types)
     steps = events.last_steps()
     nulls = ", ".join(f"NULL AS {name}" for name in events.EVENT_SCHEMA.names)
-    checked = "\nUNION ALL\n".join(_checked(name, steps["checked"]) for name in types)
+    mapped = "\nUNION ALL\n".join(map(_mapped, types))
+    rules = " UNION ALL ".join(map(events.rules_select, types))
+    # The check is passed once for all types: of the rules of each type, all but its own find a line of another type.
     return f"""
         WITH server AS MATERIALIZED (SELECT base FROM given_server), typed AS MATERIALIZED (
             SELECT line_no, line,
@@ -100,20 +103,22 @@ def _to_events() -> str:
                 coalesce(TRY(json_extract_string(line, '$.resourceType')),
                          CASE WHEN json_valid(line) THEN '' END) AS found
             FROM raw_lines
-        ), checked AS ({checked})
+        ), every AS MATERIALIZED ({mapped}),
+        mapped AS (SELECT * EXCLUDE (found) FROM every WHERE type = found),
+        rules AS MATERIALIZED ({rules}),
+        checked AS (SELECT * FROM ({steps["checked"]}) WHERE reason IS DISTINCT FROM 'other_type')
         SELECT {", ".join(events.EVENT_SCHEMA.names)}, line_no, reason FROM ({steps["new_events"]})
+        UNION ALL SELECT {nulls}, line_no, 'other_type' FROM every WHERE type IS DISTINCT FROM found
         UNION ALL SELECT {nulls}, line_no,
             CASE WHEN found IS NULL THEN 'broken_json' WHEN found = '' THEN 'no_type' ELSE 'unused_type' END
         FROM typed WHERE found IS NULL OR found NOT IN ({known})"""  # noqa: S608
 
 
-def _checked(resource_type: str, check: str) -> str:
-    """SELECT of the lines of one type, checked; the names that the texts read are this type's own."""
-    return f"""SELECT * FROM (
-        WITH lines AS (SELECT line_no, line FROM typed WHERE found = '{resource_type}'),
-        mapped AS ({events.mapping(resource_type)}),
-        rules AS ({events.rules_select(resource_type)})
-        SELECT * FROM ({check}))"""  # noqa: S608
+def _mapped(resource_type: str) -> str:
+    """SELECT of the lines of one type as its text reads them, and of the type by which they came there."""
+    return f"""SELECT *, '{resource_type}' AS found FROM (
+        WITH lines AS (SELECT line_no, line FROM typed WHERE found = '{resource_type}')
+        SELECT * FROM ({events.mapping(resource_type)}))"""  # noqa: S608
 
 
 def _to_records() -> str:

@@ -22,8 +22,9 @@ def told(people: list[int], events: list[int], hide_sum: bool = False) -> tuple[
     hide_sum: the sum of events is hidden elsewhere, and must not follow from all of these.
     """
     least = [0 if suppression.few(one, n) else one for one, n in zip(events, people, strict=True)]
-    first = suppression.complementary([people], least=[least])
-    no_people, no_events = _hidden(first), _hidden(suppression.complementary([events], of=[people], already=first))
+    first = suppression.widened([people], suppression.complementary([people], least=[least]))
+    second = suppression.widened([events], suppression.complementary([events], of=[people], already=first))
+    no_people, no_events = _hidden(first), _hidden(second)
     if hide_sum and not any(no_events) and events:
         no_events[max(range(len(events)), key=lambda place: min(events[place], people[place] - events[place]))] = True
     return no_people, no_events

@@ -66,13 +66,13 @@ def hidden(
     least = [[0 if few else e for e, few in zip(*pair, strict=True)] for pair in zip(events, small, strict=True)]
     whole = suppression.Hidden([[hide] * len(people[0]) for hide in no_rows], [False] * len(people[0]))
     no_people = suppression.complementary(people, least=least, rows_hidden=no_rows, already=whole)
+    no_people = suppression.widened(people, no_people, no_rows)
     for row in no_people.cells:
         row[:] = [cell or column for cell, column in zip(row, no_people.columns, strict=True)]  # a kind as a whole
     no_people.columns[:] = [column or any(no_rows) for column in no_people.columns]
-    no_events = suppression.complementary(
-        events, of=people, rows_hidden=[group["events"] is None for group in groups], already=no_people
-    )
-    return no_people, no_events
+    untold = [group["events"] is None for group in groups]
+    no_events = suppression.complementary(events, of=people, rows_hidden=untold, already=no_people)
+    return no_people, suppression.widened(events, no_events, untold)
 
 
 def _cell(group: dict[str, Any], n: int, events: int, no_people: bool, no_events: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from analytics import suppression
+from analytics.definitions import catalogue, small_cells
 from analytics.risk_groups.placing import Batches, matrix
 
 if TYPE_CHECKING:
@@ -69,9 +70,11 @@ def _at_least(shares: list[float]) -> list[float]:
 def _edges(rows: DataFrame, model: dict[str, Any]) -> dict[str, list[float]]:
     flags = [name for name in model["features"] if model["transform"][name]["shape"] == "flag"]
     others = [name for name in model["features"] if name not in flags]
+    known = catalogue.features()
     select = [f"percentile({name}, array{TENTHS}) AS {name}" for name in others]
     found = rows.selectExpr(*select).first() if others else None
-    cut = {name: sorted({float(f"{edge:.6g}") for edge in found[name] or ()}) for name in others if found is not None}
+    cut = {name: sorted({small_cells.parting(known[name], float(f"{edge:.6g}")) for edge in found[name] or ()})
+           for name in others if found is not None}  # fmt: skip
     return {name: [0.5] if name in flags else cut[name] for name in model["features"]}
 
 

@@ -15,7 +15,7 @@ from analytics import suppression
 from analytics.definitions import catalogue
 from analytics.errors import DataError
 from analytics.evidence.subgroups import NOTHING, hidden
-from analytics.spans import Sum
+from analytics.suppression.spans import Sum
 
 DIGITS = 4  # of a rate
 ROUNDED = 0.005  # half of the last digit of a share in release.json

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics import suppression
-from analytics.definitions import catalogue, explain
+from analytics.definitions import catalogue, explain, small_cells
 
-OLDEST = 90.0  # years; who is older counts as that old (HIPAA Safe Harbor: ages above 89 are pooled)
 DIGITS = 4  # of a quartile, significant
 
 Middle = tuple[int, float, float] | None  # people with a known value, and the middle half of their values
@@ -84,6 +83,8 @@ def gaps(counts: Counts, titles: Mapping[str, str]) -> list[dict[str, Any]]:
         everyone = _gap([sum(column) for column in zip(*rows, strict=True)], hide.columns)
         groups = [{"rank": rank} | cell | ({"applicable": None} if place in unsized else {})
                   for place, (rank, cell) in enumerate(zip(counts.ranks, cells, strict=True))]
+        if small_cells.rest_tells(everyone["applicable"], [group["applicable"] for group in groups]):
+            everyone = dict.fromkeys(everyone)  # less the groups that are told, it would tell of those that are not
         found.append({"id": name, "title": titles[name], "everyone": everyone, "groups": groups})
     return found
 
@@ -120,8 +121,7 @@ def _middle(feature: catalogue.Feature, middle: Middle) -> list[float] | None:
     """None where ten people or fewer have a known value."""
     if middle is None or middle[0] <= suppression.largest_hidden():
         return None
-    ends = [float(f"{end:.{DIGITS}g}") for end in middle[1:]]
-    return [min(end, OLDEST) for end in ends] if feature.kind == "age" else ends
+    return [small_cells.pooled(feature, float(f"{end:.{DIGITS}g}")) for end in middle[1:]]
 
 
 def _shares(counts: Counts, name: str) -> tuple[float | None, list[float | None]]:

@@ -18,8 +18,6 @@ from analytics.risk_groups import placing
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-LITTLE, MUCH = 0.10, 0.25  # customary marks of a population stability index: below, no change; above, a great one
-
 
 def drift(spark: SparkSession, lake: Lake, model: dict[str, Any]) -> dict[str, Any]:
     """`bins` of this release for the next one, and `previous groups features adjusted_rand_index` against the last.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ANALYTICS = Path(__file__).parents[1]
 #: Beside the definitions, which have a hash of their own: what makes features into groups, evidence and papers.
-PARTS = ("build.py", "suppression.py", "risk_groups", "evidence", "release")
+PARTS = ("build.py", "suppression", "risk_groups", "evidence", "release")
 
 
 @cache

@@ -22,13 +22,15 @@ INPUTS = 12  # rows of the drift of inputs
 
 
 def report(lake: Lake, ehr: str, release_id: str) -> str:
-    """The page. Raises ReleaseError where there is no such release, it is not what was made, or it lacks a paper."""
+    """The page. Raises ReleaseError where there is no such release, it is not what was made, lacks a paper, or
+    shows a small number."""
     folder = lake.release(ehr, release_id)
     if not lake.finished(folder):
         raise ReleaseError(f"There is no finished release {release_id} of {ehr} in the lake.",
                            "`kindred status` lists those there are.")
     hashes.check(lake, ehr, release_id)
     model, found = lake.read_json(f"{folder}/release.json"), papers.read(lake, folder)
+    papers.refuse_small_cells(model, found)
     return page(model, found, lake.read_json(f"{folder}/{hashes.NAME}"))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from analytics import suppression
-from analytics.definitions import catalogue
+from analytics.definitions import catalogue, small_cells
 from analytics.risk_groups import naming, placing
 
 if TYPE_CHECKING:
@@ -81,15 +81,16 @@ def described(found: dict[int, Counted], model: dict[str, Any]) -> list[dict[str
 def _group(group: dict[str, Any], counted: Counted, model: dict[str, Any]) -> dict[str, Any]:
     return group | {
         **counted.rate(),
-        "usual": {name: middle_half(counted.cells[name]) for name in catalogue.features()},
+        "usual": {name: middle_half(one, counted.cells[name]) for name, one in catalogue.features().items()},
         "share": {name: share(counted.cells[name]) for name in catalogue.features()},
         "standing_out": naming.standing_out(group, model),
     }
 
 
-def middle_half(cells: Cells) -> list[float] | None:
-    """First and third quartile of the known values; None where ten people or fewer have one."""
-    return None if cells.known <= suppression.largest_hidden() else [cells.low, cells.high]
+def middle_half(feature: catalogue.Feature, cells: Cells) -> list[float] | None:
+    """First and third quartile of the known values, as told; None where ten people or fewer have one."""
+    few = cells.known <= suppression.largest_hidden()
+    return None if few else [small_cells.pooled(feature, end) for end in (cells.low, cells.high)]
 
 
 def share(cells: Cells) -> float | None:

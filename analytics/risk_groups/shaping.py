@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analytics import suppression
-from analytics.definitions import catalogue
+from analytics.definitions import catalogue, small_cells
 from analytics.definitions.catalogue import Feature
 from analytics.risk_groups import histogram
 from analytics.risk_groups.histogram import Figures
@@ -46,18 +46,19 @@ def _useful(feature: Feature, seen: Figures, people: int) -> bool:
 
 
 def _step(feature: Feature, seen: Figures) -> dict[str, Any]:
-    fill = _coarse(seen.mean, "flag") if feature.shape == "flag" else seen.quantiles[0]
+    fill = _coarse(seen.mean, "flag") if feature.shape == "flag" else small_cells.pooled(feature, seen.quantiles[0])
     return {"shape": feature.shape, "fill": fill, "cap": _cap(feature, seen), "middle": 0.0, "scale": 1.0}
 
 
 def _cap(feature: Feature, seen: Figures) -> list[float]:
-    """Quantiles, for a measurement so far inside that more than ten people lie beyond: else they are a few's values."""
+    """Quantiles, for a measurement so far inside that more than ten people lie beyond: else they are a few's values.
+    All ages above 89 count as one."""
     if feature.shape == "flag":
         return [0.0, 1.0]
     enough = (place for place, tail in enumerate(TAILS) if tail * seen.n > suppression.largest_hidden())
     place = 0 if feature.shape == "count" else next(enough, len(TAILS) - 1)
     _, *ends = seen.quantiles
-    return [ends[place], ends[len(TAILS) + place]]
+    return [small_cells.pooled(feature, end) for end in (ends[place], ends[len(TAILS) + place])]
 
 
 def _coarse(mean: float, shape: str) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analytics import suppression
-from analytics.definitions import catalogue, explain, groups
+from analytics.definitions import catalogue, explain, groups, small_cells
 from analytics.risk_groups import placing
 from analytics.risk_groups.sample import Sample
 
@@ -58,9 +58,12 @@ def grown(sample: Sample, model: dict[str, Any], seed: int) -> list[tuple[list[S
 
 
 def printed(name: str, threshold: float) -> float:
-    """The threshold as it is printed and counted: whole for counts, else three significant digits."""
-    shape = catalogue.features()[name].shape
-    return 0.5 if shape == "flag" else float(np.floor(threshold)) if shape == "count" else float(f"{threshold:.3g}")
+    """The threshold as it is printed and counted: whole for counts, else three significant digits; no age above 89."""
+    feature = catalogue.features()[name]
+    if feature.shape == "flag":
+        return 0.5
+    shown = float(np.floor(threshold)) if feature.shape == "count" else float(f"{threshold:.3g}")
+    return small_cells.parting(feature, shown)
 
 
 def explained(people: DataFrame, sample: Sample, model: dict[str, Any], seed: int) -> dict[str, Any] | None:

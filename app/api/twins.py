@@ -8,8 +8,8 @@ from flask import g
 from app.chart import gaps
 from app.chart.cells import screened, shown_numbers
 from app.chart.reading import Reading, serving
-from app.chart.scores import as_read
-from app.chart.view import View, known_features, outcome_sentence, unread_types, view_of
+from app.chart.scores import told
+from app.chart.view import View, outcome_sentence, unread_types, view_of
 from app.problems import Problem
 
 DOCUMENTS = ("evidence", "map", "drift", "funnel", "model-card", "cohorts")
@@ -29,12 +29,14 @@ def chart(reading: Reading) -> dict[str, Any]:
         "group": _group(view),
         "hidden": view.hidden,
         "earlier": view.earlier,
+        "limits": view.limits,
         "reasons": score["reasons"] if view.group else [],
-        "features": known_features(reading),
+        "features": score["features"],
         "missing": score["missing"],
         "unread": [{"what": what, "why": why} for what, why in view.unread],
         "rests_on_part": view.rests_on_part,
-        "scores": as_read(score["scores"], unread_types(reading)),
+        "orders": score["orders"],
+        "scores": told(score["scores"], unread_types(reading)),
         "gaps": [_gap(one) for one in gaps.judged(reading)],
     }
 

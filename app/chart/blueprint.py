@@ -30,8 +30,8 @@ def repeat_patient(response: Response) -> Response:
 
 
 @dataclass(frozen=True)
-class Opening:
-    """A launch whose page is being made, while the EHR's style is asked for."""
+class LaunchPage:
+    """A page of a launch that is being made, while the EHR's style is asked for."""
 
     smart: Smart
     ehr: Ehr
@@ -45,22 +45,32 @@ class Opening:
         return read(self.smart, self.ehr, self.launch)
 
     def show(self, template: str, *, status: int = 200, **parts: object) -> Response:
-        """The page, with what each page of a launch holds: its id, form token, mark and style."""
-        sid = self.launch.sid
-        common = {"sid": sid, "form_token": form_token(sid), "mark": g.patient_mark, "styled": self._is_styled()}
-        return make_response(render_template(template, **parts, **common), status)
-
-    def _is_styled(self) -> bool:
-        """Has the EHR a style of its own that can be used, and is it here already? Else the page keeps ours."""
-        try:
-            found = self.style.result(STYLE_SECONDS)
-        except FutureTimeout:
-            return False
-        return found is not None and stylesheet(found) != ""
+        """The page, in the frame that all pages of a launch have."""
+        return make_response(render_template(template, **parts, **frame(self.launch, self.style)), status)
 
 
-def opening_of(sid: str) -> Opening:
-    """The launch of this path, with a turn at its EHR. Raises Problem `session_unknown`, `ehr_unreachable`."""
+def launch_page(sid: str) -> LaunchPage:
+    """For the launch of this path, with a turn at its EHR. Raises Problem `session_unknown`, `ehr_unreachable`."""
     smart, ehr, launch = launch_of(sid)
+    return LaunchPage(smart, ehr, launch, asked_style(smart, ehr, launch))
+
+
+def asked_style(smart: Smart, ehr: Ehr, launch: Launch) -> "Future[Style | None]":
+    """The EHR's style, asked for in one of its threads. Raises Problem `ehr_unreachable` where too many wait for it."""
     turns().take(ehr)
-    return Opening(smart, ehr, launch, turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url))
+    return turns().readers(ehr).submit(smart.styles.of, ehr, launch.context.style_url)
+
+
+def frame(launch: Launch, style: "Future[Style | None] | None") -> dict[str, object]:
+    """What each page of a launch holds: its id, form token, mark, and whether it has the EHR's style."""
+    return {"sid": launch.sid, "form_token": form_token(launch.sid), "mark": g.patient_mark,
+            "styled": style is not None and _is_usable(style)}  # fmt: skip
+
+
+def _is_usable(style: "Future[Style | None]") -> bool:
+    """Has the EHR a style of its own that can be used, and is it here already? Else the page keeps ours."""
+    try:
+        found = style.result(STYLE_SECONDS)
+    except FutureTimeout:
+        return False
+    return found is not None and stylesheet(found) != ""

@@ -1,13 +1,23 @@
-"""Small cells: the one place that decides whether numbers about a group may be seen (CMS cell suppression policy)."""
+"""Small cells: the one place of the app that decides whether numbers about people may be seen.
+
+The rule is that of `analytics/definitions/small_cells.py` (CMS cell suppression policy). A release hides what it must;
+every page, file and reply looks once more, on its own way, before a number leaves.
+"""
 
 import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-SMALLEST_SHOWN = 11
+from analytics.definitions import small_cells
+
+SMALLEST_SHOWN = small_cells.largest_hidden() + 1
 COUNTED = ("n", "followed", "events", "rate", "low", "high")
-PEOPLE = ("n", "followed", "events")  # of these, counts of people
+PEOPLE = ("n", "people", "followed", "events")  # counts of people in any paper, each a part of the one before
+#: What is worked out of counts, in any paper: with a number of people it gives another away.
+WORKED_OUT = ("rate", "observed", "low", "high", "ppv", "sensitivity", "number_needed_to_review", "tied",
+              "rate_below", "rate_above")  # fmt: skip
+SHARES = (("followed", "rate"), ("n", "rate"), ("n", "observed"), ("people", "ppv"), ("applicable", "met"))
 
 
 def may_show(group: Mapping[str, Any]) -> bool:
@@ -51,21 +61,56 @@ def shown_numbers(group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def screened(document: Any) -> Any:
-    """A published document, checked once more: no part of it counts 1 to 10 people, nor leaves them between two counts.
+    """A published document, checked once more: no part of it counts 1 to 10 people, leaves them between two counts or
+    between a total and its groups, or tells them by a share.
 
-    A number that would follow from several parts is the release's own matter (analytics/suppression.py).
+    A number that would follow from several tables is the release's own matter (analytics/suppression/).
     """
     if isinstance(document, list):
         return [screened(part) for part in document]
     if not isinstance(document, dict):
         return document
     kept = {name: screened(part) for name, part in document.items()}
+    if kept.get("unit") == "people":
+        return _step(kept)
     people = [kept[name] for name in PEOPLE if isinstance(kept.get(name), int)]
     if _any_small(*people, *(whole - part for whole, part in pairwise(people))):
-        kept |= {name: None for name in kept if name in COUNTED}
+        kept |= {name: None for name in kept if name in (*PEOPLE, *WORKED_OUT)}
     if isinstance(kept.get("applicable"), int) and _any_small(kept["applicable"]):
         kept |= {"applicable": None, "met": None}
-    return kept
+    if any(_tells(kept, of, share) for of, share in SHARES):
+        kept |= {name: None for name in kept if name in (*WORKED_OUT, "events", "met")}
+    return kept | _totals(kept)
+
+
+def _step(step: dict[str, Any]) -> dict[str, Any]:
+    """A funnel's step that counts people; with a part that is hidden, what was read would tell it."""
+    dropped = {why: None if isinstance(n, int) and _any_small(n) else n for why, n in step["dropped"].items()}
+    kept = None if isinstance(step["kept"], int) and _any_small(step["kept"]) else step["kept"]
+    is_whole = kept is not None and None not in dropped.values()
+    return step | {"read": step["read"] if is_whole else None, "kept": kept, "dropped": dropped}
+
+
+def _tells(kept: Mapping[str, Any], of: str, share: str) -> bool:
+    """Whether a share of told people is that of 1 to 10. A map's numbers are rounded, and tell of nobody."""
+    n, value = kept.get(of), kept.get(share)
+    return "x" not in kept and isinstance(n, int) and n > 0 and value is not None and not may_show_share(n, value)
+
+
+def _totals(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The totals that must go: less the groups that are told, each would give away a hidden one."""
+    groups, everyone = kept.get("groups"), kept.get("everyone")
+    if not isinstance(groups, list) or not groups or not all(isinstance(one, dict) for one in groups):
+        return {}
+    whole: Mapping[str, Any] = everyone if isinstance(everyone, dict) else kept
+    keys = [key for key in (*PEOPLE, "applicable") if all(key in one for one in groups)]
+    gone = {key: None for key in keys if small_cells.rest_tells(_count(whole.get(key)), [one[key] for one in groups])}
+    gone |= {key: None for key in ("rate", "met") if gone and key in whole}
+    return {"everyone": {**everyone, **gone}} if isinstance(everyone, dict) else gone
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _any_small(*cells: int) -> bool:

@@ -6,27 +6,22 @@ file as a keyed hash; date, place and who told it are one encrypted value, bound
 
 import hmac
 import json
-import secrets
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Response, current_app, make_response, redirect, request, url_for
 from sqlalchemy import Column, Engine, LargeBinary, String, Table, delete, select
 
 from analytics.definitions import gaps
 from app import audit
 from app.chart.blueprint import BLUEPRINT
-from app.chart.mark import check_mark
+from app.chart.mark import check_form
 from app.chart.reading import launch_of, serving
 from app.database import METADATA
 from app.problems import Problem
 from app.registry import Ehr
 from app.score import as_of
-from app.security import check_form_token
+from app.sealing import Sealer, derived
 from app.smart.tokens import Launch
 
 LONGEST_PLACE = 80  # characters
@@ -53,8 +48,8 @@ class Reports:
     """The reports in the app's database."""
 
     def __init__(self, engine: Engine, secret_key: bytes) -> None:
-        keys = HKDF(SHA256(), 64, salt=None, info=b"kindred done elsewhere v1").derive(secret_key)
-        self._engine, self._cipher, self._hash_key = engine, AESGCM(keys[:32]), keys[32:]
+        keys = derived(secret_key, "kindred done elsewhere v1", 64)
+        self._engine, self._sealer, self._hash_key = engine, Sealer(keys[:32]), keys[32:]
 
     def of(self, ehr: Ehr, patient: str) -> dict[str, Report]:
         """Gap id -> what was reported of it for this patient; one that this key does not open is not there."""
@@ -86,15 +81,11 @@ class Reports:
         return hmac.new(self._hash_key, about, "sha256").hexdigest()
 
     def _seal(self, whose: str, gap: str, report: Report) -> bytes:
-        nonce = secrets.token_bytes(12)
-        return nonce + self._cipher.encrypt(nonce, json.dumps(asdict(report)).encode(), f"{whose}:{gap}".encode())
+        return self._sealer.seal(json.dumps(asdict(report)).encode(), f"{whose}:{gap}")
 
     def _open(self, whose: str, gap: str, sealed: bytes) -> Report | None:
-        try:
-            plain = self._cipher.decrypt(sealed[:12], sealed[12:], f"{whose}:{gap}".encode())
-        except InvalidTag:  # another secret key, or a value moved from another row
-            return None
-        return Report(**json.loads(plain))
+        plain = self._sealer.opened(sealed, f"{whose}:{gap}")
+        return Report(**json.loads(plain)) if plain is not None else None
 
 
 def reports() -> Reports:
@@ -125,8 +116,7 @@ def report(sid: str) -> Response:
 def _asked(sid: str) -> tuple[Launch, Ehr, str, str]:
     """Launch, EHR, patient and gap of a form of this launch's own page. Raises Problem for any other."""
     _, ehr, launch = launch_of(sid)
-    check_form_token(sid)
-    check_mark(launch)
+    check_form(launch)
     if launch.context.patient is None:
         raise Problem("no_patient")
     gap = request.form.get("gap", "")

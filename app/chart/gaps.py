@@ -166,7 +166,7 @@ def _lower(sentence: str) -> str:
 def _due(state: str, gap: dict[str, Any]) -> str | None:
     if state == OPEN:
         return "Due now"
-    return f"Next due {day(gap['due'])}" if state == MET and gap["due"] else None
+    return f"Counts until {day(gap['due'])}" if state == MET and gap["due"] else None
 
 
 def _open_shares(reading: Reading) -> dict[str, float]:

@@ -10,6 +10,7 @@ import hmac
 from flask import current_app, request
 
 from app.problems import Problem
+from app.security import check_form_token
 from app.smart.tokens import Launch
 
 HEADER = "Kindred-Patient"
@@ -35,3 +36,9 @@ def check_mark(launch: Launch) -> None:
     sent = request.values.get(PARAMETER, "")
     if not hmac.compare_digest(sent.encode(), mark_of(launch).encode()):
         raise Problem("patient_mismatch", "other_page")
+
+
+def check_form(launch: Launch) -> None:
+    """Raises Problem `cross_site`, `patient_mismatch` unless the form comes from a page of this launch and patient."""
+    check_form_token(launch.sid)
+    check_mark(launch)

@@ -43,9 +43,11 @@ def _lines(
         yield f"Group {view.group['rank']} of {view.group['of']} (1 has the fewest later events): {view.group['name']}"
         yield view.outcome
         yield view.firmness
+        yield from _listed("Limits of this release:", view.limits)
         yield "Reasons:"
         for reason in view.reasons:
             yield f"- {reason.sentence}" + (f" {reason.usual_said}." if reason.usual_said else "")
+    yield view.by_name
     lacking = "Not known from what could be read:" if view.rests_on_part else "Not in the chart, or old:"
     yield from _listed(lacking, [one.sentence for one in missing])
     yield from _listed("Could not be read:", [f"{what}: {why}." for what, why in view.unread])

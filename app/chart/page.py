@@ -6,8 +6,8 @@ from flask import Response, make_response, redirect, url_for
 
 from app import audit, metrics
 from app.chart import gaps, missing, moves, people, profile, scores, trends
-from app.chart.blueprint import BLUEPRINT, Opening, opening_of
-from app.chart.mark import check_mark
+from app.chart.blueprint import BLUEPRINT, LaunchPage, launch_page
+from app.chart.mark import check_form, check_mark
 from app.chart.note import note_of
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
@@ -16,7 +16,6 @@ from app.chart.sheet import MEANS, MEANS_NOT, sheet_of
 from app.chart.source import source_of
 from app.chart.view import view_of
 from app.problems import Problem
-from app.security import check_form_token
 from app.smart.authorize import standalone_address
 from app.turns import turns
 
@@ -26,14 +25,14 @@ LOG = logging.getLogger(__name__)
 @BLUEPRINT.get("/", endpoint="page")
 def chart_page(sid: str) -> Response:
     """The risk group of the launch's patient, read and scored now."""
-    opening = opening_of(sid)
-    if opening.launch.context.patient is None:
-        return _without_patient(opening)
-    reading = opening.read()
+    page = launch_page(sid)
+    if page.launch.context.patient is None:
+        return _without_patient(page)
+    reading = page.read()
     view = view_of(reading)
-    audit.record(opening.smart.engine, "view", reading.launch, reading.score["release"])
+    audit.record(page.smart.engine, "view", reading.launch, reading.score["release"])
     metrics.count("chart_views")
-    return opening.show(
+    return page.show(
         "chart.html",
         view=view,
         opened=opened_of(reading.launch.context, reading.chart.lines),
@@ -47,41 +46,41 @@ def chart_page(sid: str) -> Response:
     )
 
 
-def _without_patient(opening: Opening) -> Response:
-    opened, again = opened_of(opening.launch.context, []), standalone_address(opening.smart, opening.ehr)
-    return opening.show("no_patient.html", opened=opened, again=again)
+def _without_patient(page: LaunchPage) -> Response:
+    opened, again = opened_of(page.launch.context, []), standalone_address(page.smart, page.ehr)
+    return page.show("no_patient.html", opened=opened, again=again)
 
 
 @BLUEPRINT.get("/sheet", endpoint="sheet")
 def patient_sheet(sid: str) -> Response:
     """Two pages for the patient, to print."""
-    opening = opening_of(sid)
-    reading = opening.read()
+    page = launch_page(sid)
+    reading = page.read()
     view = view_of(reading)
-    audit.record(opening.smart.engine, "view", reading.launch, reading.score["release"])
+    audit.record(page.smart.engine, "view", reading.launch, reading.score["release"])
     made = sheet_of(reading, view.group, gaps.open_gaps(gaps.judged(reading)), unread=bool(view.unread))
-    return opening.show("sheet.html", sheet=made, means=MEANS, means_not=MEANS_NOT)
+    return page.show("sheet.html", sheet=made, means=MEANS, means_not=MEANS_NOT)
 
 
 @BLUEPRINT.get("/note", endpoint="note")
 def clinicians_note(sid: str) -> Response:
     """Plain text for the clinician to copy into the chart."""
-    opening = opening_of(sid)
-    reading = opening.read()
+    page = launch_page(sid)
+    reading = page.read()
     view = view_of(reading)
-    audit.record(opening.smart.engine, "view", reading.launch, reading.score["release"])
+    audit.record(page.smart.engine, "view", reading.launch, reading.score["release"])
     note = note_of(reading, view, missing.section(reading), gaps.judged(reading))
-    return opening.show("note.html", view=view, note=note)
+    return page.show("note.html", view=view, note=note)
 
 
 @BLUEPRINT.get("/source/<kind>/<identity>", endpoint="source")
 def record_behind(sid: str, kind: str, identity: str) -> Response:
     """The record behind a value, read now: as words and as the JSON that the EHR sent."""
-    opening = opening_of(sid)
-    check_mark(opening.launch)
-    found = source_of(opening.smart, opening.ehr, opening.launch, kind, identity)
-    audit.record(opening.smart.engine, "source", opening.launch)
-    return opening.show("source.html", view=found, status=found.status)
+    page = launch_page(sid)
+    check_mark(page.launch)
+    found = source_of(page.smart, page.ehr, page.launch, kind, identity)
+    audit.record(page.smart.engine, "source", page.launch)
+    return page.show("source.html", view=found, status=found.status)
 
 
 @BLUEPRINT.get("/style.css", endpoint="style")
@@ -100,8 +99,7 @@ def ehr_style(sid: str) -> Response:
 def close_launch(sid: str) -> Response:
     """End the launch: revoke its tokens at the EHR, delete them here."""
     smart, ehr, launch = launch_of(sid)
-    check_form_token(sid)
-    check_mark(launch)
+    check_form(launch)
     bearer = smart.bearer(launch)
     smart.store.forget(sid)
     try:

@@ -9,9 +9,9 @@ from typing import Any
 
 from analytics.definitions import catalogue, gaps
 from app.chart.cells import SMALLEST_SHOWN, may_show, shown_bound
+from app.chart.figures import ShareBar, share_bar, top_of
 from app.chart.reading import Reading, serving
-from app.chart.share_bar import ShareBar, share_bar, top_of
-from app.chart.words import day, percent, whole_percent
+from app.chart.words import capital, day, percent, whole_percent
 
 MOST = 8  # rows of a figure; its table has all
 NOT_SHOWN = "not shown"
@@ -191,7 +191,7 @@ def _treatments(rank: int, cohorts: dict[str, Any]) -> Figure | None:
 
 
 def _by_share(found: Sequence[tuple[str, Any, Any]]) -> tuple[Row, ...]:
-    return tuple(Row(_capital(label), _whole(share), f"everyone {_whole(everyone)}", share_bar(share, everyone))
+    return tuple(Row(capital(label), _whole(share), f"everyone {_whole(everyone)}", share_bar(share, everyone))
                  for label, share, everyone in sorted(found, key=lambda one: -one[1]))  # fmt: skip
 
 
@@ -232,7 +232,3 @@ def _hidden(count: int, one: str, many: str) -> str | None:
 
 def _count(count: int, what: str) -> str:
     return f"1 {what}" if count == 1 else f"{count} {what}s"
-
-
-def _capital(text: str) -> str:
-    return text if text[1:2].isupper() else text[:1].upper() + text[1:]

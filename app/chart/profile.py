@@ -5,10 +5,10 @@ from typing import Any
 
 from analytics.definitions import catalogue, explain
 from analytics.definitions.catalogue import Feature
+from app.chart.figures import Axis, axis
 from app.chart.population import Range, everyone, group_of
 from app.chart.reading import Reading
 from app.chart.words import capital
-from app.charts import Axis, axis
 
 MOST = 8  # rows: what was a reason first, then the inputs of the grouping in their order
 LOG = frozenset({"log", "count"})

@@ -5,14 +5,24 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from analytics.definitions import explain, scores
+from analytics.definitions import catalogue, explain, scores
 from analytics.definitions.scores.inputs import Input
-from app.chart.words import TYPES, age_of_value, day
+from app.chart.profile import with_unit
+from app.chart.words import TYPES, age_of_value, capital, day
 
 NOT_KNOWN = "not known"
 ASSUMED = "assumed: there is no record of it"
-NOT_READ = "not known: {} could not be read"
+NOT_READ = "not known: not all {} could be read"
+TOO_OLD = "the last {}, {} of {}, is older than the {} months that count"
 PLAIN = {"1": "", "a": "years", "d": "days"}
+
+
+@dataclass(frozen=True)
+class Last:
+    """The newest measurement of an input that is too old to count: what it was, in words, and its record."""
+
+    said: str
+    resource: str | None
 
 
 @dataclass(frozen=True)
@@ -29,35 +39,53 @@ class Row:
     meaning: str
 
 
-def known(name: str, result: Mapping[str, Any], unread: Collection[str]) -> dict[str, Any]:
-    """The values that the chart gives a score. "No record" counts for no only where that type was read as a whole."""
-    declared = scores.declared_inputs(name)
-    return {
-        key: None if _unread(declared[key], one, unread) else one["value"] for key, one in result["inputs"].items()
-    }
+def too_old(
+    sources: Mapping[str, Any], given: Mapping[str, Mapping[str, Any]], series: Mapping[str, Any], on: date
+) -> dict[str, Last]:
+    """Of the inputs without a value those that were measured before the window of their feature (features.toml).
+
+    sources: input -> the feature that gives it; one of several features is never a measurement.
+    """
+    found = {}
+    newest = {one.concept: one for one in catalogue.features().values() if one.kind == "latest"}
+    for key, feature in ((key, catalogue.features()[one]) for key, one in sources.items() if isinstance(one, str)):
+        last = series.get(feature.concept, [])[-1:]
+        if given[key]["value"] is not None or not last or not feature.window_days:
+            continue
+        if (on - date.fromisoformat(last[0]["time"])).days >= feature.window_days:
+            measured, dated = newest[feature.concept], day(last[0]["time"])
+            value = with_unit(measured, last[0]["value"])
+            said = TOO_OLD.format(measured.label, value, dated, feature.window_days // 30)
+            found[key] = Last(said, last[0]["resource"])
+    return found
 
 
-def rows(name: str, result: Mapping[str, Any], unread: Collection[str], on: date) -> list[Row]:
-    """Every input of a score in its file's order."""
+def rows(
+    name: str, result: Mapping[str, Any], unread: Collection[str], on: date, older: Mapping[str, Last]
+) -> list[Row]:
+    """Every input of a score in its file's order. older: what `too_old` finds."""
     declared = scores.declared_inputs(name)
     return [
-        row(declared[key], given, unread, on, outside=key in result["out_of_range"])
+        row(declared[key], given, unread, on, key in result["out_of_range"], older.get(key))
         for key, given in result["inputs"].items()
     ]
 
 
-def row(one: Input, given: Mapping[str, Any], unread: Collection[str], on: date, outside: bool = False) -> Row:
-    """One input; what is counted as not there because there is no record of it is called assumed."""
+def row(
+    one: Input, given: Mapping[str, Any], unread: Collection[str], on: date, outside: bool = False,
+    older: Last | None = None,
+) -> Row:  # fmt: skip
+    """One input of a score as far as was read; what counts as not there for want of a record is called assumed."""
     time, resource, value = given["time"], given["resource"], given["value"]
-    hidden = _unread(one, given, unread)
+    lacking = lacks(one, value, unread)
     return Row(
-        label=_capital(one.label or one.meaning),
-        value=NOT_KNOWN if hidden or value is None else shown(one, value),
-        dated=day(time) or "" if not hidden else "",
+        label=capital(one.label or one.meaning),
+        value=NOT_KNOWN if value is None else shown(one, value),
+        dated=day(time) or "",
         age=age_of_value(time, on) or "",
-        note=_note(one, given, hidden, outside),
+        note=older.said if older else _note(one, given, lacking, outside),
         is_old=is_old(one, time, on),
-        resource=resource,
+        resource=older.resource if older else resource,
         meaning=one.meaning,
     )
 
@@ -95,14 +123,15 @@ def is_old(one: Input, time: str | None, on: date) -> bool:
     return bool(one.stale_days) and days > one.stale_days
 
 
-def _unread(one: Input, given: Mapping[str, Any], unread: Collection[str]) -> bool:
-    """No record, of a type that was not read: that says nothing."""
-    return one.record in unread and not given["value"] and not given["resource"]
+def lacks(one: Input, value: Any, unread: Collection[str]) -> str:
+    """`medicines`: what was not all read, where an input is not known for that reason; "" where it is not."""
+    return listed([words.lower() for name, words in TYPES.items() if name in one.records and name in unread]) \
+        if value is None else ""
 
 
-def _note(one: Input, given: Mapping[str, Any], hidden: bool, outside: bool) -> str:
-    if hidden:
-        return NOT_READ.format(TYPES[one.record].lower())
+def _note(one: Input, given: Mapping[str, Any], lacking: str, outside: bool) -> str:
+    if lacking:
+        return NOT_READ.format(lacking)
     if outside and one.range:
         low, high = one.range
         return f"outside of {low:g} to {high:g}, for which the score was made"
@@ -111,8 +140,4 @@ def _note(one: Input, given: Mapping[str, Any], hidden: bool, outside: bool) -> 
 
 def is_assumed(one: Input, given: Mapping[str, Any]) -> bool:
     """Counted as not there because there is no record of it."""
-    return bool(one.record) and one.kind != "codes" and given["value"] == 0 and not given["resource"]
-
-
-def _capital(text: str) -> str:
-    return text if text[1:2].isupper() or text[:2] == "hs" else text[:1].upper() + text[1:]
+    return bool(one.records) and one.kind != "codes" and given["value"] == 0 and not given["resource"]

@@ -1,20 +1,20 @@
 """The published scores beside the risk group: for whom, what, from which values, by which formula, its limits."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from analytics.definitions import scores
+from analytics.definitions import patient_scores, scores
 from analytics.definitions.scores import counterfactuals, ranges
 from app.chart.kidney import Kidney, kidney_of
 from app.chart.reading import Reading
-from app.chart.score_inputs import ASSUMED, NOT_READ, Row, known, listed, rows
+from app.chart.score_inputs import ASSUMED, NOT_READ, Last, Row, lacks, listed, rows, too_old
 from app.chart.view import unread_types
-from app.chart.words import TYPES, day
+from app.chart.words import TYPES, by_name, capital, day
 
 ORDER = ("prevent", "pce", "reynolds", "kdigo", "charlson", "lace", "cha2ds2_vasc")
-CANNOT_TELL = "Whether it applies cannot be told: {} could not be read."
+CANNOT_TELL = "Whether it applies cannot be told: not all {} could be read."
 MISSING = "Not known: {}."
 RANGE = "{} not known: the lowest and highest value over all that it could be."
 HORIZON = "The risk over {} is given for ages {} to {}."
@@ -70,41 +70,44 @@ class Scores:
 
 def section(reading: Reading) -> Scores:
     """The scores of one reading, without a further look into the EHR."""
-    return scores_of(reading.score["scores"], unread_types(reading), reading.on)
+    score = reading.score
+    return scores_of(score["scores"], unread_types(reading), reading.on, score["series"], by_name(score["orders"]))
 
 
-def scores_of(found: Mapping[str, Any], unread: set[str], on: date) -> Scores:
-    """The section for `score["scores"]`; unread: types that could not be read, so that their absence says nothing."""
+def scores_of(
+    found: Mapping[str, Any], unread: Collection[str], on: date, series: Mapping[str, Any], named: str | None
+) -> Scores:
+    """The section for `score["scores"]`, as far as was read; unread: types of which something may be missing. series:
+    that of the score. named: said where medicines are an input (`words.by_name`)."""
     cards: list[Card] = []
     not_for: list[NotFor] = []
     for name in ORDER:
-        given = known(name, found[name], unread)
-        result = scores.compute(name, given) | {"inputs": found[name]["inputs"]}
+        result = found[name]
+        given = _values(result)
         why = _not_for(name, result, given, unread)
         if why:
-            not_for.append(NotFor(scores.table(name)["title"], why, *_ruled_out_by(name, found[name]["inputs"])))
+            not_for.append(NotFor(scores.table(name)["title"], why, *_ruled_out_by(why, name, found[name]["inputs"])))
         else:
-            cards.append(_card(name, result, given, unread, on, _kidney_inputs(found)))
+            older = too_old(patient_scores.FEATURES[name], result["inputs"], series, on)
+            cards.append(_card(name, result, given, unread, on, _kidney_inputs(found), older, named))
     return Scores(sorted(cards, key=lambda card: not card.results), not_for)
 
 
-def as_read(found: Mapping[str, Any], unread: set[str]) -> dict[str, Any]:
-    """`score["scores"]` where "no record" of a type that was not read is not known, rather than no."""
-    told = {}
-    for name, one in found.items():
-        given = known(name, one, unread)
-        inputs = {key: value | {"value": given[key]} for key, value in one["inputs"].items()}
-        told[name] = scores.compute(name, given) | {"inputs": inputs}
-        if not told[name]["reason"] and (why := cannot_tell(name, given)):
-            told[name] |= {"applicable": None, "reason": why, "values": {}, "categories": {}}
-    return told
+def told(found: Mapping[str, Any], unread: Collection[str]) -> dict[str, Any]:
+    """`score["scores"]` for a program: with the reason where it cannot be told whether a score applies."""
+    return {name: one | {"reason": cannot_tell(name, _values(one), unread)} if one["applicable"] is None else one
+            for name, one in found.items()}  # fmt: skip
 
 
-def _not_for(name: str, result: Mapping[str, Any], given: Mapping[str, Any], unread: set[str]) -> str | None:
+def _values(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: one["value"] for key, one in result["inputs"].items()}
+
+
+def _not_for(name: str, result: Mapping[str, Any], given: Mapping[str, Any], unread: Collection[str]) -> str | None:
     """Why a score is not for this patient, or why that cannot be told; None where it is."""
     if result["reason"]:
         return str(result["reason"])
-    if why := cannot_tell(name, given):
+    if why := cannot_tell(name, given, unread):
         return why
     if name == "lace" and "los_days" in result["missing"]:
         visits = "Encounter" in unread
@@ -112,34 +115,43 @@ def _not_for(name: str, result: Mapping[str, Any], given: Mapping[str, Any], unr
     return None
 
 
-def _ruled_out_by(name: str, inputs: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Date and record of what rules a score out; nothing where no record does."""
+def _ruled_out_by(why: str, name: str, inputs: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Date and record of what rules a score out, where that is what `why` says; nothing where no record does."""
     for key, one in scores.declared_inputs(name).items():
-        if one.excludes and inputs[key]["value"]:
+        if one.excludes and one.excludes in why and inputs[key]["value"]:
             return day(inputs[key]["time"]) or "", inputs[key]["resource"]
     return "", None
 
 
-def cannot_tell(name: str, given: Mapping[str, Any]) -> str | None:
+def cannot_tell(name: str, given: Mapping[str, Any], unread: Collection[str]) -> str | None:
     """The sentence where the flag that decides for whom a score is could not be read; else None."""
     for key, one in scores.declared_inputs(name).items():
-        if (one.excludes or one.requires) and given[key] is None:
-            return CANNOT_TELL.format(TYPES[one.record].lower())
+        if (one.excludes or one.requires) and (lacking := lacks(one, given[key], unread)):
+            return CANNOT_TELL.format(lacking)
     return None
 
 
 def _card(
-    name: str, result: Mapping[str, Any], given: Mapping[str, Any], unread: set[str], on: date, kidney: dict[str, Any]
+    name: str,
+    result: Mapping[str, Any],
+    given: Mapping[str, Any],
+    unread: Collection[str],
+    on: date,
+    kidney: dict[str, Any],
+    older: Mapping[str, Last],
+    named: str | None,
 ) -> Card:
     own = scores.table(name)
     span = ranges.span(name, given, kidney) if not result["values"] else {}
-    lines = rows(name, result, unread, on)
+    lines = rows(name, result, unread, on, older)
+    on_medicines = any("MedicationRequest" in one.records for one in scores.declared_inputs(name).values())
     return Card(
         name=name,
         title=own["title"],
         results=_results(name, result, span),
-        missing=_missing(name, result, span, unread),
-        notes=[*result["notes"], *_left_out(name, result), *_horizons(own, result)],
+        missing=[*_missing(name, result, span, unread), *(f"{capital(one.said)}." for one in older.values())],
+        notes=[*result["notes"], *_left_out(name, result), *_horizons(own, result),
+               *([named] if named and on_medicines else [])],
         kidney=kidney_of(own, result["values"], _unknown) if name == "kdigo" and result["values"] else None,
         changes=[(one["label"], percent(one["values"][own["lead"]])) for one in counterfactuals.of(name, given)
                  if own["lead"] in one["values"]],
@@ -159,7 +171,7 @@ def _results(name: str, result: Mapping[str, Any], span: Mapping[str, tuple[floa
     for key, about in own["results"].items():
         if key in result["values"] and name != "kdigo":
             value = result["values"][key]
-            found.append(Result(_capital(about["label"]), _figure(value, about["unit"]), _category(name, key, result)))
+            found.append(Result(capital(about["label"]), _figure(value, about["unit"]), _category(name, key, result)))
         elif key in span:
             found.append(_range(own, key, about, *span[key]))
     if name == "kdigo" and result["values"]:
@@ -175,8 +187,8 @@ def _range(own: Mapping[str, Any], key: str, about: Mapping[str, Any], low: floa
     ends = [_step(own.get("categories", {}).get(key, []), value) for value in (low, high)]
     category = ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
     if percent(low) == percent(high):
-        return Result(_capital(about["label"]), percent(low), category)
-    return Result(_capital(about["label"]), f"{percent(low).removesuffix(chr(160) + '%')}–{percent(high)}", category)
+        return Result(capital(about["label"]), percent(low), category)
+    return Result(capital(about["label"]), f"{percent(low).removesuffix(chr(160) + '%')}–{percent(high)}", category)
 
 
 def _category(name: str, key: str, result: Mapping[str, Any]) -> str:
@@ -200,7 +212,7 @@ def _left_out(name: str, result: Mapping[str, Any]) -> list[str]:
         low, high = one.range or (0, 0)
         labels = [scores.table(name)["results"][result]["label"] for result in one.only_for]
         what = " and ".join(labels) + (" are" if len(labels) > 1 else " is") if labels else "the score is"
-        said.append(LEFT_OUT.format(_capital(one.label), low, high, what))
+        said.append(LEFT_OUT.format(capital(one.label), low, high, what))
     return said
 
 
@@ -213,7 +225,7 @@ def _horizons(own: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _missing(name: str, result: Mapping[str, Any], span: Mapping[str, Any], unread: set[str]) -> list[str]:
+def _missing(name: str, result: Mapping[str, Any], span: Mapping[str, Any], unread: Collection[str]) -> list[str]:
     """What is not known: what the range runs over, or why there is no result; each sentence once."""
     if result["values"]:
         return []
@@ -225,16 +237,16 @@ def _missing(name: str, result: Mapping[str, Any], span: Mapping[str, Any], unre
     return list(dict.fromkeys(said + ([MISSING.format(listed(plain))] if plain else [])))
 
 
-def _unknown(name: str, key: str, unread: set[str] | None = None) -> str:
+def _unknown(name: str, key: str, unread: Collection[str] = ()) -> str:
     """The sentence for an input that is not known; "" where there is nothing more to say."""
     one = scores.declared_inputs(name)[key]
-    if unread and one.record in unread:
-        return f"{_capital(one.label)}: {NOT_READ.format(TYPES[one.record].lower())}."
+    if lacking := lacks(one, None, unread):
+        return f"{capital(one.label)}: {NOT_READ.format(lacking)}."
     return one.unknown
 
 
 def _labels(name: str, keys: list[str]) -> str:
-    return _capital(listed([scores.declared_inputs(name)[key].label for key in keys]))
+    return capital(listed([scores.declared_inputs(name)[key].label for key in keys]))
 
 
 def _kidney_inputs(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,7 +263,3 @@ def _figure(value: float, unit: str) -> str:
 def percent(value: float) -> str:
     """A risk in percent with one decimal, below 0.1 as such: no risk is told as none."""
     return "below 0.1\u00a0%" if 0 < value < 0.05 else f"{value:.1f}\u00a0%"
-
-
-def _capital(text: str) -> str:
-    return text if text[1:2].isupper() or text[:2] == "hs" else text[:1].upper() + text[1:]

@@ -41,6 +41,7 @@ class Sheet:
     group: str | None
     outcome: str | None
     hidden: str | None
+    limited: bool  # the release has limits that the care team sees
     reasons: list[str]
     tests: list[tuple[str, str, str]]  # what, value, date
     unread: bool
@@ -67,6 +68,7 @@ def sheet_of(
         group=_group_words(group) if group else None,
         outcome=_outcome(group) if group else None,
         hidden=None if group else DIED if reading.score["group_hidden"] == "deceased" else HIDDEN,
+        limited=bool(group and reading.score["limits"]),
         reasons=_reasons(reasons),
         tests=_tests(reading),
         unread=unread,

@@ -8,11 +8,11 @@ from typing import Any
 
 from analytics.definitions import catalogue, explain
 from analytics.definitions.catalogue import Feature
+from app.chart.figures import Spark, spark
 from app.chart.population import group_of
 from app.chart.profile import with_unit
 from app.chart.reading import Reading
 from app.chart.words import capital, day
-from app.charts import Spark, spark
 
 MOST, YEARS = 6, 5
 #: Blood pressure, glucose, lipids, kidney, weight, heart: asked for in this order after what was a reason.

@@ -7,6 +7,7 @@ from typing import Any
 from analytics.definitions import catalogue, explain
 from app.chart.banner import Banner, banner_of
 from app.chart.cells import may_show, shown_bound
+from app.chart.figures import RangeBar, range_bar
 from app.chart.reading import Reading
 from app.chart.words import (
     GROUP_HIDDEN,
@@ -14,20 +15,18 @@ from app.chart.words import (
     TYPES,
     UNUSABLE,
     age_of_value,
+    by_name,
     capital,
     day,
     firmness,
     percent,
     unread_words,
 )
-from app.charts import RangeBar, range_bar
+from app.read_in_part import HIDDEN, hiding, in_doubt
 from app.serving import Membership, Release
 
 REASONS = 3
-# Features from these count a thing that is not there as nought: unread, a sick patient would look like a well one.
-ABSENCE_COUNTS = {"Condition", "Encounter", "MedicationRequest"}
-MATTERS = {*ABSENCE_COUNTS, "Observation"}  # the other types are read for what comes after the group
-IN_PART = {"narrowed", "unnamed"}  # enough is there to score, and the page says that there is more
+MATTERS = {"Condition", "Encounter", "MedicationRequest", "Observation"}  # the others are for what follows the group
 PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 
 #: Kinds of features that tell nothing new beside the value they are worked out of.
@@ -63,6 +62,8 @@ class View:
     firmness: str | None
     hidden: str | None
     earlier: str | None
+    limits: list[str]  # what the release cannot support, as its fit says it
+    by_name: str | None  # said where a medicine is
     reasons: list[Reason]
     found: list[tuple[str, str]]
     unread: list[tuple[str, str]]
@@ -76,7 +77,7 @@ class View:
 def view_of(reading: Reading) -> View:
     """The page for one reading."""
     chart, score, on = reading.chart, reading.score, reading.on
-    incomplete, group = _incomplete(reading), shown_group(reading)
+    group = shown_group(reading)
     # Measurements without a usable value are among `missing` already.
     unusable = sum(n for why, n in score["dropped"].items() if not why.startswith("measurement_"))
     return View(
@@ -86,8 +87,10 @@ def view_of(reading: Reading) -> View:
         group=group,
         outcome=outcome_sentence(group) if group else None,
         firmness=firmness(group) if group else None,
-        hidden=None if group else _why_hidden(reading, incomplete),
+        hidden=None if group else _why_hidden(reading),
         earlier=_earlier(group, reading.release, reading.membership),
+        limits=score["limits"] if group else [],
+        by_name=by_name(score["orders"]) if _tells_of_medicines(score, group) else None,
         reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
         unread=[
@@ -104,35 +107,29 @@ def view_of(reading: Reading) -> View:
 
 
 def shown_group(reading: Reading) -> dict[str, Any] | None:
-    """The patient's group, if the page may show one: not where a type whose absence counts could not be read."""
+    """The patient's group, if the page may show one: the score has none where too little was read."""
     group: dict[str, Any] | None = reading.score["group"]
-    return None if _incomplete(reading) else group
+    return group
 
 
-def _incomplete(reading: Reading) -> list[str]:
-    return sorted(unread_types(reading) & ABSENCE_COUNTS)
+def unread_types(reading: Reading) -> frozenset[str]:
+    """The types of which something may be missing, so that no record of a thing says nothing."""
+    return in_doubt(reading.chart.unread)
 
 
-def unread_types(reading: Reading) -> set[str]:
-    """The types of which so little could be read that their absence says nothing."""
-    return {one.resource_type for one in reading.chart.unread if one.why not in IN_PART}
-
-
-def known_features(reading: Reading) -> dict[str, float | None]:
-    """The features; where a type could not be read, a nought that stands for "no record" is not known."""
-    values: dict[str, float | None] = reading.score["features"]
-    if not unread_types(reading):
-        return values
-    return {name: None if value == 0 and catalogue.features()[name].missing == "zero" else value
-            for name, value in values.items()}  # fmt: skip
-
-
-def _why_hidden(reading: Reading, incomplete: list[str]) -> str:
+def _why_hidden(reading: Reading) -> str:
     """The first reason that holds for showing no group."""
     why = reading.score["group_hidden"] if reading.is_readable else "no_database"
-    if why is None:
-        return INCOMPLETE.format(_joined(incomplete))
+    if why == HIDDEN:
+        return INCOMPLETE.format(_joined(hiding(reading.chart.unread)))
     return GROUP_HIDDEN.get(why, GROUP_HIDDEN["no_release"])
+
+
+def _tells_of_medicines(score: dict[str, Any], group: dict[str, Any] | None) -> bool:
+    """Is a medicine among the reasons, or without a group among what was found?"""
+    named = [one["feature"] for one in score["reasons"][:REASONS]] if group else [
+        name for name, value in score["features"].items() if value]  # fmt: skip
+    return any("MedicationRequest" in catalogue.features()[name].records for name in named)
 
 
 def _unusable(count: int) -> list[tuple[str, str]]:

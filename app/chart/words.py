@@ -1,6 +1,6 @@
 """Words of the chart page that depend on what was found. Every code that the page can meet has its sentence here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,8 +15,8 @@ GROUP_HIDDEN = {
     "no_patient_data": "The chart holds too little to place this patient in a group.",
 }
 INCOMPLETE = (
-    "The chart could not be read completely ({}). What is not read would count as not there, so placing this patient "
-    "in a group could mislead."
+    "The chart could not be read completely ({}). What is not read would count as not there, or as usual, so placing "
+    "this patient in a group could mislead."
 )
 UNREAD = {
     "not_granted": "the EHR did not grant it",
@@ -58,9 +58,18 @@ def unread_words(why: str, parts: Sequence[str] = (), count: int = 0) -> str:
     return UNREAD[why].format(count)
 
 
+def by_name(orders: Mapping[str, int]) -> str | None:
+    """How many orders' medicines are known by what they are called alone; None where every one has a code."""
+    count = orders["by_name"]
+    if not count:
+        return None
+    return "1 medicine has no known code and was recognised by its name alone." if count == 1 else \
+        f"{count} medicines have no known code and were recognised by their names alone."
+
+
 def capital(text: str) -> str:
-    """First letter as a capital, except where the second is one already (eGFR)."""
-    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
+    """First letter as a capital, except in names such as eGFR and hsCRP."""
+    return text if text[1:2].isupper() or text[:2] == "hs" else text[:1].upper() + text[1:]
 
 
 def day(text: str | None) -> str | None:

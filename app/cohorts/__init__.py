@@ -4,7 +4,7 @@ from flask import Blueprint, Response, make_response, request
 
 from app import audit, metrics
 from app.chart import repeat_patient
-from app.chart.mark import check_mark
+from app.chart.mark import check_form, check_mark
 from app.cohorts import csv_files, group_resource
 from app.cohorts.card import card as card_of
 from app.cohorts.drill import drill as drill_of
@@ -15,7 +15,6 @@ from app.cohorts.patients import HEAD, OPEN_IN_EHR, Listing, asked_of, listing, 
 from app.cohorts.profile import profile as profile_of
 from app.cohorts.run import run as run_of
 from app.problems import Problem
-from app.security import check_form_token
 
 BLUEPRINT = Blueprint("cohorts", __name__, url_prefix="/s/<sid>/cohorts")
 BLUEPRINT.after_request(repeat_patient)
@@ -121,8 +120,7 @@ def patients_group(sid: str) -> Response:
 def _listed_again(sid: str, action: str) -> tuple[Opening, Listing]:
     """The list that a form names. Raises Problem where this launch may not have it, or it cannot be read."""
     opening = opening_of(sid)
-    check_form_token(sid)
-    check_mark(opening.launch)
+    check_form(opening.launch)
     if opening.against is not None:
         raise Problem("not_found", opening.against)
     found = listing(opening, asked_of(request.form), action)

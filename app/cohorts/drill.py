@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.chart.words import capital
 from app.cohorts import figures
 from app.cohorts.figures import Dots
 from app.cohorts.opening import NO_PAPER, Opening
 from app.cohorts.overview import outcome_words
 from app.cohorts.table import Table, table
-from app.cohorts.words import capital, counts, drawn, outcome, short
+from app.cohorts.words import counts, drawn, outcome, short
 
 NOT_LISTED = "One of the choices is not in the lists of this release, so nothing is shown. Choose again."
 NOT_COUNTED = (

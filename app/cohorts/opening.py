@@ -1,27 +1,24 @@
 """What every cohort page begins with: the launch, the release that is current for its EHR, and what it may list."""
 
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import g, render_template
+from flask import render_template
 
 from analytics.definitions import catalogue
+from app.chart.blueprint import asked_style, frame
+from app.chart.cells import screened
 from app.chart.opened import FOR_PROFESSIONALS
-from app.chart.palette import stylesheet
 from app.chart.reading import launch_of, serving
 from app.chart.words import day
 from app.cohorts.right import against_list
 from app.cohorts.words import WHY_HIDDEN
 from app.problems import Problem
 from app.registry import Ehr
-from app.security import form_token
 from app.serving import Release
 from app.smart import Smart
 from app.smart.tokens import Launch
-from app.turns import turns
 
-STYLE_SECONDS = 0.5  # that a page which is ready otherwise waits for the EHR's style
 NO_RELEASE = "No release yet: no risk groups have been published for this EHR."
 NO_PAPER = "This release was published without these numbers, by an earlier Kindred. The next release will hold them."
 OTHER_DEFINITIONS = (
@@ -41,8 +38,9 @@ class Opening:
     against: str | None
 
     def paper(self, name: str) -> dict[str, Any] | None:
-        """A document of the release (docs/release.md); None where there is none."""
-        return serving().document(self.release, name) if self.release else None
+        """A document of the release (docs/release.md), looked through once more; None where there is none."""
+        document = serving().document(self.release, name) if self.release else None
+        return screened(document) if document else None
 
     def groups(self) -> list[dict[str, Any]]:
         """The groups of the release by rank; none without a release."""
@@ -80,22 +78,10 @@ def page(opening: Opening, template: str, view: object, **more: Any) -> str:
     release, context = opening.release, opening.launch.context
     notes = [NO_RELEASE] if release is None else [] if opening.has_our_definitions() else [OTHER_DEFINITIONS]
     notes += [NO_PAPER] if release is not None and view is None else []
+    style = asked_style(opening.smart, opening.ehr, opening.launch) if context.style_url is not None else None
     return render_template(
-        f"cohorts/{template}", view=view, sid=opening.launch.sid, mark=g.patient_mark, notes=notes,
-        form_token=form_token(opening.launch.sid), styled=_is_styled(opening), release=release,
-        as_of=day(release.as_of) if release else None, synthetic=opening.ehr.is_synthetic, patient=context.patient,
-        why_hidden=WHY_HIDDEN, for_professionals=FOR_PROFESSIONALS if context.user_is_patients_side else None, **more,
+        f"cohorts/{template}", view=view, notes=notes, release=release, as_of=day(release.as_of) if release else None,
+        synthetic=opening.ehr.is_synthetic, patient=context.patient, why_hidden=WHY_HIDDEN,
+        for_professionals=FOR_PROFESSIONALS if context.user_is_patients_side else None,
+        **frame(opening.launch, style), **more,
     )  # fmt: skip
-
-
-def _is_styled(opening: Opening) -> bool:
-    """Has the EHR a style of its own that can be used, and is it here already? As on the chart page."""
-    if opening.launch.context.style_url is None:
-        return False
-    turns().take(opening.ehr)
-    asked = turns().readers(opening.ehr).submit(opening.smart.styles.of, opening.ehr, opening.launch.context.style_url)
-    try:
-        found = asked.result(STYLE_SECONDS)
-    except FutureTimeout:
-        return False
-    return found is not None and stylesheet(found) != ""

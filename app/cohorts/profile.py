@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.definitions import catalogue, explain
-from app.chart.words import whole_percent
+from app.chart.words import capital, whole_percent
 from app.cohorts import figures
 from app.cohorts.figures import Dots
 from app.cohorts.opening import NO_PAPER, Opening
 from app.cohorts.overview import outcome_dots, outcome_words
 from app.cohorts.table import Table, table
-from app.cohorts.words import FEW, HIDDEN, capital, interval, people, short
+from app.cohorts.words import FEW, HIDDEN, interval, people, short
 
 ROWS = 16  # of the heat map: the features in which some group differs most
 TOLD = 120  # features in the table, in the same order; the CSV has all

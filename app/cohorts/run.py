@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.chart.words import day
+from app.chart.words import capital, day
 from app.cohorts import figures
 from app.cohorts.figures import Dots
 from app.cohorts.opening import NO_PAPER, Opening
 from app.cohorts.table import Table, table
-from app.cohorts.words import FEW, capital, number, people, share, short
+from app.cohorts.words import FEW, number, people, share, short
 
 STEPS = {
     "export": "Exported", "load": "Loaded as events", "build": "Described", "fit": "Placed in a group",

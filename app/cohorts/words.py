@@ -84,8 +84,3 @@ def drawn(group: Mapping[str, Any]) -> dict[str, Any]:
 def short(text: str, length: int = 34) -> str:
     """At most so many letters, cut at a word, so that a label fits on a narrow page."""
     return text if len(text) <= length else text[: length - 1].rsplit(" ", 1)[0].rstrip(",;") + "…"
-
-
-def capital(text: str) -> str:
-    """First letter as a capital, except where the second is one already (eGFR)."""
-    return text if text[1:2].isupper() else text[:1].upper() + text[1:]

@@ -12,11 +12,11 @@ from app.chart.view import outcome_sentence
 from app.chart.words import TYPES, day, unread_words
 from app.fhir import Unread
 from app.hooks.data import NEEDED
+from app.read_in_part import hiding
 from app.registry import Ehr
 
 LONGEST_SUMMARY = 139  # characters: the specification says fewer than 140
 MOST_REASONS, MOST_GAPS, MOST_MISSING = 3, 5, 3
-IN_PART = {"narrowed", "unnamed"}  # enough is there to score, and the card says that there is more
 CODES = "urn:kindred:cds-hooks"  # system of our topics and override reasons
 REASONS = {
     "group": {"known": "I know this already", "not-now": "Not for this visit",
@@ -59,7 +59,7 @@ def drafts(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> list[Draft]
     """The cards for one score, the most actionable first; none where there is nothing that a clinician could use."""
     if score["group_hidden"] == "deceased":
         return []
-    lacking = sorted({one.resource_type for one in unread if one.why not in IN_PART} & NEEDED)
+    lacking = hiding(unread)
     if lacking:
         return [_part(lacking, unread)]
     found = [_gaps(score, ehr)] if not unread else []  # what is not read would look like a gap
@@ -79,6 +79,7 @@ def _group(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> Draft | Non
     missing = [one["sentence"] for one in score["missing"]]
     parts = [
         marked(outcome_sentence(group)) + " Group 1 has the fewest later events.",
+        _list("Limits of this release", score["limits"]),
         _list("Why this group", reasons),
         _list(lacking, [*missing[:MOST_MISSING], *_more(len(missing) - MOST_MISSING)]),
         _list("Not read", [*_unread(unread), *_unusable(unusable)]),

@@ -12,13 +12,10 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Column, Engine, Float, Integer, LargeBinary, String, Table, delete, or_, select, update
 
 from app.database import METADATA
+from app.sealing import Sealer, derived
 from app.smart.context import Context as Context
 from app.smart.context import context_from
 from app.smart.pending import hashed
@@ -67,8 +64,7 @@ class Store:
     """Launch records in the app's database."""
 
     def __init__(self, engine: Engine, secret_key: bytes) -> None:
-        derived = HKDF(SHA256(), 32, salt=None, info=b"kindred launch record v1").derive(secret_key)
-        self._engine, self._cipher = engine, AESGCM(derived)
+        self._engine, self._sealer = engine, Sealer(derived(secret_key, "kindred launch record v1"))
 
     def create(self, ehr: str, browser: str, token: Token, context: Context) -> Launch:
         """Keep a new launch under a new id of 256 bits; forgets those that have run out."""
@@ -155,22 +151,19 @@ class Store:
             connection.execute(delete(RECORDS).where(_over(now)))
 
     def _seal(self, launch: Launch) -> bytes:
-        nonce = secrets.token_bytes(12)
         plain = json.dumps({"token": asdict(launch.token), "context": launch.context.as_json()}).encode()
-        return nonce + self._cipher.encrypt(nonce, plain, self._bound_to(launch.sid, launch.ehr))
+        return self._sealer.seal(plain, self._bound_to(launch.sid, launch.ehr))
 
     def _open(self, sid: str, row: Any) -> Launch | None:
-        sealed = row["sealed"]
-        try:
-            plain = self._cipher.decrypt(sealed[:12], sealed[12:], self._bound_to(sid, row["ehr"]))
-        except InvalidTag:  # another secret key, or a value moved from another row
+        plain = self._sealer.opened(row["sealed"], self._bound_to(sid, row["ehr"]))
+        if plain is None:
             return None
         values: dict[str, Any] = json.loads(plain)
         return Launch(sid, row["ehr"], context_from(values["context"]), Token(**values["token"]), row["version"])
 
     @staticmethod
-    def _bound_to(sid: str, ehr: str) -> bytes:
-        return f"{hashed(sid)}:{ehr}".encode()
+    def _bound_to(sid: str, ehr: str) -> str:
+        return f"{hashed(sid)}:{ehr}"
 
 
 def _over(now: float) -> Any:

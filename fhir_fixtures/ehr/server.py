@@ -8,7 +8,6 @@ from werkzeug.exceptions import HTTPException
 
 from fhir_fixtures.ehr import (
     authorize,
-    bulk,
     cards,
     changes,
     discovery,
@@ -20,6 +19,7 @@ from fhir_fixtures.ehr import (
     styles,
     tokens,
 )
+from fhir_fixtures.ehr.bulk import routes as bulk
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.faults import Faults
 from fhir_fixtures.ehr.keys import new_key

@@ -3,10 +3,11 @@
 
     python scripts/bench/publish.py [--rounds 5] [--people 1000000] [--durable]
 
-"publish" is all of it: Parquet read by Spark's executors, COPY, counts checked, key built, attached, flipped, the
-release before swept; the Spark session is there already, as it is in `kindred run`. "plain COPY" is one connection that
-sends the same rows, as ready CSV from memory, to a table without a key; "with key" builds the same key in the end. The
-server is one of its own from this machine's binaries; with --durable it also waits for the disk (fsync).
+"publish" is all of it: Parquet read by Spark's executors, COPY, counts checked, key and list built, attached, flipped,
+the release before swept; the Spark session is there already, as it is in `kindred run`. "plain COPY" is one connection
+that sends the same rows, as ready CSV from memory, to a table without a key; "with key" builds the same key in the
+end. The server is one of its own from this machine's binaries; with --durable it also waits for the disk (fsync).
+Processor time is that of all processes: this one, Spark's and the server's.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 import pyarrow as pa
@@ -30,6 +31,7 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from rows import Row, send
+from tree import spent
 
 from analytics.config import Settings
 from analytics.lake import Lake
@@ -41,6 +43,16 @@ from tests.unit.analytics.releases import finish, model
 
 FILES = 8  # as fit writes them
 COLUMNS = "subject_id, rank, second_rank, firmness"
+
+
+class Took(NamedTuple):
+    """Seconds by the clock, and of the processor."""
+
+    seconds: float
+    cpu: float
+
+
+Round = dict[str, Took]
 
 
 def main() -> None:
@@ -67,14 +79,14 @@ def main() -> None:
             server.stop()
 
 
-def rounds(given: argparse.Namespace, home: Path, server: postgresql.Server) -> list[dict[str, float]]:
-    """Each with the three times in seconds, in an order that turns; one that does not count comes first."""
+def rounds(given: argparse.Namespace, home: Path, server: postgresql.Server) -> list[Round]:
+    """Each with the three ways, in an order that turns; one that does not count comes first."""
     spark = session(Settings.from_environment({"KINDRED_HOME": str(home), "KINDRED_SPARK_MASTER": "local[*]"}))
     lake, people = Lake(f"file://{home}/lake"), table(given.people)
     ready = as_csv(people)
     with server.connect() as connection:
         connection.execute("CREATE DATABASE kindred")
-    found: list[dict[str, float]] = []
+    found: list[Round] = []
     for number in range(given.rounds + 1):
         release_id = f"r{number:03}"
         write(lake, release_id, people)
@@ -85,19 +97,19 @@ def rounds(given: argparse.Namespace, home: Path, server: postgresql.Server) -> 
             ("with key", lambda: plain_copy(server, ready, key=True)),
         ]
         turned = ways[number % 3 :] + ways[: number % 3]
-        found.append({name: seconds(way, server) for name, way in turned})
+        found.append({name: took(way, server) for name, way in turned})
         lake.delete(lake.release("a", release_id))
     spark.stop()
     return found[1:]
 
 
-def seconds(way: Any, server: postgresql.Server) -> float:
+def took(way: Any, server: postgresql.Server) -> Took:
     """How long it takes; the server has written what came before."""
     with server.connect("kindred") as connection:
         connection.execute("CHECKPOINT")
-    began = time.monotonic()
+    began, used = time.monotonic(), spent(os.getpid())
     way()
-    return time.monotonic() - began
+    return Took(time.monotonic() - began, spent(os.getpid()) - used)
 
 
 def table(people: int) -> pa.Table:
@@ -147,24 +159,26 @@ def plain_copy(server: postgresql.Server, ready: bytes, key: bool) -> None:
             cursor.execute("ALTER TABLE plain ADD PRIMARY KEY (subject_id)")
 
 
-def send_rows(people: int, found: list[dict[str, float]]) -> None:
+def send_rows(people: int, found: list[Round]) -> None:
     """The lines of the whole bench's table."""
     for name in ("plain COPY", "with key"):
-        ours, theirs = ([people / 1e3 / one[side] for one in found] for side in ("publish", name))
-        send(Row(f"publish, {people:,} memberships: {name}", "k rows/s", ours, theirs, ">= 0.5"))
+        ours, theirs = ([people / 1e3 / one[side].seconds for one in found] for side in ("publish", name))
+        cpu, their_cpu = ([one[side].cpu for one in found] for side in ("publish", name))
+        what = f"publish, {people:,} memberships: {name}"
+        send(Row(what, "k rows/s", ours, theirs, ">= 0.5", cpu=cpu, their_cpu=their_cpu))
 
 
-def report(people: int, found: list[dict[str, float]]) -> None:
+def report(people: int, found: list[Round]) -> None:
     """A line for each way; a ratio is taken within its round."""
     print(f"{people:,} memberships to PostgreSQL, {len(found)} rounds: median (least - most)")
     for name in ("publish", "plain COPY", "with key"):
-        took = sorted(one[name] for one in found)
-        print(f"{name:<12}{statistics.median(took):>7.2f} s ({took[0]:.2f} - {took[-1]:.2f})"
-              f"{people / statistics.median(took):>12,.0f} rows/s")
+        clock, cpu = (sorted(one[name][part] for one in found) for part in (0, 1))
+        print(f"{name:<12}{statistics.median(clock):>7.2f} s ({clock[0]:.2f} - {clock[-1]:.2f})"
+              f"{people / statistics.median(clock):>12,.0f} rows/s, {statistics.median(cpu):.2f} CPU s")
     for name in ("plain COPY", "with key"):
-        ratios = sorted(one[name] / one["publish"] for one in found)
-        spread = f"{statistics.median(ratios):>5.2f} ({ratios[0]:.2f} - {ratios[-1]:.2f})"
-        print(f"publish's rate / that of {name:<12}{spread}")
+        clock, cpu = (sorted(one[name][part] / one["publish"][part] for one in found) for part in (0, 1))
+        spread = f"{statistics.median(clock):>5.2f} ({clock[0]:.2f} - {clock[-1]:.2f})"
+        print(f"publish's rate / that of {name:<12}{spread}, by processor time {statistics.median(cpu):.2f}")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ from analytics.definitions import live
 
 PAGES = 20  # of a round
 SECONDS = 60
+GROUP = 'id="reasons-title"'  # a page without a group has the heading of one, and no reasons
 REMEMBER = "KINDRED_BENCH_REMEMBER"
 
 
@@ -116,13 +117,19 @@ def launches(given: argparse.Namespace) -> Iterator[Row]:
 
 
 def _one_launch(here: Demo) -> tuple[str, float]:
-    """`ok` or the code of the page that came instead, and milliseconds."""
+    """How it ended, and milliseconds."""
     began = time.perf_counter()
     browser, page = here.launch()
     browser.close()
-    code = re.search(r"Code: <code>(\w+)</code>", page.text)
-    fine = page.status_code == 200 and 'id="group-title"' in page.text
-    return "ok" if fine else code[1] if code else str(page.status_code), (time.perf_counter() - began) * 1e3
+    return ended(page.status_code, page.text), (time.perf_counter() - began) * 1e3
+
+
+def ended(status: int, text: str) -> str:
+    """`ok` for a chart page with its group and why; else the code of the page that came instead, or what it lacks."""
+    code = re.search(r"Code: <code>(\w+)</code>", text)
+    if status != 200 or code:
+        return code[1] if code else str(status)
+    return "ok" if GROUP in text else "no_group"
 
 
 SCREENS = {"chart": chart, "launches": launches, "cohorts": cohorts}
@@ -135,7 +142,7 @@ def timed(browser: requests.Session, url: str) -> list[float]:
         began = time.perf_counter()
         page = browser.get(url, timeout=SECONDS)
         took.append((time.perf_counter() - began) * 1e3)
-        if page.status_code != 200 or 'id="reasons-title"' not in page.text:
+        if ended(page.status_code, page.text) != "ok":
             raise SystemExit("That was no chart page with a group: this would not time what it is to time.")
     return took
 

@@ -33,6 +33,11 @@ class Tree:
         return sum(self._cpu.values())
 
 
+def spent(root: int) -> float:
+    """Seconds of the processor of a process and all that descend from it, those that have ended too."""
+    return sum(sum(map(int, stat[11:15])) for _, stat in _descendants(root)) / TICK
+
+
 @dataclass(frozen=True)
 class Used:
     """What a way of doing something took."""

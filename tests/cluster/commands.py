@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics.lake import Lake
-from tests.cluster.conftest import BLOCK, COPIES
-from tests.cluster.hadoop import USER
+from tests.cluster.hadoop import BLOCK, COPIES, USER
 from tests.conformance.bulk.live import SOME_TYPES, Live
 
 

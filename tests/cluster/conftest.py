@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from analytics.config import HdfsOptions
 from analytics.lake import Lake
+from tests.cluster import steps
+from tests.cluster.commands import home
 from tests.cluster.daemons import ROOT, java, running
-from tests.cluster.hadoop import USER, Cluster
-
-BLOCK, COPIES = 1024 * 1024, 2  # neither is the cluster's default
-OPTIONS = HdfsOptions(block_bytes=BLOCK, replication=COPIES)
+from tests.cluster.hadoop import OPTIONS, USER, Cluster
+from tests.conformance.bulk.live import Live
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +42,17 @@ def hdfs(cluster: Cluster) -> Iterator[Cluster]:
 def lake(hdfs: Cluster, request: pytest.FixtureRequest) -> Lake:
     """A lake of the test's own on HDFS, with blocks of 1 MiB in two copies."""
     return Lake(f"{hdfs.url}/kindred/{request.node.name.split('[')[0]}-{os.getpid()}", OPTIONS)
+
+
+@pytest.fixture(scope="session")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A sandbox of the people of steps.py."""
+    with steps.live_clinic(tmp_path_factory.mktemp("clinic")) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def on_disk(clinic: Live, tmp_path_factory: pytest.TempPathFactory) -> steps.Done:
+    """They through all steps on local[*] with the lake on a disk: what every cluster is held against. Read it only."""
+    folder = tmp_path_factory.mktemp("on-disk")
+    return steps.all_steps(home(folder / "home", Lake(f"file://{folder}/lake"), clinic), "local[*]")

@@ -20,6 +20,8 @@ from analytics.publish import current
 from tests.cluster.commands import Home
 from tests.cluster.daemons import ROOT, WITH_US, processes_in, signal_all
 from tests.cluster.standalone import SPARK_HOME
+from tests.cluster.steps import EARLIER
+from tests.conftest import SHORT_LIVED_JVM
 
 EHR = "sandbox"
 RUN = """
@@ -31,20 +33,26 @@ def where(_):
     import os, sys, analytics.load
     return analytics.load.__file__, sys.executable, sys.path, os.getcwd()
 
+def told():
+    print(json.dumps(pipeline.spark.sparkContext.parallelize(range(8), 8).map(where).collect()), flush=True)
+
 pipeline = Pipeline(Settings.from_environment(os.environ), "sandbox", bootstraps=2)
+told()
 pipeline.run(fresh=False)
-print(json.dumps(pipeline.spark.sparkContext.parallelize(range(8), 8).map(where).collect()))
+told()
 """
 DEFAULTS = f"""
 spark.yarn.jars                  local:{SPARK_HOME}/jars/*
 spark.yarn.am.memory             384m
-spark.driver.extraJavaOptions    -XX:+UseSerialGC
+spark.yarn.am.extraJavaOptions   {SHORT_LIVED_JVM}
+spark.executor.defaultJavaOptions {SHORT_LIVED_JVM}
+spark.scheduler.minRegisteredResourcesRatio       1.0
+spark.scheduler.maxRegisteredResourcesWaitingTime 300s
 spark.eventLog.enabled           true
 spark.eventLog.rolling.enabled   false
 spark.eventLog.compress          false
 """
-# Without fits at earlier dates, whose way is that of the release's own: they would double the time.
-MORE = {"KINDRED_SPARK_DRIVER_MEMORY": "768m", "KINDRED_EARLIER_DATES": "0"}
+MORE = {"KINDRED_SPARK_DRIVER_MEMORY": "768m", **EARLIER}
 SMALL = {"KINDRED_SPARK_EXECUTORS": "2", "KINDRED_SPARK_EXECUTOR_CORES": "1", "KINDRED_SPARK_EXECUTOR_MEMORY": "512m",
          "KINDRED_SPARK_EXECUTOR_OVERHEAD": "512m", "KINDRED_SPARK_DRIVER_HOST": "127.0.0.1",
          "SPARK_LOCAL_IP": "127.0.0.1"}  # fmt: skip
@@ -70,14 +78,9 @@ class Way:
         return self.home.lake
 
     @property
-    def database(self) -> str:
-        return f"sqlite:///{self.home.folder}/kindred.db"
-
-    @property
     def current(self) -> str | None:
         """The release that the app would show."""
-        model = current(self.database, EHR)
-        return None if model is None else str(model["release_id"])
+        return current_of(self.home)
 
     @contextmanager
     def begun(self) -> Iterator["Driver"]:
@@ -93,16 +96,22 @@ class Way:
         finally:
             driver.kill()
 
-    def run(self) -> list[Any]:
-        """A whole run. Returns where eight tasks found our code, their Python, its path, and their working folder."""
-        with self.begun() as driver:
-            return driver.result()
-
     def losses(self) -> list[str]:
         """Why tasks of the runs here failed that had to be done again, by Spark's own names."""
-        events = [json.loads(line) for file in self.log.iterdir() if file.is_file() for line in file.open()]
+        lines = [line for file in self.log.iterdir() if file.is_file() for line in file.read_text().splitlines(True)]
+        events = [json.loads(line) for line in lines if line.endswith("\n")]  # the last of a killed driver's is cut
         ended = [event["Task End Reason"]["Reason"] for event in events if event["Event"] == "SparkListenerTaskEnd"]
         return [reason for reason in ended if reason != "Success"]
+
+
+def database(home: Home) -> str:
+    return f"sqlite:///{home.folder}/kindred.db"
+
+
+def current_of(home: Home) -> str | None:
+    """The release that the app would show."""
+    model = current(database(home), EHR)
+    return None if model is None else str(model["release_id"])
 
 
 @dataclass
@@ -117,11 +126,16 @@ class Driver:
         """Its last words."""
         return (self.home / "stderr").read_text(errors="replace")[-3000:]
 
-    def result(self) -> list[Any]:
-        """What it printed; it must have ended well."""
+    def told(self) -> list[list[Any]]:
+        """Where eight tasks found our code, their Python, its path, and their working folder: before the first step and
+        after the last, as far as it is."""
+        return [json.loads(line) for line in (self.home / "stdout").read_text().splitlines(True) if line.endswith("\n")]
+
+    def result(self) -> tuple[list[Any], list[Any]]:
+        """What it told before and after; it must have ended well."""
         assert self.process.wait(RUN_WITHIN) == 0, self.said
-        found: list[Any] = json.loads((self.home / "stdout").read_text().splitlines()[-1])
-        return found
+        before, after = self.told()
+        return before, after
 
     def kill(self) -> None:
         """kill -9 both."""

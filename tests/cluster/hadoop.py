@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from analytics.config import HdfsOptions
 from tests.cluster.daemons import JVM, LOG4J, ROOT, Daemons, free_port, java, write_site
 
 JARS = ROOT / ".hadoop" / "jars"
@@ -17,6 +18,8 @@ ADMIN = "org.apache.hadoop.hdfs.tools.DFSAdmin"
 SHELL = "org.apache.hadoop.fs.FsShell"
 FSCK = "org.apache.hadoop.hdfs.tools.DFSck"
 SUPERUSER, USER = "hdfs", "kindred"
+BLOCK, COPIES = 1024 * 1024, 2  # neither is the cluster's default
+OPTIONS = HdfsOptions(block_bytes=BLOCK, replication=COPIES)
 
 
 @dataclass

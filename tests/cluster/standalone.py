@@ -47,4 +47,6 @@ class Standalone(Daemons):
                    "127.0.0.1", *arguments]  # fmt: skip
         more = {"SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": "127.0.0.1", "JAVA_HOME": java_home(),
                 "SPARK_CONF_DIR": str(self.folder), "SPARK_SCALA_VERSION": SCALA}  # fmt: skip
-        self.spawn(name, command, os.environ | more)
+        # A checkout on this process's PYTHONPATH would be on every executor's, before the archive that they are sent.
+        plain = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        self.spawn(name, command, plain | more)

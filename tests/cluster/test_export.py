@@ -10,8 +10,7 @@ import pytest
 from analytics.export import ExportOptions, export
 from analytics.lake import Lake
 from tests.cluster.commands import EXPORT, Home, home
-from tests.cluster.conftest import BLOCK, COPIES
-from tests.cluster.hadoop import Cluster
+from tests.cluster.hadoop import BLOCK, COPIES, Cluster
 from tests.cluster.test_lake import on_hdfs
 from tests.conformance.bulk.live import SOME_TYPES, Live
 

@@ -13,8 +13,7 @@ import pytest
 
 from analytics.errors import LakeError
 from analytics.lake import Lake
-from tests.cluster.conftest import BLOCK, OPTIONS
-from tests.cluster.hadoop import Cluster
+from tests.cluster.hadoop import BLOCK, OPTIONS, Cluster
 from tests.cluster.test_lake import on_hdfs
 
 DATA = random.Random(8).randbytes(6 * BLOCK)

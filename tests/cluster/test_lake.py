@@ -12,9 +12,8 @@ import pytest
 from analytics.config import HdfsOptions
 from analytics.errors import LakeError
 from analytics.lake import Lake
-from tests.cluster.conftest import BLOCK, COPIES
 from tests.cluster.daemons import ROOT
-from tests.cluster.hadoop import USER, Cluster
+from tests.cluster.hadoop import BLOCK, COPIES, USER, Cluster
 
 DATA = random.Random(7).randbytes(3 * BLOCK + 12_345)
 

@@ -2,32 +2,18 @@
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from analytics.lake import Lake
-from fhir_fixtures.population import generate, shared_resources
-from tests.cluster.commands import Home, home
-from tests.cluster.conftest import BLOCK, COPIES, OPTIONS
-from tests.cluster.hadoop import Cluster
+from fhir_fixtures.population import generate
+from tests.cluster.commands import home
+from tests.cluster.hadoop import BLOCK, COPIES, OPTIONS, Cluster
+from tests.cluster.steps import SEED, Done, all_steps, python
 from tests.cluster.test_lake import on_hdfs
-from tests.conformance.bulk.live import live_sandbox
+from tests.conformance.bulk.live import Live
 
-PEOPLE, SEED = 120, 11
-ALL_STEPS = """
-import json, os
-from analytics.config import Settings
-from analytics.pipeline import Pipeline
-pipeline = Pipeline(Settings.from_environment(os.environ), "sandbox", bootstraps=2)
-pipeline.run()
-print(json.dumps(pipeline.counts))
-"""
 LOST = """
 import os, signal, sys
 from analytics.config import Settings
@@ -41,41 +27,11 @@ print(pipeline.counts["load"])
 """
 
 
-@dataclass
-class Done:
-    """A home in which everything ran, and what it counted."""
-
-    home: Home
-    counts: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        self.release_id = self.home.lake.finished_folders("sandbox/releases")[0]
-        self.model = self.home.lake.read_json(f"sandbox/releases/{self.release_id}/release.json")
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """The release but for what names this run."""
-        return {key: value for key, value in self.model.items() if key not in ("created_at", "release_id", "export_id")}
-
-
-def python(here: Home, text: str, *arguments: str) -> str:
-    command = [sys.executable, "-c", text, *arguments]
-    done = subprocess.run(command, env=here.environment(KINDRED_SPARK_MASTER="local[2]"), capture_output=True,
-                          text=True, check=False, timeout=240)  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.strip()
-
-
 @pytest.fixture(scope="module")
-def both(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Done, Done]]:
+def both(cluster: Cluster, clinic: Live, on_disk: Done, tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Done]:
     """The same people through all steps: on a disk, and on HDFS."""
-    folder = tmp_path_factory.mktemp("steps")
-    people = [line for person in generate(PEOPLE, SEED) for line in person.lines] + list(shared_resources())
-    with live_sandbox(folder / "ehr", lines_per_file=2_000, data=people) as live:
-        lakes = Lake(f"file://{folder}/lake"), Lake(f"{cluster.url}/kindred/steps-{os.getpid()}", OPTIONS)
-        homes = [home(folder / name, lake, live) for name, lake in zip(("disk", "hdfs"), lakes, strict=True)]
-        done = [Done(here, json.loads(python(here, ALL_STEPS).splitlines()[-1])) for here in homes]
-        yield done[0], done[1]
+    lake = Lake(f"{cluster.url}/kindred/steps-{os.getpid()}", OPTIONS)
+    return on_disk, all_steps(home(tmp_path_factory.mktemp("steps") / "hdfs", lake, clinic), "local[2]")
 
 
 def test_every_step_counts_the_same(both: tuple[Done, Done]) -> None:

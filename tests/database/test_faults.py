@@ -176,6 +176,6 @@ def test_a_small_cell_that_was_not_hidden_never_leaves(tmp_path: Path, lake: Lak
     told["groups"][0]["events"] = 7
     lake.write_json(path, told)
     finish(lake, lake.release("a", "r1"))
-    with pytest.raises(KindredError, match=r"shows a number of 1 to 10 people in release\.json; it was not published"):
+    with pytest.raises(KindredError, match=r"shows a number of 1 to 10 people in release\.json; it stays in the lake"):
         publish(f"sqlite:///{tmp_path}/kindred.db", lake, "a", "r1")
     assert not (tmp_path / "kindred.db").exists()

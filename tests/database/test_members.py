@@ -20,7 +20,6 @@ PEOPLE: list[Row] = [
     ("b", 1, 2, 0.5), ("a", 1, 2, 0.5), ("B", 1, 2, 0.5), ("ä", 1, 2, 0.1), ("c", 1, None, None), ("d", 1, 2, 0.0),
     ("10", 1, 2, 1.0), ("9", 1, 2, 1 / 3), ("x", 2, 1, 0.7), ("y", 3, None, None),
 ]  # fmt: skip
-BY_ID = ["10", "9", "B", "a", "b", "c", "d", "ä"]
 LOOSEST = ["c", "d", "ä", "9", "B", "a", "b", "10"]
 
 
@@ -53,7 +52,7 @@ def ids(found: list[Member] | None) -> list[str]:
 
 @pytest.mark.parametrize(
     ("order", "expected"),
-    [("id", BY_ID), ("id_down", BY_ID[::-1]), ("loosest", LOOSEST), ("firmest", LOOSEST[::-1])],
+    [("loosest", LOOSEST), ("firmest", LOOSEST[::-1])],
 )
 def test_a_group_page_by_page_in_each_order(
     database: str, lake: Lake, spark: Any, serving: Serving, order: Order, expected: list[str]
@@ -69,18 +68,17 @@ def test_a_group_page_by_page_in_each_order(
             seen += page
         assert ids(seen) == expected
     gone = Member("a0", 2, 0.5)  # no member any more: the page goes on behind its place
-    at = "a" if order in ("id", "loosest") else "b"
-    assert ids(serving.members(release, 1, order, gone, 100)) == expected[expected.index(at) + 1 :] or order != "id"
+    at = "a" if order == "loosest" else "b"
+    assert ids(serving.members(release, 1, order, gone, 100)) == expected[expected.index(at) + 1 :]
 
 
-def test_members_come_whole_and_the_numbers_are_those_of_the_group(
+def test_members_come_whole(
     database: str, lake: Lake, spark: Any, serving: Serving
 ) -> None:
     put(database, lake, spark, "r1", PEOPLE)
     release = current(serving)
     assert serving.members(release, 1, "firmest", None, 1) == [Member("10", 2, 1.0)]
     assert serving.members(release, 3) == [Member("y", None, None)] and serving.members(release, 9) == []
-    assert [serving.count(release, rank) for rank in (1, 2, 3, 9)] == [8, 1, 1, 0]
     found = serving.memberships(release, ["x", "y", "nobody"])
     assert found and {who: one.rank for who, one in found.items()} == {"x": 2, "y": 3}
     assert serving.memberships(release, []) == {}
@@ -120,7 +118,7 @@ def test_a_release_that_was_made_again_has_its_new_names(
 
 def test_without_the_tables_there_is_no_answer(database: str, serving: Serving) -> None:
     release = Release("r1", "2026-06-30", {})
-    assert serving.members(release, 1) is None and serving.count(release, 1) is None
+    assert serving.members(release, 1) is None
     assert serving.memberships(release, ["p"]) is None
 
 
@@ -130,9 +128,10 @@ def test_a_page_is_read_off_an_index_and_nothing_is_sorted(
 ) -> None:
     numbers = random.Random(1)
     put(database, lake, spark, "r1", [(f"p{place}", 1 + place % 3, 2, numbers.random()) for place in range(3000)])
-    query = serving_tables.members("r1", 1, order, Member("p600", 2, 0.5), 50)
     with opened(database) as connection, transaction(connection):
-        if is_postgresql(connection):
+        is_sqlite = not is_postgresql(connection)
+        query = serving_tables.members("r1", 1, order, Member("p600", 2, 0.5), 50, is_sqlite=is_sqlite)
+        if not is_sqlite:
             connection.execute(text("ANALYZE membership"))
         said = str(query.compile(connection.engine, compile_kwargs={"literal_binds": True}))
         explain = "EXPLAIN" if is_postgresql(connection) else "EXPLAIN QUERY PLAN"

@@ -48,6 +48,23 @@ def test_every_value_arrives_as_it_is(server: Server, name: str, url: str, lake:
     assert tables(server, name) == [partition("r1")]
 
 
+def test_a_partition_is_attached_with_the_indexes_that_it_has(
+    server: Server, name: str, url: str, lake: Lake, spark: Any
+) -> None:
+    """Its key and one for each of `membership`, built before the transaction that flips: attaching builds no other."""
+    write_release(lake, "a", "r1", ROWS)
+    publisher(url, lake, spark)("r1")
+    with server.connect(name) as connection:  # what attaching builds has no name of the staging table
+        connection.execute("CREATE INDEX membership_by_second ON membership (second_rank, subject_id)")
+    write_release(lake, "a", "r2", ROWS)
+    publisher(url, lake, spark)("r2")
+    query = ("SELECT i.indexrelid::regclass::text ~ %s, i.indisprimary, i.indisvalid, c.relispartition FROM pg_index i "
+             "JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = %s::regclass ORDER BY 2")
+    with server.connect(name) as connection:
+        found = connection.execute(query, [f"^{partition('r2')}_[0-9a-f]{{8}}_", partition("r2")]).fetchall()
+    assert found == [(True, False, True, True), (True, False, True, True), (True, True, True, False)]
+
+
 def test_publishing_again_copies_nothing(server: Server, name: str, url: str, lake: Lake, spark: Any) -> None:
     write_release(lake, "a", "r1", ROWS)
     first = publisher(url, lake, spark)("r1")

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app import audit
 from app.database import open_database
-from tests.unit.app.test_registry import registry
+from tests.unit.app.registry.test_registry import registry
 
 
 def environment(folder: Path, ehrs: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from fhir_fixtures.ehr.clients import APP_SCOPES
 from tests.flow.people import ANA
 from tests.flow.published import RELEASE_ID, model, publish
 from tests.flow.test_launch import assert_problem, faulty, get
@@ -47,12 +48,31 @@ def test_everything_is_there_where_nothing_fails(world, browser) -> None:
         assert f'data-patient="{ANA}"' in get(browser, page.url + name).text
 
 
-def test_a_type_that_fails_leaves_group_and_reasons_and_is_named(world, browser) -> None:
+def test_a_type_that_fails_leaves_what_rests_on_the_others_and_is_named(world, browser) -> None:
     page = get(browser, faulty(world, "no_observations"))
-    assert sections(page) >= {"group", "reasons", "missing", "unread"} and "trends" not in sections(page)
-    assert "Read with care: not all measurements and laboratory results could be read." in page.text
+    assert sections(page) >= {"group", "found", "missing", "unread"} and "trends" not in sections(page)
+    assert "could not be read completely (measurements and laboratory results)" in page.text
     assert "Measurements and laboratory results: the EHR reported an error." in get(browser, page.url + "note").text
     assert "Part of your record could not be read today" in get(browser, page.url + "sheet").text
+
+
+@pytest.mark.parametrize(("left_out", "group", "why"), [
+    ("Procedure", True, "<strong>Procedures</strong>: the EHR did not grant it."),
+    ("MedicationRequest", False, "<strong>Medicines</strong>: the EHR did not grant it."),
+])  # fmt: skip
+def test_a_type_that_was_not_granted_counts_as_none_nowhere(tmp_path, browser, left_out, group, why) -> None:
+    publish(tmp_path / "kindred.db", "sandbox", model())
+    scopes = tuple(one for one in APP_SCOPES.split() if not one.startswith(f"patient/{left_out}."))
+    with running(tmp_path, scopes=scopes) as world:
+        page = get(browser, world.launch_url(ANA))
+        note = get(browser, page.url + "note").text
+        assert why in page.text and ("reasons" in sections(page)) is group
+        name = model()["groups"][1]["name"]
+        assert (name in page.text, name in note, name in get(browser, page.url + "sheet").text) == (group, group, False)
+        if not group:
+            assert "Statin" not in re.findall(r"Assumed not to be there[^<]*", page.text)
+            assert "The chart could not be read completely (medicines)" in page.text
+            assert "Whether a statin is in use is not known: not all" in get(browser, page.url + "what-if").text
 
 
 def test_a_slow_ehr_leaves_what_came_in_time(world, browser, monkeypatch) -> None:

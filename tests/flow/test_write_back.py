@@ -14,8 +14,9 @@ import pytest
 import requests
 from fhir.resources.R4B import get_fhir_model_class
 
-from app import outgoing, writes
-from app.chart.writing import Writer
+from app import outgoing
+from app.write_back import ledger
+from app.write_back.writer import Writer
 from fhir_fixtures.ehr.clients import APP_SCOPES
 from tests.flow.people import ANA, BEN, EVA
 from tests.flow.published import RELEASE_ID, model, publish
@@ -201,7 +202,7 @@ class TestAnEhrThat:
         assert "It is being written just now" in click(browser, page).text
         assert BUTTON not in browser.get(page.url, timeout=SECONDS).text
         assert len([row for row in audited(world) if row[2] == "RiskAssessment sent"]) == creates
-        monkeypatch.setattr(writes, "OPEN_SECONDS", -1.0)  # three minutes later it may be tried again
+        monkeypatch.setattr(ledger, "OPEN_SECONDS", -1.0)  # three minutes later it may be tried again
         assert "It is not known" in click(browser, page).text
 
     def test_has_it_more_than_once_gets_no_further_one(self, world, browser) -> None:
@@ -286,7 +287,7 @@ class TestNothingIsWritten:
 
     def test_when_it_was_shown_too_long_ago(self, tmp_path, browser, monkeypatch) -> None:
         with fresh(tmp_path) as world:
-            monkeypatch.setattr("app.chart.write_back.SEAL_SECONDS", -1.0)
+            monkeypatch.setattr("app.write_back.offer.SEAL_SECONDS", -1.0)
             done = click(browser, opened(world, browser))
             assert "It was shown too long ago" in done.text and stored(world, "RiskAssessment") == []
 

@@ -162,3 +162,45 @@ def test_postgresql_is_found_on_the_path_or_where_debian_puts_it(machine: Machin
     assert machine.run("prerequisites", "postgresql", POSTGRESQL_HOME=str(tmp_path / "postgresql")).returncode == 0
     machine.has("initdb", "true")
     assert machine.run("prerequisites", "postgresql", POSTGRESQL_HOME=nowhere).returncode == 0
+
+
+@pytest.mark.parametrize(("status", "text", "said"), [
+    (200, '<h1 id="group-title">A</h1><h2 id="reasons-title">', "ok"),
+    (200, '<h1 id="group-title">No risk group is shown</h1>', "no_group"),
+    (200, "", "no_group"), (503, "Code: <code>too_many</code>", "too_many"), (502, "", "502"),
+])  # fmt: skip
+def test_the_bench_counts_a_page_without_the_group_as_an_error(status: int, text: str, said: str) -> None:
+    command = f"import screens; print(screens.ended({status}, {text!r}))"
+    found = subprocess.run([sys.executable, "-c", command], cwd=ROOT / "scripts/bench", capture_output=True, text=True,
+                           check=True)  # fmt: skip
+    assert found.stdout.strip() == said
+
+
+PYTEST = """#!/bin/sh
+echo "begins $*" >>order
+[ "$3" != slow ] || sleep 0.5
+echo "ends $3" >>order
+echo "said by $3"
+[ "$3" != bad ]
+"""
+
+
+@pytest.mark.parametrize(("runs", "code"), [(("slow", "good", "-m not(x)"), 0), (("bad", "good"), 1)])
+def test_lanes_run_everything_and_fail_when_one_does(tmp_path: Path, runs: tuple[str, ...], code: int) -> None:
+    """`.venv/bin/python` is a script that says what it was asked, and of a slow run that it took its time."""
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(PYTEST, encoding="utf-8")
+    python.chmod(0o755)
+    words = [word for run in runs for word in ("--", *run.split())]
+    done = subprocess.run([str(ROOT / "scripts/test-lanes"), "2", "-x", *words], cwd=tmp_path, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    order = (tmp_path / "order").read_text(encoding="utf-8").splitlines()
+    assert done.returncode == code, done.stderr
+    assert sorted(line for line in order if line.startswith("begins")) == sorted(
+        f"begins -m pytest {run} -x" for run in runs
+    )
+    if runs[0] == "slow":
+        assert order[-1] == "ends slow"  # the other slot took the two others meanwhile
+    for run in runs:
+        assert f"pytest {run}\nsaid by {run.split()[0]}\n" in done.stdout

@@ -131,6 +131,15 @@ FOR_GAPS = [
         """,
     ),
     kind(
+        "a dose without a date is none",
+        """
+        id | time | code
+        a  |      | CVX#187
+        """,
+        "",
+        "zoster_doses",
+    ),
+    kind(
         "the age of the newest known smoking status",
         """
         id | time       | code           | text

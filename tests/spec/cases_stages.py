@@ -267,22 +267,57 @@ STAGES = [
         """,
     ),
     Case(
-        "first records, dated ones first",
-        "first_records",
+        "records placed from the first, dated ones first, and from the newest",
+        "placed_records",
         """
         id | time       | code
         b  | 2020-01-01 | gout
         a  | 2020-01-01 | gout
         c  |            | gout
-        d  |            | lupus
-        e  | 2019-01-01 | smoking_status
         """,
         """
-        concept              | time       | resource
-        gout                 | 2020-01-01 | a
-        inflammatory_arthritis | 2020-01-01 | a
-        lupus                |            | d
+        feature | kind | time       | time_before | resource | from_first | from_newest
+        gout    | ever | 2020-01-01 |             | a        | 1          | 2
+        gout    | ever | 2020-01-01 | 2020-01-01  | b        | 2          | 1
+        gout    | ever |            | 2020-01-01  | c        | 3          | 3
         """,
+        ("gout",),
+    ),
+    Case(
+        "concepts of a family, the newest record of any, and how many have ended",
+        "families",
+        """
+        id | time       | code            | end
+        a  | 2020-01-01 | copd            | 2021-01-01
+        b  | 2022-01-01 | copd            |
+        c  | 2019-01-01 | atrial_fibrillation | 2020-01-01
+        """,
+        """
+        feature               | kind               | n | ended | time
+        condition_count       | family_count       | 2 | 1     | 2022-01-01
+        ended_condition_count | ended_family_count | 2 | 1     | 2022-01-01
+        """,
+        ("condition_count", "ended_condition_count"),
+    ),
+    Case(
+        "visits, days and stays, of each window the newest",
+        "care",
+        """
+        id | time                | code      | end
+        a  | 2026-05-01T08:00:00 | inpatient | 2026-05-04T08:00:00
+        b  | 2026-05-20T08:00:00 | inpatient | 2026-05-21T08:00:00
+        c  | 2026-05-04         | emergency | 2026-05-04T02:00:00
+        d  | 2026-05-04         | emergency | 2026-05-04T02:00:00
+        """,
+        """
+        feature            | kind               | n | days | nights | time                | resource
+        stays_12m          | stays              | 2 | 2    | 4      | 2026-05-20 08:00 | b
+        bed_days_12m       | bed_days           | 2 | 2    | 4      | 2026-05-20 08:00 | b
+        readmissions_12m   | readmissions       | 1 | 1    | 0      | 2026-05-20 08:00 | b
+        days_since_contact | days_since_contact | 4 | 3    | 0      | 2026-05-20 08:00 |
+        emergency_12m | visits           | 2 | 1    | 0      | 2026-05-04          | d
+        """,
+        ("stays_12m", "bed_days_12m", "readmissions_12m", "days_since_contact", "emergency_12m"),
     ),
     Case(
         "a series summed up in whole steps: of 0.0001 % above 3 %",

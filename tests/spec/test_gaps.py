@@ -1,4 +1,4 @@
-"""Each rule gives what its table says: in the chart's words on DuckDB, and as a column on DuckDB and on Spark SQL."""
+"""Each rule gives what its table says: in the chart's words on SQLite, and as a column on DuckDB and on Spark SQL."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from analytics.definitions import catalogue, events, gaps
+from analytics.definitions.prepared import Prepared
 from tests.spec.cases_gaps import EXCLUDED, GAP_CASES, OF_RULES, START, GapCase
 from tests.spec.tables import parse
 
@@ -40,17 +41,13 @@ def states(spark: Any) -> dict[str, list[dict[str, Any]]]:
         "spark": spark.sql(states_query()).toArrow().to_pylist(),
     }
 
+PREPARED = Prepared()
+
 
 @pytest.fixture(scope="module")
 def told() -> list[dict[str, dict[str, Any]]]:
     """What the chart tells of each case, by rule."""
-    connection = events.connect()
-    connection.register("wide", wide())
-    rows = connection.sql(f"{gaps.select('wide')} ORDER BY place").fetchall()
-    return [
-        {gap["id"]: gap for gap in gaps.told(row, case.values, EVIDENCE, False)}
-        for row, case in zip(rows, GAP_CASES, strict=True)
-    ]
+    return [of_one(case) for case in GAP_CASES]
 
 
 def numbered(cases: list[GapCase]) -> list[Any]:
@@ -87,8 +84,8 @@ def test_every_case_of_every_rule_is_tried(told: Any) -> None:
         reached |= {
             [place for place, one in enumerate(rule.cases) if one.state == gaps.MET][way]
             for row, case in zip(rows, GAP_CASES, strict=True)
-            if case.rule == rule.id and f"{rule.id}_ways" in row
-            for way, holds in enumerate(row[f"{rule.id}_ways"]) if holds
+            if case.rule == rule.id
+            for way in range(len(rule.cases)) if row.get(f"{rule.id}_way_{way}")
         }  # fmt: skip
         never = {place for place, one in enumerate(rule.cases) if _never(one.when)}
         assert reached | never == set(range(len(rule.cases))), rule.id
@@ -131,10 +128,7 @@ def test_when_a_rule_falls_due_again(row: dict[str, str]) -> None:
 
 
 def of_one(case: GapCase, died: bool = False) -> dict[str, dict[str, Any]]:
-    connection = events.connect()
-    connection.register("one", pa.Table.from_pylist([case.values]).cast(wide().schema.remove(0)))
-    (row,) = connection.sql(gaps.select("one")).fetchall()
-    return {gap["id"]: gap for gap in gaps.told(row, case.values, EVIDENCE, died)}
+    return {gap["id"]: gap for gap in gaps.told(PREPARED.gaps(case.values), case.values, EVIDENCE, died)}
 
 
 def test_a_way_that_lasts_longer_is_the_evidence() -> None:

@@ -12,14 +12,15 @@ WITH timed AS (
     FROM mapped
 )
 SELECT line_no, type, id, subject_id, status, items, time, end_time, recorded, version, CASE
+    -- First, for a chart's lines meet the rules of every type (prepared.py).
+    WHEN type IS DISTINCT FROM rules.expected_type THEN 'other_type'
     -- The usual resource is seen to be sound at once, any other is asked for its reason (and whatever has an own_time).
-    WHEN type = rules.expected_type AND regexp_full_match(id, '[A-Za-z0-9.\-]{1,64}')
+    WHEN regexp_full_match(id, '[A-Za-z0-9.\-]{1,64}')
         AND (subject_id IS NOT NULL OR NOT rules.has_subject) AND subject_base IS NULL AND len(items) > 0
         AND (time BETWEEN rules.earliest AND rules.latest OR (time_text IS NULL AND NOT rules.needs_time))
         AND (end_text IS NULL OR end_time BETWEEN rules.earliest AND rules.latest)
         AND (recorded_text IS NULL OR recorded BETWEEN rules.earliest AND rules.latest)
         AND len(list_filter(items, lambda i: i.own_time IS NOT NULL OR abs(i.numeric_value) > rules.largest_value)) = 0 THEN NULL
-    WHEN type IS DISTINCT FROM rules.expected_type THEN 'other_type'
     WHEN id IS NULL OR NOT regexp_full_match(id, '[A-Za-z0-9.\-]{1,64}') THEN 'no_id'
     WHEN subject_id IS NULL AND rules.has_subject THEN 'no_subject'
     WHEN subject_base IS NOT NULL AND server_of(subject_base) IS DISTINCT FROM server.base THEN 'subject_elsewhere'

@@ -3,11 +3,13 @@
 -- (medicine_names.toml), unless words beside the name say otherwise.
 WITH seen AS (
     SELECT DISTINCT code FROM coded
+), lengths AS (
+    SELECT DISTINCT length(code) AS letters FROM concepts WHERE is_prefix
 ), meant AS (
     SELECT s.code, c.concept, c.family FROM seen s JOIN concepts c ON s.code = c.code AND NOT c.is_prefix
     UNION
-    SELECT s.code, c.concept, c.family FROM seen s
-    JOIN concepts c ON c.is_prefix AND substring(replace(s.code, '.', ''), 1, length(c.code)) = c.code
+    SELECT s.code, c.concept, c.family FROM (SELECT e.code, substring(replace(e.code, '.', ''), 1, l.letters) AS beginning FROM seen e CROSS JOIN lengths l) s
+    JOIN concepts c ON c.is_prefix AND s.beginning = c.code
 ), called AS (
     SELECT code, concat(' ', substring(code, 6), ' ') AS words FROM seen WHERE substring(code, 1, 5) = 'name|'
 ), ruled_out AS (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,9 @@ class Input:
     excludes / requires: the sentence when a flag that is set / not set means that the score is not for this person.
     otherwise: the choice that stands for any other text; ``note`` says so beside the result.
     label: its short name on a page. unknown: the sentence when it is not known. step: the smallest change worth making.
-    record: the resource type that tells it: where that type was not read, "no record" says nothing.
-    stale_days: after so many days a value is called old; 0: never. nudge: what a plus or minus button changes.
+    records: the resource types that tell it: where one of them was not read whole, "no record" says nothing.
+    stale_days: after so many days a value is called old; 0: never within the window of its feature, beyond which none
+    is given (lipids: 24 months, and the guidelines' five years are longer). nudge: what a plus or minus button changes.
     also: a second unit, of which ``also_factor`` is 1 of ``unit``.
     turns: values within the range at which the risk may turn; unranged: no range is computed where it is unknown.
     """
@@ -46,12 +47,24 @@ class Input:
     unknown: str = ""
     step: float = 1
     nudge: float = 1
-    record: str = ""
+    records: tuple[str, ...] = ()
     stale_days: int = 0
     also: str = ""
     also_factor: float = 0.0
     turns: tuple[float, ...] = ()
     unranged: bool = False
+
+    def stands(self, value: Any, resource: str | None, unread: Collection[str]) -> bool:
+        """Does the value stand where these resource types were not read whole?
+
+        Then no record says nothing, and a count or a list of codes may lack some; a flag that a record sets or denies
+        stands, and so does a measurement.
+        """
+        if not set(self.records) & set(unread):
+            return True
+        if self.kind == "flag":
+            return bool(value or resource)
+        return value is not None and self.records == ("Observation",)
 
     @classmethod
     def read(cls, score: str, name: str, fields: Mapping[str, Any]) -> Input:

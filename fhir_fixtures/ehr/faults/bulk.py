@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import orjson
 from werkzeug.wrappers import Response
 
-from fhir_fixtures.ehr.bulk_request import pairs
+from fhir_fixtures.ehr.bulk.request import pairs
 from fhir_fixtures.ehr.faults.bulk_files import FILE_FAULTS
 from fhir_fixtures.ehr.faults.bulk_manifest import MANIFEST_FAULTS, is_file, is_status
 from fhir_fixtures.ehr.faults.fault import Answer, Call, Fault, outcome

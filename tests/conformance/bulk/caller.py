@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from werkzeug.test import TestResponse
 
+from fhir_fixtures.ehr.bulk.job import Job
 from fhir_fixtures.ehr.vault import Access, Grant
 from tests.conformance.bulk.live import Live
 
@@ -30,8 +31,13 @@ class Caller:
         assert response.status_code == 202, response.get_data()
         return response.headers["Content-Location"]
 
+    def job(self, status: str) -> Job:
+        """The sandbox's own record of a job, so that a test decides when it is ready."""
+        job: Job = self.app.extensions["bulk_jobs"][status.rpartition("/")[2]]
+        return job
+
     def wait(self, status: str) -> TestResponse:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while (response := self.call("GET", status)).status_code == 202:
             assert time.monotonic() < end
             time.sleep(0.02)

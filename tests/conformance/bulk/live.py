@@ -11,9 +11,7 @@ import orjson
 from waitress import create_server, wasyncore
 
 from analytics.config import BulkClient
-from fhir_fixtures.ehr import bulk
 from fhir_fixtures.ehr.clients import default_clients
-from fhir_fixtures.ehr.faults import Faults
 from fhir_fixtures.ehr.keys import new_key
 from fhir_fixtures.ehr.server import create_app
 from fhir_fixtures.ehr.store import Store
@@ -55,10 +53,6 @@ class Live:
         clients = default_clients("http://127.0.0.1:9", bulk_keys=[self.key], asymmetric_keys=[self.key])
         app = create_app(self.store, clients=clients, today=date(2026, 6, 30))
         app.config["BULK_LINES_PER_FILE"] = lines_per_file
-        if "bulk" not in app.blueprints:
-            app.register_blueprint(bulk.blueprint)
-        if not isinstance(app.wsgi_app, Faults):
-            app.wsgi_app = Faults(app.wsgi_app)  # type: ignore[method-assign]
         self.app = app
         self._sockets: dict[int, Any] = {}
         self._server = create_server(self._watched, map=self._sockets, host="127.0.0.1", port=0, threads=8)

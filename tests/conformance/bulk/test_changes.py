@@ -147,11 +147,12 @@ def test_a_group_that_changes_is_seen_by_its_ids(prefix: str, whole: bool, admin
 
 
 def test_an_export_is_of_one_instant_whatever_changes_meanwhile(admin: Caller) -> None:
-    status = admin.start("/~job-slow=0.5/fhir/$export?_type=Observation")
-    while not all(job.planned for job in admin.app.extensions["bulk_jobs"].values()):
+    status = admin.start("/~job-slow=600/fhir/$export?_type=Observation")
+    while not admin.job(status).planned:
         pass
     admin.call("DELETE", "/fhir/Observation/observation-3")
     admin.call("PUT", "/fhir/Observation/observation-4", json=orjson.loads(resource("Observation", 4, status="x")))
+    admin.job(status).shortest = 0
     manifest = orjson.loads(admin.wait(status).get_data())
     statuses = [one["status"] for one in admin.resources(manifest, "Observation")]
     assert (len(statuses), set(statuses)) == (200, {"final"})

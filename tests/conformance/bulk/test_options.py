@@ -28,20 +28,20 @@ def test_a_separate_status_leaves_http_to_the_request(caller: Caller) -> None:
         assert done.status_code == 200
     assert (done.status_code, done.headers["X-Export-Status"]) == (200, "200 OK")
     assert counts(orjson.loads(done.get_data())) == {"Patient": 20}
-    job = caller.app.extensions["bulk_jobs"][status.rpartition("/")[2]]
-    job.problem = True
+    caller.job(status).problem = True
     assert (failed := caller.call("GET", status)).headers["X-Export-Status"] == "500 Internal Server Error"
     assert issue(failed) == (200, "exception")
 
 
 def test_parts_of_a_manifest_come_while_the_job_runs_and_stay_as_they_were(caller: Caller) -> None:
     types = "Observation,Patient,Condition"
-    url = caller.start(f"/~job-slow=0.5/fhir/$export?allowPartialManifests=true&_type={types}")
+    url = caller.start(f"/~job-slow=600/fhir/$export?allowPartialManifests=true&_type={types}")
     while not (early := caller.call("GET", url)).get_data():
         assert early.status_code == 202
     assert (early.status_code, early.mimetype, early.headers["Retry-After"]) == (202, "application/json", "1")
     part = orjson.loads(early.get_data())
     assert len(part["output"]) == 5 and caller.lines(part["output"][0])
+    caller.job(url).shortest = 0
     whole = orjson.loads(caller.wait(url).get_data())
     assert whole["output"] == part["output"] and whole["link"][0]["relation"] == "next"
     rest = orjson.loads(caller.wait(whole["link"][0]["url"]).get_data())
@@ -51,11 +51,12 @@ def test_parts_of_a_manifest_come_while_the_job_runs_and_stay_as_they_were(calle
 
 
 def test_without_allow_partial_manifests_a_running_job_shows_none(caller: Caller) -> None:
-    url = caller.start("/~job-slow=0.5/fhir/$export?_type=Observation,Patient,Condition")
-    job = caller.app.extensions["bulk_jobs"][url.rpartition("/")[2]]
-    while not job.planned:
+    url = caller.start("/~job-slow=600/fhir/$export?_type=Observation,Patient,Condition")
+    while not caller.job(url).planned:
         pass
     assert caller.call("GET", url).get_data() == b""
+    caller.job(url).shortest = 0
+    assert len(orjson.loads(caller.wait(url).get_data())["output"]) == 7
 
 
 def test_all_pages_repeat_the_errors(caller: Caller) -> None:

@@ -56,7 +56,7 @@ def test_each_line_that_gives_no_event_has_its_reason(prepared: Prepared) -> Non
     assert batch.read == 6 and batch.kept == 1
 
 
-@pytest.mark.parametrize("statement", ["to_events", "to_records", "to_gaps"])
+@pytest.mark.parametrize("statement", ["to_events", "to_records"])
 def test_the_plan_is_kept_from_run_to_run(prepared: Prepared, statement: str) -> None:
     prepared._connection.execute(f"EXECUTE {statement}").fetchall()
     prepared._connection.execute("PRAGMA enable_profiling = 'no_output'; SET profiling_coverage = 'ALL'")

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,12 +53,21 @@ def test_a_child_goes_with_the_block_that_fails(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def interrupt_soon() -> Iterator[None]:
-    """Ctrl-C in a moment."""
+def interrupt_soon(tmp_path: Path) -> Iterator[None]:
+    """Ctrl-C as soon as the child has written its number down."""
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.5)
+
+    def interrupt() -> None:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
     yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    thread.join()
     signal.signal(signal.SIGALRM, before)
 
 

@@ -99,6 +99,8 @@ SMALL = [
     ("cohorts", {"gaps": [{"id": "cms122", "groups": [{"rank": 1, "applicable": 9, "met": None}]}]}),
     ("cohorts", {"gaps": [{"id": "cms122", "groups": [{"rank": 1, "applicable": 60, "met": 0.05}]}]}),  # 3 people
     ("cohorts", {"gaps": [{"id": "cms122", "groups": [{"rank": 1, "applicable": 60, "met": 0.95}]}]}),
+    ("cohorts", {"gaps": [{"id": "cms135", "everyone": {"applicable": 52, "met": None}, "groups": [  # 10 in two groups
+        {"rank": 1, "applicable": 42, "met": None}, *({"rank": rank, "applicable": None} for rank in (2, 3))]}]}),
     ("cohorts", {"people": {"n": 1000, "groups": [{"rank": 1, "n": 8}]}}),
     ("map", {"bins": [{"x": 0, "y": 0, "n": 10, "rank": 1, "rate": None}]}),
     ("funnel", {"steps": [{"step": "build", "unit": "people", "read": 9, "kept": 9, "dropped": {}}]}),

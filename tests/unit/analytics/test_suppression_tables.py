@@ -129,3 +129,27 @@ def span(
     ends = [linprog(sign * aim.ravel(), A_eq=equal or None, b_eq=to or None, bounds=bounds) for sign in (1, -1)]
     assert all(end.success for end in ends)
     return round(ends[0].fun, 6), round(-ends[1].fun, 6)
+
+
+@pytest.mark.parametrize(
+    ("values", "hidden", "becomes"),
+    [
+        ([[4, 40], [4, 50], [92, 60]], [[1, 0], [1, 0], [0, 0]], [[1, 1], [1, 1], [1, 0]]),  # 8 in the first column
+        ([[40, 41], [50, 51], [92, 60]], [[1, 1], [1, 1], [0, 0]], [[1, 1], [1, 1], [0, 0]]),
+        ([[40, 41], [50, 51]], [[0, 0], [0, 0]], [[0, 0], [0, 0]]),
+    ],
+)
+def test_what_is_hidden_of_a_row_or_column_is_never_few_together(
+    values: list[list[int]], hidden: list[list[int]], becomes: list[list[int]]
+) -> None:
+    found = suppression.widened(values, suppression.Hidden([[bool(one) for one in row] for row in hidden], [False] * 2))
+    assert found.cells == [[bool(one) for one in row] for row in becomes]
+    for lines in (values, found.cells), (zip(*values, strict=True), zip(*found.cells, strict=True)):
+        for line, mask in zip(*lines, strict=True):
+            assert not suppression.small(sum(value for value, hide in zip(line, mask, strict=True) if hide))
+
+
+def test_the_total_of_a_column_that_is_hidden_as_a_whole_tells_nothing() -> None:
+    whole = suppression.Hidden([[True, False], [True, False]], [False, False])
+    assert suppression.widened([[10, 40], [10, 50]], whole).columns == [True, False]
+    assert suppression.widened([[10, 40], [60, 50]], whole).columns == [False, False]

@@ -52,13 +52,20 @@ def test_every_reply_carries_the_strict_headers(app: Flask, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "ancestors"),
     [("/", "'none'"), ("/metrics", "'none'"), ("/nope", "'none'"), ("/callback", "https://ehr.example"),
-     ("/s/x/", "https://ehr.example")],
+     ("/s/x/", "https://ehr.example"), ("/s/x/what-if", "https://ehr.example"), ("/s/x/write-back", "https://ehr.example"),
+     ("/s/x/cohorts/", "https://ehr.example"), ("/api/v1/launches/x/chart", "'none'")],
 )  # fmt: skip
 def test_only_what_a_clinician_must_see_in_the_frame_may_be_framed(app: Flask, path: str, ancestors: str) -> None:
     response = app.test_client().get(path)
     assert response.headers["Content-Security-Policy"].endswith(f"frame-ancestors {ancestors}")
     assert ("X-Frame-Options" in response.headers) is (ancestors == "'none'")
     assert ("Cross-Origin-Opener-Policy" in response.headers) is (ancestors == "'none'")
+
+
+def test_every_room_with_pages_of_a_launch_repeats_its_patient(app: Flask) -> None:
+    rooms = {rule.endpoint.partition(".")[0] for rule in app.url_map.iter_rules() if "sid" in rule.arguments}
+    repeat = {room for room in rooms for one in app.after_request_funcs[room] if one.__name__ == "repeat_patient"}
+    assert len(rooms) > 3 and repeat == rooms
 
 
 def test_https_is_kept_once_seen(app: Flask) -> None:

@@ -8,16 +8,18 @@ import pytest
 from flask import g
 
 from app.api import twins
-from app.chart import gaps, missing, moves, note, plain, profile, sheet, trends, write_back
+from app.chart import gaps, missing, moves, note, plain, profile, sheet, trends
 from app.chart.elsewhere import Report
 from app.chart.reading import Reading
 from app.chart.view import view_of
 from app.fhir import Unread
 from app.hooks.cards import drafts
+from app.read_in_part import as_read
+from app.write_back import offer
 from tests.flow.published import model
 from tests.spec.live.fhir import condition, encounter, observation
+from tests.unit.app.chart.test_moves import Placed
 from tests.unit.app.readings import reading_of, served
-from tests.unit.app.test_moves import Placed
 
 RECORDS = (
     encounter("v", "AMB", "2026-05-04T09:00:00Z"), condition("c", "44054006", "2015-02-01"),
@@ -28,7 +30,8 @@ BEFORE = [Placed("2025-06-30", "A"), Placed("2026-06-30", "A", current=True)]
 
 def without(reading: Reading, kind: str, why: str = "failed") -> Reading:
     """The same, where the EHR did not give this type."""
-    return replace(reading, chart=replace(reading.chart, unread=[Unread(kind, why)]))
+    unread = [Unread(kind, why)]
+    return replace(reading, chart=replace(reading.chart, unread=unread), score=as_read(reading.score, unread))
 
 
 @pytest.mark.parametrize("kind", ["Condition", "Encounter", "MedicationRequest"])
@@ -98,7 +101,8 @@ def test_no_record_of_what_was_not_read_is_not_known_to_a_program_either(monkeyp
         before, after = twins.chart(whole), twins.chart(without(whole, kind))
     assert before["scores"]["prevent"]["inputs"][key]["value"] == 0
     assert after["scores"]["prevent"]["inputs"][key]["value"] is None
-    assert before["features"]["statin_in_use"] == 0 and after["features"]["statin_in_use"] is None
+    lost = {"MedicationRequest": "statin_in_use", "Condition": "stroke"}[kind]
+    assert before["features"][lost] == 0 and after["features"][lost] is None
     assert after["features"]["diabetes"] == 1  # what is there stays
     kinds = (before["scores"]["prevent"]["applicable"], after["scores"]["prevent"]["applicable"])
     assert kinds == (True, None if key == "prior_cvd" else True)
@@ -112,7 +116,7 @@ def test_a_value_that_was_not_read_is_not_called_absent_from_the_chart(monkeypat
         for reading, absent in ((whole, True), (without(whole, "Observation", "narrowed"), False)):
             view = view_of(reading)
             words = note.note_of(reading, view, missing.section(reading), []).text
-            written = " ".join(write_back._notes(reading, view))
+            written = " ".join(offer._notes(reading, view))
             (card,) = [one for one in drafts(reading.score, reading.chart.unread, reading.ehr) if one.kind == "group"]
             for text in (words, written, card.detail):
                 assert ("Not in the chart" in text, "Not known from what could be read" in text) == (absent, not absent)

@@ -15,7 +15,7 @@ WITH asked AS (
     WHERE h.resource IS NULL
 ), complete_days AS (
     SELECT subject_id, feature, day FROM usable
-    GROUP BY subject_id, feature, day, answer HAVING COUNT(DISTINCT measured) = CASE WHEN answer = '' THEN 1 ELSE 2 END
+    GROUP BY subject_id, feature, day, answer HAVING answer = '' OR MIN(measured) <> MAX(measured)
 )
 SELECT subject_id, feature, value, time, resource
 FROM (

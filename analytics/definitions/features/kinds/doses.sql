@@ -5,12 +5,7 @@ SELECT subject_id, feature, CAST(COUNT(*) AS DOUBLE) AS value, MAX(time) AS time
 FROM (
     SELECT subject_id, feature, time, resource,
         ROW_NUMBER() OVER (PARTITION BY subject_id, feature ORDER BY time DESC, resource DESC) AS place
-    FROM (
-        SELECT f.subject_id, d.feature, f.time, f.resource,
-            LAG(f.time) OVER (PARTITION BY f.subject_id, d.feature ORDER BY f.time ASC, f.resource ASC) AS dose_before
-        FROM known f JOIN feature_defs d ON d.kind = 'doses' AND f.concept = d.concept
-        WHERE f.time IS NOT NULL
-    ) given
-    WHERE dose_before IS NULL OR days_between(CAST(dose_before AS DATE), CAST(time AS DATE)) >= 28
+    FROM placed_records
+    WHERE kind = 'doses' AND (time_before IS NULL OR days_between(CAST(time_before AS DATE), CAST(time AS DATE)) >= 28)
 ) counted
 GROUP BY subject_id, feature

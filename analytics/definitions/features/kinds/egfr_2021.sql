@@ -1,10 +1,7 @@
 -- CKD-EPI 2021 from the newest creatinine within the window, the age on its day and the sex; coefficients from
 -- scores/ckd_epi_2021.toml. Absent without birth date or sex, with two sexes on record, and below the age of the equation.
 -- Rounded to a millionth: powers may differ between engines in the last digit of a double.
-WITH sexes AS (
-    SELECT subject_id, MIN(concept) AS sex FROM known
-    WHERE concept IN ('female', 'male') GROUP BY subject_id HAVING COUNT(DISTINCT concept) = 1
-), given AS (
+WITH given AS (
     SELECT s.subject_id, d.feature, s.time, s.resource, k.*, s.newest / NULLIF(k.kappa, 0) AS ratio,
         year(s.time) - year(e.born)
             - CASE WHEN month(s.time) < month(e.born)
@@ -12,8 +9,7 @@ WITH sexes AS (
     FROM summaries s
     JOIN feature_defs d ON d.kind = 'egfr_2021' AND s.concept = d.concept AND s.window_days = d.window_days
     JOIN people e ON s.subject_id = e.subject_id
-    JOIN sexes x ON s.subject_id = x.subject_id
-    JOIN ckd_epi k ON x.sex = k.sex
+    JOIN ckd_epi k ON e.sex = k.sex AND e.other_sex = k.sex
     WHERE e.born IS NOT NULL
 )
 SELECT subject_id, feature,

@@ -1,3 +1,2 @@
 -- 1 from the first record of the concept on.
-SELECT f.subject_id, d.feature, CAST(1 AS DOUBLE) AS value, f.time, f.resource
-FROM first_records f JOIN feature_defs d ON d.kind = 'ever' AND f.concept = d.concept
+SELECT subject_id, feature, CAST(1 AS DOUBLE) AS value, time, resource FROM placed_records WHERE kind = 'ever' AND from_first = 1

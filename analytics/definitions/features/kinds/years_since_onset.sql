@@ -1,4 +1,3 @@
 -- Years of 365.25 days from the first dated record of the concept to as_of.
-SELECT f.subject_id, d.feature, CAST(days_between(CAST(f.time AS DATE), p.as_of_date) AS DOUBLE) / 365.25E0 AS value, f.time, f.resource
-FROM first_records f JOIN feature_defs d ON d.kind = 'years_since_onset' AND f.concept = d.concept CROSS JOIN params p
-WHERE f.time IS NOT NULL
+SELECT r.subject_id, r.feature, CAST(days_between(CAST(r.time AS DATE), p.as_of_date) AS DOUBLE) / 365.25E0 AS value, r.time, r.resource
+FROM placed_records r CROSS JOIN params p WHERE r.kind = 'years_since_onset' AND r.from_first = 1 AND r.time IS NOT NULL

@@ -79,7 +79,10 @@ def without(key: str) -> dict[str, Any]:
         (FIELDS | {"window_days": "730"}, "features.toml [x]: window_days is '730', expected days"),
         (FIELDS | {"concept": ""}, "features.toml [x]: kind 'latest' needs a concept"),
         (FIELDS | {"kind": "answer"}, "features.toml [x]: kind 'answer' needs an answer"),
-        (FIELDS | {"missing": "zero", "shape": "flag"}, "features.toml [x]: a flag needs the sentence for its absence"),
+        (FIELDS | {"missing": "zero", "shape": "flag", "records": ["Condition"]},
+         "features.toml [x]: a flag needs the sentence for its absence"),
+        (FIELDS | {"missing": "zero"}, "features.toml [x]: records goes with missing 'zero'"),
+        (FIELDS | {"records": ["Condition"]}, "features.toml [x]: records goes with missing 'zero'"),
     ],
 )
 def test_a_feature_that_is_incomplete_or_unknown_is_refused(fields: dict[str, Any], said: str) -> None:

@@ -61,3 +61,11 @@ def test_groups_of_an_earlier_fit_are_ordered_by_what_may_be_told_of_their_rates
 def test_a_group_whose_people_are_few_is_expected_nothing_of() -> None:
     found, _ = temporal.ranked(np.repeat([1, 2], [6, 300]), np.concatenate([[1.0] * 6, [0.0] * 200, [1.0] * 100]))
     assert dict(found)[1] is None
+
+
+@pytest.mark.parametrize(("people", "hidden"), [
+    ([3, 4, 40, 300], [True, True, True, False]),
+    ([10, 10, 50, 200], [True, True, True, False]),  # 20 is the most that two of few can be: each would be 10
+])  # fmt: skip
+def test_what_is_hidden_of_a_row_is_never_few_together(people: list[int], hidden: list[bool]) -> None:
+    assert calibration.told(people, [0, 0, 20, 100])[0] == hidden

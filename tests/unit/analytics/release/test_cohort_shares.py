@@ -8,8 +8,8 @@ import pytest
 
 from analytics.release import cohort_shares
 from analytics.release.cohort_shares import Counts
-from analytics.spans import Sum, spans
 from analytics.suppression import small
+from analytics.suppression.spans import Sum, spans
 
 TITLES = {"cms122": "Blood sugar control in diabetes"}
 
@@ -78,6 +78,19 @@ def test_care_gaps(
     assert found["title"] == TITLES["cms122"]
     assert [(cell["applicable"], cell["met"]) for cell in found["groups"]] == groups
     assert (found["everyone"]["applicable"], found["everyone"]["met"]) == everyone
+
+
+@pytest.mark.parametrize(("met_gap", "everyone", "applicable"), [
+    ([(20, 22), (2, 2), (3, 3), (0, 0)], None, [42, None, None, 0]),  # 10 in both: told of everyone, it would be theirs
+    ([(20, 22), (5, 5), (5, 5), (0, 0)], None, [42, None, None, 0]),  # 20 in both, the most that few can be
+    ([(40, 42), (30, 32), (20, 22), (0, 0)], 186, [82, 62, 42, 0]),
+])  # fmt: skip
+def test_everyone_less_the_groups_that_are_told_leaves_no_few(
+    met_gap: list[tuple[int, int]], everyone: int | None, applicable: list[int | None]
+) -> None:
+    (found,) = cohort_shares.gaps(counts([400, 300, 200, 100], met_gap=met_gap), TITLES)
+    assert [cell["applicable"] for cell in found["groups"]] == applicable
+    assert found["everyone"]["applicable"] == everyone
 
 
 def test_no_number_is_told_of_a_group_whose_size_is_hidden() -> None:

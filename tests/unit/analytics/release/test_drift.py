@@ -89,3 +89,15 @@ def test_shares_of_groups_hide_a_small_one_and_another_with_it() -> None:
     before = {"groups": [{"rank": rank, "name": str(rank)} for rank in (1, 2, 3)]}
     told = drift._shares(before, {1: 500, 2: 300, 3: 200}, {1: 600, 2: 395, 3: 5})
     assert [(one["before"], one["now"]) for one in told] == [(0.5, 0.6), (0.3, None), (0.2, None)]
+
+
+def test_no_bin_parts_ages_above_89() -> None:
+    class Rows:
+        def selectExpr(self, *_: str) -> "Rows":
+            return self
+
+        def first(self) -> dict[str, list[float]]:
+            return {"age": [40.0, 88.0, 92.0, 95.0]}
+
+    model = {"features": ["age"], "transform": {"age": {"shape": "value"}}}
+    assert bins._edges(Rows(), model) == {"age": [40.0, 88.0, 89.0]}  # type: ignore[arg-type]

@@ -12,16 +12,24 @@ from analytics.risk_groups import profile
 from analytics.risk_groups.profile import Cells, Counted, cells_of
 
 NAN = math.nan
+FEATURES = catalogue.features()
 
 
 def test_the_usual_range_is_the_middle_half_of_the_known_values() -> None:
     known = [float(number) for number in range(101)]
-    assert profile.middle_half(cells_of(np.array([NAN, *reversed(known), NAN]))) == [25.0, 75.0]
+    cells = cells_of(np.array([NAN, *reversed(known), NAN]))
+    assert profile.middle_half(FEATURES["hba1c"], cells) == [25.0, 75.0]
+
+
+def test_ages_above_89_are_one_category() -> None:
+    old = cells_of(np.array([88.0] * 20 + [97.0] * 40))
+    assert profile.middle_half(FEATURES["age"], old) == [88.0, 90.0]
+    assert profile.middle_half(FEATURES["systolic"], old) == [88.0, 97.0]
 
 
 def test_ten_people_have_no_usual_range() -> None:
-    assert profile.middle_half(cells_of(np.array([1.0] * 10 + [NAN] * 90))) is None
-    assert profile.middle_half(cells_of(np.array([1.0] * 11))) == [1.0, 1.0]
+    assert profile.middle_half(FEATURES["hba1c"], cells_of(np.array([1.0] * 10 + [NAN] * 90))) is None
+    assert profile.middle_half(FEATURES["hba1c"], cells_of(np.array([1.0] * 11))) == [1.0, 1.0]
 
 
 def test_the_share_counts_people_above_zero_among_the_known() -> None:

@@ -47,6 +47,12 @@ def test_more_than_ten_people_lie_beyond_the_cap_of_a_measurement(n: int, cap: l
     assert shaping._step(FEATURES["hba1c"], seen(n))["cap"] == cap
 
 
+def test_ages_above_89_count_as_one() -> None:
+    old = Figures(2000, 2000, 60.0, 20.0, 104.0, [57.0, *[20.0] * 6, *[101.0, 97.0, 95.0, 93.0, 91.0, 80.0]])
+    assert shaping._step(FEATURES["age"], old)["cap"] == [20.0, 90.0]
+    assert shaping._step(FEATURES["systolic"], old)["cap"] == [20.0, 97.0]
+
+
 def test_the_middle_of_everyone_does_not_tell_the_rest_that_is_hidden() -> None:
     """40 of 300 with a flag, and 37 in the groups where the share may be shown, must not leave 3."""
     model = {"features": ["diabetes"], "transform": {"diabetes": {"shape": "flag"}}}

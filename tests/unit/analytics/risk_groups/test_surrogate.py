@@ -114,3 +114,8 @@ def test_small_leaves_are_hidden_and_never_one_alone() -> None:
     assert [leaf["n"] for leaf in surrogate._told([(100, 80), (9, 9), (7, 7)])] == [100, None, None]
     assert [leaf["n"] for leaf in surrogate._told([(100, 80), (99, 20)], all_told=False)] == [None, None]
     assert surrogate._told([(100, 95), (60, 30)]) == [{"n": 100, "share": None}, {"n": 60, "share": 0.5}]
+
+
+@pytest.mark.parametrize(("threshold", "shown"), [(63.25, 63.2), (89.0, 89.0), (93.5, 89.0)])
+def test_no_rule_parts_ages_above_89(threshold: float, shown: float) -> None:
+    assert printed("age", threshold) == shown

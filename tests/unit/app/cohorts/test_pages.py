@@ -194,7 +194,7 @@ class TestDrill:
         view = drill(opened(), {"sex": "Female", "condition": "diabetes"})
         assert view and view.table and view.who == "Female, diabetes"
         assert view.table.rows[0] == ("1. Few conditions, younger", HIDDEN, HIDDEN, HIDDEN, HIDDEN)
-        assert view.table.rows[1][1:4] == ("211", HIDDEN, HIDDEN)  # nine were not followed
+        assert view.table.rows[1][1:4] == (HIDDEN, HIDDEN, HIDDEN)  # nine of the 211 were not followed
         assert [[value for value, _, chosen in one.options if chosen] for one in view.choices] == [
             ["Female"],
             [],

@@ -1,0 +1,1 @@
+"""Bulk Data Access: `$export` from kick-off to files (routes.py first)."""
