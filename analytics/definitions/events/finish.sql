@@ -2,8 +2,8 @@
 -- turn the rest into events. Reads `mapped` (what a type's file selects), `rules` and `server` (one row each). Whose resource it is: a
 -- relative reference, or one below the base of this server, is ours; the same id on another server is somebody else.
 -- A version is its instant, `#`, and a digest of the line: it parts two lines that claim the same instant, whichever comes first. DuckDB's own
--- hash costs a tenth of md5. Another DuckDB may hash otherwise: so versions are compared within what one run of load has read, and across
--- runs only their instants are (analytics/snapshot.py).
+-- hash costs a tenth of md5. Another DuckDB may hash otherwise: so load makes an export's events anew where another one made them
+-- (analytics/load.py), and between two exports only the instants are compared (analytics/snapshot.py).
 CREATE OR REPLACE TEMP TABLE checked AS
 WITH timed AS (
     SELECT line_no, type, id, nullif(subject.id, '') AS subject_id, nullif(subject.base, '') AS subject_base, status, items, time_text, end_text, recorded_text,
