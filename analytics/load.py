@@ -203,7 +203,10 @@ class _RowGroups:
     """A Parquet file of events whose row groups are of about ROW_GROUP_BYTES, however small what comes is."""
 
     def __init__(self, sink: IO[bytes]) -> None:
-        self._writer = pq.ParquetWriter(sink, events.EVENT_SCHEMA, compression="zstd", use_dictionary=REPEATED)
+        # Without statistics: rows lie in the order of the export, so that a row group has about all times and people.
+        self._writer = pq.ParquetWriter(
+            sink, events.EVENT_SCHEMA, compression="zstd", use_dictionary=REPEATED, write_statistics=False
+        )
         self._waiting: list[pa.Table] = []
         self.rows = 0
 
