@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from app import audit, metrics
 from app.chart.elsewhere import reports
+from app.chart.gap_order import in_order, open_shares
 from app.config import Config
 from app.hooks.answers import WORDS, Refused, of_problem, of_status
 from app.hooks.caller import authenticated
@@ -135,7 +136,8 @@ def _cards(call: Call, ehr: Ehr) -> list[dict[str, Any]]:
     except FutureTimeout as error:
         raise Refused("busy", "score_too_slow") from error
     done = reports().of(ehr, call.patient)
-    score["gaps"] = [gap for gap in score["gaps"] if gap["id"] not in done]
+    gaps = [gap for gap in score["gaps"] if gap["id"] not in done]
+    score["gaps"] = in_order(gaps, open_shares(serving, release, score["group"]))
     noted = _wanted(drafts(score, chart.unread, ehr), call, ehr)
     smart: Smart = current_app.extensions["smart"]
     audit.record_hook(smart.engine, ehr.name, call.user, call.patient, score["release"], call.instance)

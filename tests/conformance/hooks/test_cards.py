@@ -100,8 +100,8 @@ def made(ehr: Any, unread: list[Unread] | None = None, **changes: Any) -> list[A
     return drafts({**SCORE, **changes}, unread or [], ehr)
 
 
-def test_gaps_are_one_warning_with_the_weightiest_first(ehr: Any) -> None:
-    gaps = [gap(1, 0.5), gap(2, 2.0), gap(3, 1.0, "met"), gap(4, 9.0, "not_applicable")]
+def test_gaps_are_one_warning_in_the_order_of_the_score(ehr: Any) -> None:
+    gaps = [gap(4, 9.0, "not_applicable"), gap(2, 2.0), gap(3, 1.0, "met"), gap(1, 0.5)]
     first, second = made(ehr, gaps=gaps)
     assert (first.indicator, first.summary) == ("warning", "2 care gaps: Gap 2; Gap 1")
     assert "- **Gap 2**: No value this year. Due 01-Sep-2026. Rule: At least once a year (CMS122)" in first.detail
