@@ -9,8 +9,7 @@ from flask import request
 from analytics.definitions import catalogue, gaps
 from app.chart.elsewhere import LONGEST_PLACE, Report, reports
 from app.chart.gap_order import in_order, open_shares
-from app.chart.reading import Reading, serving
-from app.chart.view import shown_group
+from app.chart.reading import Reading, serving, shown_group
 from app.chart.words import TYPES, age_of_value, day, whole_percent
 
 OPEN, UNJUDGED, REPORTED, MET, NOT_APPLICABLE = "open", "unjudged", "reported", "met", "not-applicable"

@@ -1,14 +1,14 @@
 """From a score to what the template prints: every decision about words and numbers, none about looks."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from analytics.definitions import catalogue, explain
 from app.chart.banner import Banner, banner_of
 from app.chart.cells import may_show, shown_bound
 from app.chart.figures import RangeBar, range_bar
-from app.chart.reading import Reading
+from app.chart.population import usual_of_everyone
+from app.chart.reading import Reading, shown_group
 from app.chart.words import (
     GROUP_HIDDEN,
     INCOMPLETE,
@@ -45,7 +45,8 @@ class Reason:
     date_is_said: bool  # the sentence holds the date already
     age: str | None
     usual: str | None
-    usual_said: str | None  # the same as words of their own
+    usual_said: str | None  # the same as words of their own, with everyone's beside it where that is told
+    everyone: str | None  # what is usual in everyone; None where the release does not tell it
     bar: RangeBar | None
     resource: str | None  # `Observation/1`: the record behind the value
 
@@ -91,7 +92,7 @@ def view_of(reading: Reading) -> View:
         earlier=_earlier(group, reading.release, reading.membership),
         limits=score["limits"] if group else [],
         by_name=by_name(score["orders"]) if _tells_of_medicines(score, group) else None,
-        reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
+        reasons=[_reason(one, reading) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
         unread=[
             *((TYPES[one.resource_type], unread_words(one.why, one.parts, one.count)) for one in chart.unread),
@@ -104,12 +105,6 @@ def view_of(reading: Reading) -> View:
         release_said=score["release"] or ("No release yet" if reading.is_readable else "No release can be read"),
         synthetic=reading.ehr.is_synthetic,
     )
-
-
-def shown_group(reading: Reading) -> dict[str, Any] | None:
-    """The patient's group, if the page may show one: the score has none where too little was read."""
-    group: dict[str, Any] | None = reading.score["group"]
-    return group
 
 
 def unread_types(reading: Reading) -> frozenset[str]:
@@ -175,7 +170,8 @@ def found(features: dict[str, float | None]) -> list[tuple[str, str]]:
     return rows
 
 
-def _reason(reason: dict[str, Any], on: date) -> Reason:
+def _reason(reason: dict[str, Any], reading: Reading) -> Reason:
+    beside = usual_of_everyone(reading, reason["feature"]).words
     return Reason(
         feature=reason["feature"],
         label=capital(reason["label"]),
@@ -183,18 +179,25 @@ def _reason(reason: dict[str, Any], on: date) -> Reason:
         display=f"{reason['display']} {explain.unit_words(reason['unit'])}".strip(),
         dated=day(reason["time"]),
         date_is_said=bool(reason["time"]) and reason["time"][:4] in reason["sentence"],
-        age=age_of_value(reason["time"], on),
+        age=age_of_value(reason["time"], reading.on),
         usual=reason["usual_display"] or None,
-        usual_said=_usual_said(reason["usual_display"], reason["display"]),
+        usual_said=_usual_said(reason["usual_display"], beside, reason["display"]),
+        everyone=beside or None,
         bar=None if reason["display"] in ("yes", "no") else range_bar(reason["value"], reason["usual"]),
         resource=reason["resource"],
     )
 
 
-def _usual_said(usual: str, display: str) -> str | None:
-    """`74 % of the group have it`, or `Middle half of the group: 7.1 to 8.6 %`."""
+def _usual_said(usual: str, everyone: str, display: str) -> str | None:
+    """`74 % of the group have it, 21 % of everyone`, or `Middle half of the group: 7.1 to 8.6 %; of everyone: 5.2 to
+    5.9 %`. Everyone's is left out where it is the group's own."""
     if not usual:
         return None
     if display in ("yes", "no"):
-        return f"{usual} have it"
-    return "Middle half of the group: " + "\u00a0".join(usual.rsplit(" ", 1))
+        return f"{usual} have it" + (f", {everyone}" if everyone else "")
+    beside = f"; of everyone: {_unbroken(everyone)}" if everyone and everyone != usual else ""
+    return f"Middle half of the group: {_unbroken(usual)}{beside}"
+
+
+def _unbroken(usual: str) -> str:
+    return "\u00a0".join(usual.rsplit(" ", 1))
