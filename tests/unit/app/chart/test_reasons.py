@@ -1,4 +1,4 @@
-"""A reason tells what is usual in the group, and beside it in everyone, where the release tells that of enough people."""
+"""A reason tells what is usual in the group, and in everyone beside it where the release tells that of enough."""
 
 from typing import Any
 
