@@ -22,7 +22,7 @@ MET, GAP, NOT_APPLICABLE = "met", "gap", "not_applicable"
 DIED = "The patient has died."
 READ = (
     "Each was read in public: in a copy of its value set, in FHIR content, in Synthea modules or in a classification. "
-    "None was checked in VSAC itself; docs/gaps.md has the list."
+    "None was checked in VSAC itself."
 )
 #: Words of SQL that a condition may hold beside names of features, numbers and these signs.
 WORDS = frozenset({"AND", "OR", "NOT", "IS", "NULL", "ABS"})
