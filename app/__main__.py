@@ -41,6 +41,8 @@ def main() -> None:
     audit.add_argument("--until", type=_moment, help="only what happened before: a day or an instant")
     given = parser.parse_args()
     _log_quietly()
+    if given.check or given.check_audit or given.command:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # these only print: `... | head` ends them quietly
     try:
         if given.check:
             print("\n".join(check_registry(registry_path())))
