@@ -116,7 +116,7 @@ def _why_hidden(reading: Reading) -> str:
     """The first reason that holds for showing no group."""
     why = reading.score["group_hidden"] if reading.is_readable else "no_database"
     if why == HIDDEN:
-        return INCOMPLETE.format(_joined(hiding(reading.chart.unread)))
+        return INCOMPLETE.format(_joined(hiding(reading.chart.unread, reading.score["features"])))
     return GROUP_HIDDEN.get(why, GROUP_HIDDEN["no_release"])
 
 

@@ -62,7 +62,7 @@ def drafts(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> list[Draft]
     """
     if score["group_hidden"] == "deceased":
         return []
-    lacking = hiding(unread)
+    lacking = hiding(unread, score["features"])
     if lacking:
         return [_part(lacking, unread)]
     found = [_gaps(score, ehr)] if not unread else []  # what is not read would look like a gap

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 import requests
 
+from analytics.definitions import catalogue
 from app.fhir import Unread
 from app.hooks.cards import drafts, marked, shortened
 from tests.conformance.hooks.caller import Caller, but_gaps, overridden
@@ -82,7 +83,8 @@ def test_calls_of_two_patients_never_mix(caller: Caller) -> None:
 
 GROUP = {"rank": 2, "of": 6, "name": "N", "n": 100, "followed": 90, "events": 30, "rate": 1 / 3, "low": 0.2,
          "high": 0.4, "rate_below": None, "rate_above": None}  # fmt: skip
-SCORE = {"group": GROUP, "group_hidden": None, "reasons": [], "limits": [], "missing": [], "dropped": {}, "gaps": [],
+SCORE = {"features": dict.fromkeys(catalogue.features(), 0.0), "group": GROUP,
+         "group_hidden": None, "reasons": [], "limits": [], "missing": [], "dropped": {}, "gaps": [],
          "release": "r", "as_of": "2026-06-30"}  # fmt: skip
 
 
