@@ -12,6 +12,11 @@ SYSTEMS = {
     "SNOMED": "SNOMED CT", "ICD10CM": "ICD-10-CM", "LOINC": "LOINC", "RXNORM": "RxNorm", "CVX": "CVX",
     "ACT": "HL7 kind of visit", "GENDER": "FHIR gender",
 }  # fmt: skip
+#: What the sources of medicines stand for (concepts/ingredients.toml).
+READ_IN = {
+    "[1]": "VSAC ingredient sets, OHDSI PhenotypeLibrary and PEDSnet, as collected in clinical tables",
+    "[2]": "products that Synthea modules prescribe", "[3]": "RxNorm itself",
+}  # fmt: skip
 BELOW = " and all below"  # where a code stands for every one with that beginning
 UNCHECKED = " (not checked)"
 
@@ -58,7 +63,8 @@ def _codes(concept: Concept) -> Codes:
     for answer, codes in concept.answers:
         told += [(f"Answer “{answer.replace('_', ' ')}”, {system}", listed) for system, listed in _by_system(codes)]
     members = ", ".join(sorted(known[name].label for name in concept.members)) or None
-    return Codes(capital(concept.label), tuple(told), members, concept.source, concept.note)
+    read_in = ", ".join(READ_IN.get(one, one) for one in concept.source.split(", "))
+    return Codes(capital(concept.label), tuple(told), members, read_in, concept.note)
 
 
 def _by_system(codes: Iterable[str], unverified: Iterable[str] = ()) -> Iterator[tuple[str, str]]:

@@ -171,32 +171,34 @@ def found(features: dict[str, float | None]) -> list[tuple[str, str]]:
 
 
 def _reason(reason: dict[str, Any], reading: Reading) -> Reason:
-    beside = usual_of_everyone(reading, reason["feature"]).words
+    beside, unit = usual_of_everyone(reading, reason["feature"]).words, explain.unit_words(reason["unit"])
     return Reason(
         feature=reason["feature"],
         label=capital(reason["label"]),
         sentence=reason["sentence"],
-        display=f"{reason['display']} {explain.unit_words(reason['unit'])}".strip(),
+        display=f"{reason['display']} {unit}".strip(),
         dated=day(reason["time"]),
         date_is_said=bool(reason["time"]) and reason["time"][:4] in reason["sentence"],
         age=age_of_value(reason["time"], reading.on),
         usual=reason["usual_display"] or None,
-        usual_said=_usual_said(reason["usual_display"], beside, reason["display"]),
+        usual_said=_usual_said(reason["usual_display"], beside, reason["display"], unit),
         everyone=beside or None,
         bar=None if reason["display"] in ("yes", "no") else range_bar(reason["value"], reason["usual"]),
         resource=reason["resource"],
     )
 
 
-def _usual_said(usual: str, everyone: str, display: str) -> str | None:
-    """`74 % of the group have it, 21 % of everyone`, or `Middle half of the group: 7.1 to 8.6 %; of everyone: 5.2 to
-    5.9 %`. Everyone's is left out where it is the group's own."""
+def _usual_said(usual: str, everyone: str, display: str, unit: str) -> str | None:
+    """`74 % of the group have it, 21 % of everyone`, or `Middle half: group 7.1 to 8.6, everyone 5.2 to 5.9 %`, short
+    so that it fits in one line of a narrow page. Everyone's is left out where it is the group's own."""
     if not usual:
         return None
     if display in ("yes", "no"):
         return f"{usual} have it" + (f", {everyone}" if everyone else "")
-    beside = f"; of everyone: {_unbroken(everyone)}" if everyone and everyone != usual else ""
-    return f"Middle half of the group: {_unbroken(usual)}{beside}"
+    if not everyone or everyone == usual:
+        return f"Middle half of the group: {_unbroken(usual)}"
+    both = unit and usual.endswith(f" {unit}") and everyone.endswith(f" {unit}")
+    return f"Middle half: group {usual.removesuffix(f' {unit}') if both else usual}, everyone {_unbroken(everyone)}"
 
 
 def _unbroken(usual: str) -> str:

@@ -46,8 +46,8 @@ HAVE = "96 % of the group have it"
 @pytest.mark.parametrize(
     ("feature", "papers", "said"),
     [
-        ("hba1c", paper(hba1c=[5.2, 5.9]), f"{HALF}; of everyone: 5.2 to 5.9\u00a0%"),
-        ("hba1c", paper(hba1c=[5.4, 5.4]), f"{HALF}; of everyone: 5.4\u00a0%"),
+        ("hba1c", paper(hba1c=[5.2, 5.9]), "Middle half: group 7.1 to 8.6, everyone 5.2 to 5.9\u00a0%"),
+        ("hba1c", paper(hba1c=[5.4, 5.4]), "Middle half: group 7.1 to 8.6, everyone 5.4\u00a0%"),
         ("hba1c", paper(hba1c=[7.1, 8.6]), HALF),  # the same twice tells nothing
         ("hba1c", paper(hba1c=[None, None]), HALF),
         ("hba1c", paper(diabetes=0.2), HALF),
@@ -87,7 +87,8 @@ def test_the_note_and_the_json_twin_tell_it_too(monkeypatch: pytest.MonkeyPatch)
         g.patient_mark = "0" * 32
         one = reading()
         text, twin = note.note_of(one, view_of(one), [], []).text, twins.chart(one)
-    assert f"{HALF}; of everyone: 5.2 to 5.9\u00a0%." in text and f"{HAVE}, 25\u00a0% of everyone." in text
+    assert "Middle half: group 7.1 to 8.6, everyone 5.2 to 5.9\u00a0%." in text
+    assert f"{HAVE}, 25\u00a0% of everyone." in text
     told = {part["feature"]: (part["everyone"], part["everyone_share"], part["everyone_display"])
             for part in twin["reasons"]}  # fmt: skip
     assert told["hba1c"] == ((5.2, 5.9), None, "5.2 to 5.9 %")
