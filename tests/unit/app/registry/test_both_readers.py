@@ -143,6 +143,10 @@ def test_a_bulk_table_is_taken_or_refused_alike_with_its_line(tmp_path: Path, li
     assert _said(lambda: read_registry(path)) is None  # a start of the app leaves the export's part to the export
 
 
+def test_both_know_the_same_keys_of_a_bulk_table() -> None:
+    assert set(bulk.BULK_KEYS) == BULK_KEYS
+
+
 def test_the_check_tells_of_the_bulk_client_and_needs_its_key(tmp_path: Path) -> None:
     assert read_by_both(tmp_path, ec_key(kid="of-bulk")) == [None, None]
     assert check_registry(tmp_path / "ehrs.toml")[-1] == "a: bulk client me, key of-bulk"
@@ -168,7 +172,6 @@ def test_a_table_of_hooks_is_the_apps_alone(tmp_path: Path) -> None:
 
 def test_what_both_must_have_is_the_same() -> None:
     assert set(reader.EHR_KEYS) == EHR_KEYS
-    assert set(bulk.BULK_KEYS) == BULK_KEYS
     assert (ROOT / "app/registry/toml_lines.py").read_text() == (ROOT / "analytics/toml_lines.py").read_text()
 
 
