@@ -73,7 +73,7 @@ def test_a_window_of_its_own_shows_banner_and_group_above_the_fold(
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     standalone(page, world, ANA)
     assert page.locator(".family").inner_text().lower() == "ångström-núñez"
-    said = page.locator(".reasons .facts span:first-child").all_inner_texts()
+    said = page.locator(".reasons .facts > span:first-child").all_inner_texts()
     assert len(said) == 3 and all("everyone" in one for one in said)
     third = page.locator(".reasons li").nth(2).bounding_box()
     assert third and third["y"] + third["height"] <= 900, "the three reasons stand above the fold"
