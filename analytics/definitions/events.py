@@ -196,7 +196,7 @@ def _events_of_type(
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE checked_other AS SELECT line_no FROM checked WHERE reason = 'other_type'"
         )
-    return connection.sql(last_steps()["new_events"]).to_arrow_table().cast(EVENT_SCHEMA)
+    return connection.sql(last_steps()["new_events"]).to_arrow_table().select(EVENT_SCHEMA.names).cast(EVENT_SCHEMA)
 
 
 def define_rules(connection: duckdb.DuckDBPyConnection, resource_type: str) -> None:

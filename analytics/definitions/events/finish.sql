@@ -35,5 +35,5 @@ SELECT subject_id,
     i.code AS code, i.numeric_value AS numeric_value, i.text_value AS text_value, i.unit AS unit,
     end_time, status,
     CASE WHEN i.own_time IS NULL THEN coalesce(recorded, time) WHEN i.own_time = '' THEN NULL ELSE fhir_time(i.own_time) END AS recorded,
-    type || '/' || id AS resource, version
+    type || '/' || id AS resource, version, line_no
 FROM unnested;
