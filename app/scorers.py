@@ -1,4 +1,4 @@
-"""Threads that score. Charts that wait for a score together are scored together: most of a statement's time goes to its start.
+"""Threads that score. Charts that wait together are scored together: most of a statement's time goes to its start.
 
 No chart waits for another to come: one alone is scored at once, and those that come meanwhile are the next statement's.
 What becomes of one chart is told to whom asked for it alone (`live.score_each`).
@@ -85,8 +85,10 @@ class Scorers:
 
 
 def _fits(one: _Waiting, taken: list[_Waiting]) -> bool:
-    lines = len(one.chart.lines) + sum(len(other.chart.lines) for other in taken)
-    return not taken or (one.of == taken[0].of and len(taken) < MOST_CHARTS and lines <= MOST_LINES)
+    if not taken:
+        return True
+    lines = sum(len(other.chart.lines) for other in (one, *taken))
+    return one.of == taken[0].of and len(taken) < MOST_CHARTS and lines <= MOST_LINES
 
 
 def _plan(together: Barrier) -> None:

@@ -72,8 +72,10 @@ class Turns:
 
     def shutdown(self, cancel_futures: bool = False) -> None:
         """End all threads that read or score."""
-        for pool in (*self._pools.values(), *self._card_pools.values(), self.scorers, self.card_scorers):
+        for pool in (*self._pools.values(), *self._card_pools.values()):
             pool.shutdown(cancel_futures=cancel_futures)
+        for scorers in (self.scorers, self.card_scorers):
+            scorers.shutdown(cancel_futures=cancel_futures)
 
 
 def install(app: Flask, ehrs: Iterable[str]) -> None:

@@ -30,7 +30,7 @@ _thread = threading.local()
 class Asked(NamedTuple):
     """A chart to score: its lines and the release, as ``score`` has them."""
 
-    lines: Iterable[str | bytes]
+    lines: Sequence[str | bytes]
     model: Mapping[str, Any] | None
 
 
@@ -47,7 +47,7 @@ def score(
     Returns the JSON of ``kindred score`` (docs/architecture.md). Values that are not known are None, never filled in.
     Raises SubjectError when the lines hold no Patient, one unborn by as_of, or resources of more than one patient.
     """
-    (found,) = score_each([Asked(lines, model)], as_of, base)
+    (found,) = score_each([Asked(list(lines), model)], as_of, base)
     if isinstance(found, Exception):
         raise found
     return found
@@ -58,7 +58,7 @@ def score_each(
 ) -> list[dict[str, Any] | Exception]:
     """Score charts of one EHR in one statement: for each what ``score`` returns, or raises.
 
-    No chart knows of another. Lines must be lists: where a statement fails, each chart is scored once more by itself.
+    No chart knows of another. Where a statement fails, each chart is scored once more by itself.
     """
     try:
         return _score_each(charts, as_of, base)
@@ -89,8 +89,9 @@ def _or_error(made: Callable[..., Any], *given: Any) -> Any:
 
 
 def _result(
-    prepared: Prepared, model: Mapping[str, Any] | None, batch: events.Batch, patient: str, records: Records, as_of: date
-) -> dict[str, Any]:
+    prepared: Prepared, model: Mapping[str, Any] | None, batch: events.Batch, patient: str, records: Records,
+    as_of: date,
+) -> dict[str, Any]:  # fmt: skip
     died = _died(records)
     values, evidence = _values(records)
     dropped = Counter(reason for _, reason in batch.dropped) + _unusable_measurements(records)
@@ -131,7 +132,7 @@ def _read(prepared: Prepared, charts: Sequence[Asked], base: str | None) -> list
             for batch, bad in zip(batches, too_bad, strict=True)]  # fmt: skip
 
 
-def _read_lines(lines: Iterable[str | bytes]) -> tuple[pa.Table, list[tuple[int, str]]]:
+def _read_lines(lines: Sequence[str | bytes]) -> tuple[pa.Table, list[tuple[int, str]]]:
     numbered = ((n, line.encode() if isinstance(line, str) else line) for n, line in enumerate(lines, start=1))
     return events.read_lines(numbered, LARGEST_LINE)
 

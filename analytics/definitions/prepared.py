@@ -1,7 +1,7 @@
 """Charts in three statements, planned once: lines to events and to values in DuckDB, to care gaps in SQLite.
 
-A chart is small: asked one by one, the statements of a score are planned for longer than they run, and a planned one takes
-longer to start than to read a chart. So it takes several charts, side by side (``side_by_side``). Here the texts of
+A chart is small: asked one by one, the statements of a score are planned for longer than they run, and a planned one
+takes longer to start than to read a chart. So it takes several, side by side (``side_by_side``). Here the texts of
 ``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
 for a statement that reads no table: what changes from run to run is handed over as Arrow (``_Given``).
 """
@@ -54,8 +54,8 @@ class Prepared:
         self._servers: dict[str | None, pa.Table] = {}
         self._connection.execute(features.dialect_text("duckdb"))
         self._connection.execute(f"PREPARE to_events AS {_to_events()}")
-        # A stage that two read is made once, not twice: a seventh of a score. Joins stay as the texts have them: what is planned
-        # before there is a chart is guessed at 10^10 rows by the search for an order, and a window then sorts by 256 parts, not 16.
+        # A stage that two read is made once, not twice: a seventh of a score. Joins stay as the texts have them: before
+        # there is a chart, the search for an order guesses at 10^10 rows, and a window then sorts in 256 parts, not 16.
         self._connection.execute("SET disabled_optimizers = 'cte_inlining,join_order'")
         self._connection.execute(f"PREPARE to_records AS {_to_records()}")
         self._one_row = sqlite3.connect(":memory:", cached_statements=0)  # a statement that is kept keeps its values
@@ -104,7 +104,7 @@ def _batch(lines: pa.Table, found: pa.Table) -> events.Batch:
 
 
 def _to_events() -> str:
-    """SELECT of the events of ``raw_lines`` with their line_no, and of line_no and reason for each line that gave none."""
+    """SELECT of the events of ``raw_lines`` with their line_no, and of line_no and reason where a line gave none."""
     types = events.resource_types()
     known = ", ".join(f"'{name}'" for name in types)
     steps = events.last_steps()

@@ -62,7 +62,7 @@ def of_each(rows: Iterable[tuple[Any, ...]], events: Sequence[pa.Table]) -> list
         if resource is not None and not resource.endswith(mark):
             raise LookupError("a record of one chart names a resource of another")
         if name is not None and name.startswith(POINTER):
-            name = name.removesuffix(mark)  # noqa: PLW2901
+            name = name.removesuffix(mark)
         found[number][part].append((name, value, time, resource and resource.removesuffix(mark)))
     return found
 

@@ -200,7 +200,7 @@ def _sent(draft: Draft, service: str) -> Answer:
     began = time.monotonic()
     try:
         with requests.Session() as http:
-            http.trust_env = False  # neither a proxy nor .netrc has a part in it, and to look for them costs a tenth of a call
+            http.trust_env = False  # no proxy, no .netrc: to look for them costs a tenth of a call
             reply = http.post(draft.url, raw, headers=headers, timeout=SECONDS, allow_redirects=False)
         body = reply.json()
         status = reply.status_code

@@ -116,7 +116,7 @@ def at_rate(url: str, asked: list[str], rate: float) -> list[tuple[int, float]]:
 
 
 def call(url: str, patient_id: str) -> tuple[int, float]:
-    if not hasattr(_own, "http"):  # a browser keeps its connection too, and a new one would cost as much as the rest of it
+    if not hasattr(_own, "http"):  # a browser keeps its connection too
         _own.http = requests.Session()
     answers = _own.http.post(url, json={"patient": patient_id}, timeout=60).json()
     return (int(answers[0]["status"]), float(answers[0]["ms"])) if answers else (-1, 0.0)  # -1: the EHR was too busy

@@ -65,10 +65,14 @@ CHARTS: dict[str, list[Resource | str | bytes]] = {
     "another of the same id with a stay": [patient(), *STAY, *KIDNEY],
     "died": [patient(deceasedDateTime="2026-06-30"), CHART[1]],
     "long ids": [patient("p" * 64), observation("o" * 64, "4548-4", 6.1, "%", "2026-01-01", "p" * 64)],
-    "lines that cannot be used": [patient(), "{", "[]", b"\xff", {"resourceType": "Claim"}, "", CHART[1] | {"id": "a#1"},
-                                  observation("n", "4548-4", "NaN", "%", "2026"), b'"' + b"x" * 5_000_000 + b'"'],
-    "units and comparators": [patient(), observation("u", "4548-4", 7, "furlong", "2026"),
-                              observation("i", "4548-4", 99, "%", "2026"), observation("v", "4548-4", None, "%", "2026")],
+    "lines that cannot be used": [
+        patient(), "{", "[]", b"\xff", {"resourceType": "Claim"}, "", CHART[1] | {"id": "a#1"},
+        observation("n", "4548-4", "NaN", "%", "2026"), b'"' + b"x" * 5_000_000 + b'"',
+    ],
+    "values that cannot be used": [
+        patient(), observation("u", "4548-4", 7, "furlong", "2026"), observation("i", "4548-4", 99, "%", "2026"),
+        observation("v", "4548-4", None, "%", "2026"),
+    ],
     "of this base": [patient(), observation("o", "4548-4", 7.1, "%", "2026-01-02",
                                             subject={"reference": f"{BASE}/Patient/p1"})],
     "no lines": [],
