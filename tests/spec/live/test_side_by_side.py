@@ -63,6 +63,9 @@ CHARTS: dict[str, list[Resource | str | bytes]] = {
     "a stay after an emergency": [patient("p2"), *(one | {"subject": {"reference": "Patient/p2"}} for one in STAY)],
     "kidney values of a year": [patient("p2"), *(one | {"subject": {"reference": "Patient/p2"}} for one in KIDNEY)],
     "another of the same id with a stay": [patient(), *STAY, *KIDNEY],
+    "a newer kidney value than anybody's": [patient(), observation("scr", "2160-0", 1.2, "mg/dL", "2026-06-01")],
+    "thirty values": [patient(), *(observation(f"v{day}", "4548-4", 6 + day / 10, "%", f"2026-04-{day:02}")
+                                   for day in range(1, 31))],
     "died": [patient(deceasedDateTime="2026-06-30"), CHART[1]],
     "long ids": [patient("p" * 64), observation("o" * 64, "4548-4", 6.1, "%", "2026-01-01", "p" * 64)],
     "lines that cannot be used": [
@@ -179,6 +182,12 @@ def test_a_row_that_is_not_wholly_of_one_chart_goes_to_nobody(row: tuple[Any, ..
     assert side_by_side.of_each([(*ROW, "Observation/a#1")], [of_p1, of_p1]) == [
         {}, {"value": [("hba1c", 7.1, None, "Observation/a")]},
     ]  # fmt: skip
+
+
+def test_a_code_like_a_pointer_comes_back_as_it_was() -> None:
+    of_p1 = pa.table({"subject_id": ["p1"]})
+    rows = [("condition_code", "p1#0", f"{side_by_side.POINTER}m#0#0", None, None, None)]
+    assert side_by_side.of_each(rows, [of_p1]) == [{"condition_code": [("reference|Medication/m#0", None, None, None)]}]
 
 
 def test_an_error_of_one_patient_is_that_of_live_score() -> None:
