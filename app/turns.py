@@ -14,16 +14,18 @@ from app.problems import Problem
 from app.registry import Ehr
 from app.scorers import Scorers
 
-CARDS = 8  # calls for cards that are served at once
+CARDS = 16  # calls for cards that are served at once
 CHARTS = 96  # launches and charts that are served at once; they never take the cards' part
 SERVER_THREADS = CHARTS + CARDS  # nearly all of them wait for an EHR
 AT_ONCE = 64  # of these, requests that one EHR may keep waiting; the rest stays for the others
-CARDS_AT_ONCE = 6  # of the calls for cards, those of one EHR
+CARDS_AT_ONCE = 12  # of the calls for cards, those of one EHR
 CARD_SECONDS = 0.4  # that a call for cards waits for its turn: later, nobody looks at the card
 READERS = 32  # threads that ask one EHR; they come into being as they are needed
 CARD_READERS = 16  # threads that ask one EHR for what a call for cards did not bring
-# Scores at once for charts, and as many for cards: a score is all processor, and each thread keeps a planned DuckDB.
-SCORERS = max(2, os.cpu_count() or 2)
+# Statements at once: a score is all processor, and each thread keeps a planned DuckDB. Cards have half as many threads:
+# those that wait share the next statement, and the rest of a call, and the EHR, need the other cores.
+CORES = os.cpu_count() or 2
+SCORERS, CARD_SCORERS = max(2, CORES), max(1, CORES // 2)
 
 
 class Turns:
@@ -37,7 +39,7 @@ class Turns:
         self._card_pools = {name: ThreadPoolExecutor(CARD_READERS, thread_name_prefix=f"card-{name}") for name in names}
         self._free_cards = {name: BoundedSemaphore(CARDS_AT_ONCE) for name in names}
         self.scorers = Scorers(SCORERS, "score")
-        self.card_scorers = Scorers(SCORERS, "score-card")
+        self.card_scorers = Scorers(CARD_SCORERS, "score-card")
 
     def readers(self, ehr: Ehr) -> ThreadPoolExecutor:
         """The threads that read from this EHR."""

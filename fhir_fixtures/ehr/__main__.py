@@ -25,7 +25,7 @@ from fhir_fixtures.ehr.sources import Folder, Generated, Source
 from fhir_fixtures.ehr.store import Store
 
 PORT_TAKEN = 17  # exit code, as of the app and the pipeline
-THREADS = 24
+THREADS = 40
 
 
 @click.command(
