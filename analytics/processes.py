@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -74,10 +74,13 @@ def running(command: list[str], ready: str, ended: threading.Event | None = None
 
 def _address(process: subprocess.Popen[str], ready: str, ended: threading.Event) -> str:
     assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith(ready):
-            threading.Thread(target=_drain, args=(process.stdout, ended), daemon=True).start()
-            return line.removeprefix(ready).strip()
+    with ExitStack() as unread:
+        unread.callback(process.stdout.close)
+        for line in process.stdout:
+            if line.startswith(ready):
+                unread.pop_all()
+                threading.Thread(target=_drain, args=(process.stdout, ended), daemon=True).start()
+                return line.removeprefix(ready).strip()
     raise ProcessFailed(
         f"A part of Kindred ended with exit code {process.wait()} before it answered.", "Its reason is above."
     )
@@ -85,8 +88,9 @@ def _address(process: subprocess.Popen[str], ready: str, ended: threading.Event)
 
 def _drain(output: IO[str], ended: threading.Event) -> None:
     """Never let the pipe of a child fill up; its end is the child's end."""
-    for _ in output:
-        pass
+    with output:
+        for _ in output:
+            pass
     ended.set()
 
 

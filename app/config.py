@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from analytics.toml_lines import line_of
 from app.registry import Ehr
 from app.registry.reader import EHR_KEYS, Wrong, read_ehr, refuse_unknown
-from app.registry.toml_lines import line_of
 from app.smart.keys import public_half
 
 

@@ -22,11 +22,12 @@ def unnamed(resources: Iterable[Resource], ehr: Ehr) -> list[str | None]:
     came = {one.get("id") for one in given if one.get("resourceType") == "Medication"}
     about = [one["medicationReference"] for one in given if isinstance(one.get("medicationReference"), dict)]
     references = [str(one.get("reference", "")) for one in about]
-    ids = [_id(reference, ehr) for reference in references if not reference.startswith("#")]
+    ids = [medication_id(reference, ehr) for reference in references if not reference.startswith("#")]
     return [one for one in ids if one is None or one not in came]
 
 
-def _id(reference: str, ehr: Ehr) -> str | None:
+def medication_id(reference: str, ehr: Ehr) -> str | None:
+    """The id in a literal reference to a Medication of this EHR; None for any other."""
     found = _MEDICATION.fullmatch(reference)
     known = found and found["id"] not in (".", "..") and is_fhir_base(found["base"], ehr)
     return found["id"] if found and known else None

@@ -32,15 +32,21 @@ def as_read(score: dict[str, Any], unread: list[Unread]) -> dict[str, Any]:
     """`live.score` without what these types leave in doubt: features and inputs of scores that do not stand are None,
     the scores are worked out anew from the rest, and where a type hides the group there is none, nor a reason for it.
 
-    Gaps are judged in `app.chart.gaps`, which knows what each rule rests on.
+    A record that was read stands: medicines in use are those that came, and where none did of what lacks some it is
+    None, never an empty list. Evidence goes with its value. Gaps are judged in `app.chart.gaps`, which knows what each
+    rule rests on.
     """
     doubtful = in_doubt(unread)
     if not doubtful:
         return score
     group: dict[str, Any] = {"group": None, "group_hidden": score["group_hidden"] or HIDDEN, "reasons": []}
+    declared = catalogue.features()
+    values = {name: value if declared[name].stands(value, doubtful) else None
+              for name, value in score["features"].items()}  # fmt: skip
     return score | (group if hiding(unread) else {}) | {
-        "features": {name: value if catalogue.features()[name].stands(value, doubtful) else None
-                     for name, value in score["features"].items()},
+        "features": values,
+        "evidence": {name: one for name, one in score["evidence"].items() if values[name] is not None},
+        "in_use": score["in_use"] or (None if "MedicationRequest" in doubtful else []),
         "scores": {name: _score(name, one["inputs"], doubtful) for name, one in score["scores"].items()},
     }  # fmt: skip
 

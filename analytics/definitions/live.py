@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import duckdb
@@ -107,6 +107,9 @@ def _result(
         "limits": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
         "series": _series(records),
+        "in_use": _in_use(records),
+        "evidence": {name: _evidence(*one) for name, one in evidence.items()},
+        "dated": _dated(records),
         "scores": patient_scores.compute(records, values, evidence, as_of),
         "levers": patient_scores.lever_inputs(values, evidence),
         "gaps": gaps.told(prepared.gaps(values), values, evidence, died),
@@ -167,6 +170,25 @@ def _series(records: Records) -> dict[str, list[dict[str, Any]]]:
         point = {"time": time.date().isoformat(), "value": value, "resource": resource}
         series.setdefault(concept, []).append(point)
     return series
+
+
+def _evidence(time: datetime | None, resource: str | None) -> dict[str, str | None]:
+    """The record behind a value: its date and its resource."""
+    return {"time": time.date().isoformat() if time else None, "resource": resource}
+
+
+def _dated(records: Records) -> dict[str, list[dict[str, str | None]]]:
+    """Each feature that counts days since a record, with every such record, newest first."""
+    found: dict[str, list[dict[str, str | None]]] = {}
+    for name, _, time, resource in sorted(records["dated"], key=lambda row: (row[0], row[2], row[3]), reverse=True):
+        found.setdefault(name, []).append(_evidence(time, resource))
+    return found
+
+
+def _in_use(records: Records) -> list[dict[str, str]]:
+    """The medicines in use at as_of: each concept (class, ingredient, detail) with every order of it, newest first."""
+    rows = sorted(records["in_use"], key=lambda row: (row[2], row[0], row[3]), reverse=True)
+    return [{"concept": name, "time": time.date().isoformat(), "resource": order} for name, _, time, order in rows]
 
 
 def _unusable_measurements(records: Records) -> Counter[str]:

@@ -1,8 +1,12 @@
-"""CDS Hooks 2.0 at `/cds-services`: cards for a chart that is opened, without a launch (docs/cds-hooks.md)."""
+"""CDS Hooks 2.0 at `/cds-services`: cards for a chart that is opened or an order that is selected, without a launch.
+
+docs/cds-hooks.md
+"""
 
 import logging
 import time
 from concurrent.futures import TimeoutError as FutureTimeout
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -14,23 +18,26 @@ from app.chart.elsewhere import reports
 from app.config import Config
 from app.hooks.answers import WORDS, Refused, of_problem, of_status
 from app.hooks.caller import authenticated
-from app.hooks.calls import HOOK, Call, json_object, read_call
+from app.hooks.calls import Call, json_object, read_call
 from app.hooks.cards import Draft, drafts
 from app.hooks.data import chart_of
+from app.hooks.discovery import SELECT, SERVICES, described
 from app.hooks.feedback import keep, read_feedback
-from app.hooks.prefetch import templates
+from app.hooks.orders.cards import order_drafts
+from app.hooks.orders.checks import is_subject
+from app.hooks.orders.context import Chosen, draft_orders, read_chosen
+from app.hooks.orders.medicines import of_drafts
 from app.hooks.store import Given, HookStore
 from app.pages import log_fault
 from app.problems import Problem
 from app.registry import Ehr
 from app.score import as_of, score_chart
-from app.serving import Serving
+from app.serving import Release, Serving
 from app.smart import Smart
 from app.turns import turns
 
 LOG = logging.getLogger(__name__)
 BLUEPRINT = Blueprint("hooks", __name__, url_prefix="/cds-services")
-SERVICE = "kindred-patient-view"
 SCORE_SECONDS = 3.0  # for a score and its wait for a thread
 SLOW_SECONDS = 0.5
 
@@ -75,22 +82,8 @@ def services() -> Response:
     """Discovery. It is the same for everyone and tells of nobody, so it is given without a JWT."""
     smart: Smart = current_app.extensions["smart"]
     days = [as_of(ehr) for ehr in smart.ehrs.values() if ehr.hooks]
-    listed = [_described(templates(min(days)))] if days else []
+    listed = [described(service, min(days)) for service in SERVICES] if days else []
     return jsonify(services=listed)
-
-
-def _described(prefetch: dict[str, str]) -> dict[str, Any]:
-    return {
-        "hook": HOOK,
-        "id": SERVICE,
-        "title": "Kindred: risk group and care gaps",
-        "description": "Which data-driven risk group the patient belongs to, how people like this one fared, and which "
-        "care gaps are open. Information for health professionals; it never alarms.",
-        "usageRequirements": "Prefetch each key in one page, or send fhirAuthorization with patient-level read and "
-        "search scopes for these types; without either the answer is 412. The caller's issuer and keys must be "
-        "registered.",
-        "prefetch": prefetch,
-    }
 
 
 @BLUEPRINT.post("/<service>")
@@ -99,8 +92,9 @@ def cards(service: str) -> Response:
     ehr = _caller(service, f"/cds-services/{service}")
     if not turns().take_card(ehr):
         raise Refused("busy", "card_turns")
-    call = read_call(ehr)
-    given = _cards(call, ehr) if call.is_professional else []
+    call = read_call(ehr, SERVICES[service])
+    chosen = read_chosen(call, ehr) if SERVICES[service] == SELECT else None
+    given = _cards(call, chosen, ehr, service) if call.is_professional else []
     metrics.count("hook_calls", "cards" if given else "no_cards")
     if time.monotonic() - g.hook_began > SLOW_SECONDS:
         metrics.count("hook_slow")
@@ -117,7 +111,7 @@ def feedback(service: str) -> Response:
 
 def _caller(service: str, *endpoints: str) -> Ehr:
     """Who calls, once we know that there is such a service."""
-    if service != SERVICE:
+    if service not in SERVICES:
         raise Refused("unknown_service", "service")
     ehr = authenticated(*endpoints)
     origin = request.headers.get("Origin")
@@ -126,31 +120,51 @@ def _caller(service: str, *endpoints: str) -> Ehr:
     return ehr
 
 
-def _cards(call: Call, ehr: Ehr) -> list[dict[str, Any]]:
+def _cards(call: Call, chosen: Chosen | None, ehr: Ehr, service: str) -> list[dict[str, Any]]:
     serving: Serving = current_app.extensions["serving"]
     on, release = as_of(ehr), serving.current(ehr.name)
-    chart = chart_of(call, ehr, on, turns().card_readers(ehr))
     try:
-        score = score_chart(chart, on, release, ehr, turns().card_scorers, SCORE_SECONDS)
+        made = _view(call, ehr, on, release) if chosen is None else _select(call, chosen, ehr, on, release)
     except FutureTimeout as error:
         raise Refused("busy", "score_too_slow") from error
-    done = reports().of(ehr, call.patient)
-    score["gaps"] = [gap for gap in score["gaps"] if gap["id"] not in done]
-    noted = _wanted(drafts(score, chart.unread, ehr), call, ehr)
+    noted = _wanted(made, call, ehr, service)
     smart: Smart = current_app.extensions["smart"]
-    audit.record_hook(smart.engine, ehr.name, call.user, call.patient, score["release"], call.instance)
+    shown = release.release_id if release else None
+    audit.record_hook(smart.engine, ehr.name, call.user, call.patient, shown, call.instance)
     _store().note_cards(ehr, [given for given, _ in noted])
     for given, _ in noted:
         metrics.count("hook_cards", given.kind)
     return [draft.card(given.uuid, ehr) for given, draft in noted]
 
 
-def _wanted(made: list[Draft], call: Call, ehr: Ehr) -> list[tuple[Given, Draft]]:
+def _view(call: Call, ehr: Ehr, on: date, release: Release | None) -> list[Draft]:
+    """Cards for the chart that is opened. Raises TimeoutError as `score_chart` does."""
+    chart = chart_of(call, ehr, on, turns().card_readers(ehr))
+    score = score_chart(chart, on, release, ehr, turns().card_scorers, SCORE_SECONDS)
+    done = reports().of(ehr, call.patient)
+    score["gaps"] = [gap for gap in score["gaps"] if gap["id"] not in done]
+    return drafts(score, chart.unread, ehr)
+
+
+def _select(call: Call, chosen: Chosen, ehr: Ehr, on: date, release: Release | None) -> list[Draft]:
+    """Cards for the selected orders. The chart is looked at only where a rule knows what was selected."""
+    if not chosen.has_any:
+        return []
+    readers, scorers = turns().card_readers(ehr), turns().card_scorers
+    medicines = of_drafts(draft_orders(chosen, call, ehr, readers), on, ehr, scorers, SCORE_SECONDS)
+    if not any(map(is_subject, medicines)):
+        return []
+    chart = chart_of(call, ehr, on, readers)
+    score = score_chart(chart, on, release, ehr, scorers, SCORE_SECONDS)
+    return order_drafts(medicines, score, chart, on, ehr)
+
+
+def _wanted(made: list[Draft], call: Call, ehr: Ehr, service: str) -> list[tuple[Given, Draft]]:
     """The cards that this user did not turn down of late, each with what is noted of it."""
     assert ehr.hooks is not None
     about = {_store().about(ehr, call.user, call.patient, one.kind, *one.said): one for one in made}
     quiet = _store().is_quiet(about, ehr.hooks.quiet_days) if about else set()
-    return [(Given(str(uuid4()), SERVICE, one.kind, key), one) for key, one in about.items() if key not in quiet]
+    return [(Given(str(uuid4()), service, one.kind, key), one) for key, one in about.items() if key not in quiet]
 
 
 def _store() -> HookStore:

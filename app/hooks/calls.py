@@ -1,4 +1,4 @@
-"""One call of a service, checked (CDS Hooks 2.0, "Calling a CDS Service"; hook `patient-view` 1.0)."""
+"""One call of a service, checked (CDS Hooks 2.0, "Calling a CDS Service"); what all hooks' contexts have."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,6 @@ from app.smart.id_token import relative_to
 from app.smart.scopes import Granted
 from app.smart.token_reply import FHIR_ID
 
-HOOK = "patient-view"
 MOST_BYTES = 20 * 1024 * 1024  # of a call: some 10,000 resources; the rest of the app takes 64 kB
 USERS = ("Practitioner/", "PractitionerRole/", "Patient/", "RelatedPerson/")
 LEAST_SECONDS = 5  # that a token must still live to be worth using
@@ -31,6 +30,7 @@ class Call:
     prefetch: dict[str, Any] = field(repr=False)
     token: CallToken | None = field(repr=False)
     granted: Granted
+    context: dict[str, Any] = field(default_factory=dict, repr=False)  # what only some hooks have is not checked yet
 
     @property
     def is_professional(self) -> bool:
@@ -38,10 +38,10 @@ class Call:
         return self.user.startswith("Practitioner")
 
 
-def read_call(ehr: Ehr) -> Call:
-    """The body of the current request. Raises Refused with the rule it breaks as its cause."""
+def read_call(ehr: Ehr, hook: str) -> Call:
+    """The body of the current request, a call of this hook. Raises Refused with the rule it breaks as its cause."""
     body = json_object()
-    if body.get("hook") != HOOK:
+    if body.get("hook") != hook:
         raise Refused("bad_call", "hook")
     _check_server(body, ehr)
     context = _object(body, "context")
@@ -51,7 +51,7 @@ def read_call(ehr: Ehr) -> Call:
     if prefetch is not None and not isinstance(prefetch, dict):
         raise Refused("bad_call", "prefetch")
     token, granted = _authorization(body, ehr, patient)
-    return Call(_instance(body), patient, _user(context, ehr), prefetch or {}, token, granted)
+    return Call(_instance(body), patient, _user(context, ehr), prefetch or {}, token, granted, context)
 
 
 def json_object() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The cards: what each says. At most two, never `critical`: a group tells how others fared, it is no alarm.
+"""The cards of `patient-view`: what each says. At most two, never `critical`: a group tells how others fared, no alarm.
 
 A card rests on the same score and the same words as the chart page, and its numbers pass the same suppression.
 """
@@ -24,10 +24,19 @@ REASONS = {
     "gaps": {"done": "Done elsewhere", "declined": "The patient declines",
              "not-indicated": "Not right for this patient", "not-now": "Not for this visit"},
     "part": {"known": "I know this already", "not-now": "Not for this visit"},
+    "order": {"known": "I know this already", "not-now": "Not for this order"},
+    "check": {"considered": "Considered; the order is meant so", "replaces": "It replaces the other order",
+              "not-taken": "The other one is no longer taken"},
+    "record": {"considered": "Considered; the order is meant so",
+               "wrong-record": "The record is not right, or no longer"},
 }  # fmt: skip
-TOPICS = {"group": "Risk group", "gaps": "Care gaps", "part": "Chart read in part"}
+TOPICS = {"group": "Risk group", "gaps": "Care gaps", "part": "Chart read in part",
+          "order": "Order: what is known", "check": "Order: please check",
+          "record": "Order: on record against it"}  # fmt: skip
 LINKS = {"group": "Why this group, and how others fared", "gaps": "See the gaps and their rules",
-         "part": "See what could be read"}  # fmt: skip
+         "part": "See what could be read", "order": "See the scores and what treatment would change",
+         "check": "See the chart in Kindred", "record": "See the chart in Kindred"}  # fmt: skip
+CONTEXTS = {"gaps": "kindred:gaps", "order": "kindred:scores"}  # where the link opens the page; else at the group
 _SPACE = re.compile(r"[^\S\u00a0]+")
 _MARKUP = re.compile(r"([\\`*_\[\]|~#!])")
 
@@ -46,7 +55,7 @@ class Draft:
         """The card of the specification; nothing in it is null."""
         topic = {"system": CODES, "code": self.kind, "display": TOPICS[self.kind]}
         link = {"label": LINKS[self.kind], "url": f"{ehr.own_origin}/launch", "type": "smart",
-                "appContext": "kindred:gaps" if self.kind == "gaps" else "kindred:group"}  # fmt: skip
+                "appContext": CONTEXTS.get(self.kind, "kindred:group")}  # fmt: skip
         reasons = [{"system": CODES, "code": code, "display": words} for code, words in REASONS[self.kind].items()]
         return {
             "uuid": uuid, "summary": self.summary, "indicator": self.indicator, "detail": self.detail,
@@ -70,8 +79,8 @@ def _group(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> Draft | Non
     group = score["group"]
     if group is None:
         return None
-    unusable = sum(n for why, n in score["dropped"].items() if not why.startswith("measurement_"))
-    is_whole = not unusable and not {one.resource_type for one in unread} & NEEDED
+    odd = unusable(score)
+    is_whole = not odd and not {one.resource_type for one in unread} & NEEDED
     tail = "" if is_whole else " (chart read in part)"
     summary = shortened(f"Risk group {group['rank']} of {group['of']}: {group['name']}", tail)
     reasons = [one["sentence"] for one in score["reasons"][:MOST_REASONS]]
@@ -79,13 +88,13 @@ def _group(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> Draft | Non
     missing = [one["sentence"] for one in score["missing"]]
     parts = [
         marked(outcome_sentence(group)) + " Group 1 has the fewest later events.",
-        _list("Limits of this release", score["limits"]),
-        _list("Why this group", reasons),
-        _list(lacking, [*missing[:MOST_MISSING], *_more(len(missing) - MOST_MISSING)]),
-        _list("Not read", [*_unread(unread), *_unusable(unusable)]),
-        _foot(score, ehr),
+        listing("Limits of this release", score["limits"]),
+        listing("Why this group", reasons),
+        listing(lacking, [*missing[:MOST_MISSING], *_more(len(missing) - MOST_MISSING)]),
+        listing("Not read", [*unread_lines(unread), *odd]),
+        foot(score, ehr),
     ]
-    return Draft("group", "info", summary, _paragraphs(parts), (group["name"],))
+    return Draft("group", "info", summary, paragraphs(parts), (group["name"],))
 
 
 def _gaps(score: dict[str, Any], ehr: Ehr) -> Draft | None:
@@ -96,8 +105,8 @@ def _gaps(score: dict[str, Any], ehr: Ehr) -> Draft | None:
     count = f"{len(gaps)} care {'gap' if len(gaps) == 1 else 'gaps'}"
     summary = shortened(f"{count}: {'; '.join(one['title'] for one in gaps[:MOST_GAPS])}")
     lines = [_gap(one) for one in gaps[:MOST_GAPS]]
-    parts = [_raw_list("What is open", [*lines, *map(marked, _more(len(gaps) - MOST_GAPS))]), _foot(score, ehr)]
-    return Draft("gaps", "warning", summary, _paragraphs(parts), tuple(sorted(one["id"] for one in gaps)))
+    parts = [_raw_list("What is open", [*lines, *map(marked, _more(len(gaps) - MOST_GAPS))]), foot(score, ehr)]
+    return Draft("gaps", "warning", summary, paragraphs(parts), tuple(sorted(one["id"] for one in gaps)))
 
 
 def _gap(gap: dict[str, Any]) -> str:
@@ -109,21 +118,25 @@ def _gap(gap: dict[str, Any]) -> str:
 def _part(lacking: list[str], unread: list[Unread]) -> Draft:
     named = ", ".join(TYPES[name].lower() for name in lacking)
     why = "What is not read would count as not there, so no risk group is told here."
-    parts = [why, _list("Not read", _unread(unread))]
+    parts = [why, listing("Not read", unread_lines(unread))]
     summary = shortened(f"No risk group: the chart could not be read completely ({named})")
-    return Draft("part", "info", summary, _paragraphs(parts), tuple(lacking))
+    return Draft("part", "info", summary, paragraphs(parts), tuple(lacking))
 
 
-def _unread(unread: Iterable[Unread]) -> list[str]:
+def unread_lines(unread: Iterable[Unread]) -> list[str]:
+    """What is not, or not wholly, in the score, and why."""
     words = (f"{TYPES[one.resource_type]}: {unread_words(one.why, one.parts, one.count)}." for one in unread)
     return list(dict.fromkeys(words))
 
 
-def _unusable(count: int) -> list[str]:
+def unusable(score: dict[str, Any]) -> list[str]:
+    """How many entries of the chart are not in the score; measurements that are not usable are told beside it."""
+    count = sum(n for why, n in score["dropped"].items() if not why.startswith("measurement_"))
     return [f"{count} entries could not be used: the patient, the date or the code is missing or odd."] if count else []
 
 
-def _foot(score: dict[str, Any], ehr: Ehr) -> str:
+def foot(score: dict[str, Any], ehr: Ehr) -> str:
+    """The end of every detail: as of when, by which release, for whom."""
     release = f" Release {marked(score['release'])}." if score["release"] else ""
     synthetic = " Synthetic data." if ehr.is_synthetic else ""
     return f"As of {day(score['as_of'])}.{release} Supports, does not replace, professional judgement.{synthetic}"
@@ -133,7 +146,8 @@ def _more(count: int) -> list[str]:
     return [f"and {count} more"] if count > 0 else []
 
 
-def _list(title: str, lines: list[str]) -> str:
+def listing(title: str, lines: list[str]) -> str:
+    """A list under its title in Markdown, each line as plain text; "" without a line."""
     return _raw_list(title, [marked(line) for line in lines])
 
 
@@ -141,7 +155,8 @@ def _raw_list(title: str, lines: list[str]) -> str:
     return f"**{title}**\n\n" + "\n".join(f"- {line}" for line in lines) if lines else ""
 
 
-def _paragraphs(parts: Iterable[str]) -> str:
+def paragraphs(parts: Iterable[str]) -> str:
+    """The parts that say something, as paragraphs."""
     return "\n\n".join(part for part in parts if part)
 
 

@@ -32,7 +32,7 @@ CARD = Table(
     Column("uuid", String(36), primary_key=True),
     Column("ehr", String, nullable=False),
     Column("service", String, nullable=False),
-    Column("kind", String, nullable=False),  # group, gaps, part
+    Column("kind", String, nullable=False),  # group, gaps, part, order, check, record
     Column("about", String(64), nullable=False),
     Column("forget_at", Float, nullable=False, index=True),
     info={"passing": True},

@@ -20,7 +20,8 @@ from app.turns import turns
 
 BLUEPRINT = Blueprint("smart", __name__)
 INTENTS = {"risk-reasons": "reasons-title", "risk-evidence": "who-title"}  # part of the page; else its top (2.2, 193)
-APP_CONTEXTS = {"kindred:group": "group-title", "kindred:gaps": "gaps-title"}  # what our cards' links hand over
+# What our cards' links hand over.
+APP_CONTEXTS = {"kindred:group": "group-title", "kindred:gaps": "gaps-title", "kindred:scores": "scores-title"}
 DENIED = {"access_denied", "login_required", "consent_required", "interaction_required"}
 
 

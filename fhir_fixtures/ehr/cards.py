@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, redirect, request, url_for
 
 from fhir_fixtures.ehr import hooks, markdown
+from fhir_fixtures.ehr.orders import Medicine
 from fhir_fixtures.ehr.sandbox import sandbox
 
 blueprint = Blueprint("cards", __name__, url_prefix="/cards")
@@ -14,13 +15,14 @@ CARD_SECONDS = 3600
 WORDS = {"info": "For information", "warning": "Please look", "critical": "Urgent"}
 
 
-def shown(patient: str, user: str) -> Callable[[], list[dict[str, Any]]]:
-    """The cards of a chart, asked for when the page comes to the place where they stand."""
-    return lambda: list(_cards(patient, user))
+def shown(patient: str, user: str, medicine: Medicine | None = None) -> Callable[[], list[dict[str, Any]]]:
+    """The cards of a chart, or of a medicine chosen in it, asked for when the page comes to where they stand."""
+    return lambda: list(_cards(patient, user, medicine))
 
 
-def _cards(patient: str, user: str) -> Iterator[dict[str, Any]]:
-    for answer in hooks.patient_view(patient, user):
+def _cards(patient: str, user: str, medicine: Medicine | None) -> Iterator[dict[str, Any]]:
+    asked = hooks.order_select(patient, user, medicine) if medicine else hooks.patient_view(patient, user)
+    for answer in asked:
         for card in answer.cards:
             handle = sandbox().vault.cards.put({"card": card, "service": answer.service, "patient": patient},
                                                CARD_SECONDS)  # fmt: skip
@@ -54,8 +56,9 @@ def dismiss(handle: str) -> Response:
     known = [one for one in _dicts(kept["card"].get("overrideReasons")) if one.get("code") == chosen]
     if kept["card"].get("uuid"):
         hooks.send_feedback(kept["service"], kept["card"]["uuid"], known[0] if known else None)
-    clinician = request.form.get("clinician")
-    return redirect(url_for("launcher.chart", patient=kept["patient"], clinician=clinician), 303)  # type: ignore[return-value]
+    clinician, order = request.form.get("clinician"), request.form.get("order")
+    back = url_for("launcher.chart", patient=kept["patient"], clinician=clinician, order=order)
+    return redirect(back, 303)  # type: ignore[return-value]
 
 
 def _links(card: dict[str, Any]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from flask import Blueprint, Response, jsonify, request
 from joserfc import jwt
 from joserfc.jwk import Key
 
+from fhir_fixtures.ehr import orders
 from fhir_fixtures.ehr.bundle import first_page, understand
 from fhir_fixtures.ehr.clients import Client, origin
 from fhir_fixtures.ehr.guard import Rights
@@ -30,7 +31,7 @@ from fhir_fixtures.ehr.vault import Access, Grant
 
 blueprint = Blueprint("hooks", __name__, url_prefix="/cds-hooks")
 
-HOOK = "patient-view"
+VIEW, SELECT = "patient-view", "order-select"
 SECONDS = 2.0  # that a chart waits for a service
 TOKEN_SECONDS = 120
 JWT_SECONDS = 120
@@ -83,24 +84,40 @@ def jwks() -> Response:
     return response
 
 
-@blueprint.post("/patient-view")
-def call_for_scripts() -> Response | tuple[Response, int]:
-    """`{"patient", "user"}` in, the answers of all services out, as a chart would get them."""
+@blueprint.post("/<any('patient-view', 'order-select'):hook>")
+def call_for_scripts(hook: str) -> Response | tuple[Response, int]:
+    """`{"patient", "user"}` in, the answers of all services out, as a chart would get them; `medicine` is selected."""
     asked = request.get_json(silent=True)
     patient = asked.get("patient") if isinstance(asked, dict) else None
     if not isinstance(patient, str) or sandbox().store.person(patient) is None:
         return jsonify({"error": "unknown patient"}), 400
     user = str(request.get_json().get("user") or f"Practitioner/{sandbox().clinicians[0].id}")
-    return jsonify([vars(one) for one in patient_view(patient, user)])
+    if hook == VIEW:
+        return jsonify([vars(one) for one in patient_view(patient, user)])
+    medicine = orders.medicine(str(request.get_json().get("medicine")))
+    if medicine is None:
+        return jsonify({"error": "unknown medicine"}), 400
+    return jsonify([vars(one) for one in order_select(patient, user, medicine)])
 
 
 def patient_view(patient: str, user: str) -> list[Answer]:
     """Call every patient-view service of the registered app for a chart that is opened."""
+    return _asked(VIEW, patient, user, {})
+
+
+def order_select(patient: str, user: str, medicine: orders.Medicine) -> list[Answer]:
+    """Call every order-select service of the registered app for a medicine that is chosen, before it is signed."""
+    return _asked(SELECT, patient, user, orders.context(medicine, patient, sandbox().today))
+
+
+def _asked(hook: str, patient: str, user: str, more: dict[str, Any]) -> list[Answer]:
+    """The answers of all services of a hook; more: what its context has beside user, patient and encounter."""
     if not sandbox().calls.acquire(timeout=SECONDS / 2):
         return []
     try:
         base = f"{origin(str(_app().launch_uri))}/cds-services"
-        return [_called(base, service, patient, user) for service in _services(base) if service.get("hook") == HOOK]
+        asked = [service for service in _services(base) if service.get("hook") == hook]
+        return [_called(base, service, patient, user, more) for service in asked]
     finally:
         sandbox().calls.release()
 
@@ -133,15 +150,15 @@ def _services(base: str) -> list[dict[str, Any]]:
     return listed
 
 
-def _called(base: str, service: dict[str, Any], patient: str, user: str) -> Answer:
+def _called(base: str, service: dict[str, Any], patient: str, user: str, more: dict[str, Any]) -> Answer:
     here, url = sandbox(), f"{base}/{service['id']}"
     visit = here.newest_encounter(patient)
     body: dict[str, Any] = {
-        "hook": HOOK,
+        "hook": service["hook"],
         "hookInstance": str(uuid.uuid4()),
         "fhirServer": fhir_base(request),
         "fhirAuthorization": _authorization(here, patient, user),
-        "context": {"userId": user, "patientId": patient, **({"encounterId": visit} if visit else {})},
+        "context": {"userId": user, "patientId": patient, **({"encounterId": visit} if visit else {}), **more},
         "prefetch": _prefetch(here, service.get("prefetch") or {}, patient),
     }
     return _sent(_draft(url, body), url)

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, stream_template
 
+from fhir_fixtures.ehr import orders
 from fhir_fixtures.ehr.cards import app_context, shown
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.launches import DEFAULT_CLIENT, keep, launch_url
@@ -38,15 +39,19 @@ def patients() -> str:
 def chart(patient: str) -> Response:
     """An open chart with the app launched inside, sent before its cards are there, which stand at its end.
 
-    `?launch=broken` hands the app a handle that does not exist; `?card=HANDLE` launches it as that card's link asks.
+    `?launch=broken` hands the app a handle that does not exist; `?card=HANDLE` launches it as that card's link asks;
+    `?order=CODE` chooses a medicine of the list, whose cards stand there then.
     """
     person = sandbox().store.person(patient) or abort(404)
     client, clinician = _app(request.args.get("app")), _clinician()
     broken = request.args.get("launch") == "broken"
     handle = "no-such-launch" if broken else keep({"patient": patient, "clinician": clinician.id, **_by_card(patient)})
+    order = orders.medicine(request.args["order"]) or abort(404) if "order" in request.args else None
     page = stream_template(
         "chart.html",
-        cards=shown(patient, f"Practitioner/{clinician.id}"),
+        cards=shown(patient, f"Practitioner/{clinician.id}", order),
+        order=order,
+        medicines=orders.MEDICINES,
         person=person,
         age=_age(person["born"], person["died"]),
         clinician=clinician,

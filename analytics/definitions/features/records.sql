@@ -46,3 +46,9 @@ FROM (
         ON m.subject_id = n.subject_id AND m.concept = n.concept
     WHERE m.concept IN ('creatinine', 'urine_acr') AND m.time <= n.newest - INTERVAL '90' DAY
 ) older WHERE place = 1
+UNION ALL
+-- The medicines in use, by class and by ingredient, with each order of them.
+SELECT DISTINCT 'in_use', subject_id, concept, CAST(NULL AS DOUBLE), time, resource FROM in_use
+UNION ALL
+-- Every dated record of what a feature counts the days since: the newest may have ended while an older one has not.
+SELECT 'dated', subject_id, feature, CAST(NULL AS DOUBLE), time, resource FROM placed_records WHERE kind = 'days_since'

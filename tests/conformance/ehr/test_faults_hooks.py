@@ -37,7 +37,8 @@ class Service:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 one = {"hook": "patient-view", "id": "one", "prefetch": TEMPLATES}
-                self.send(200, json.dumps({"services": [one, {"hook": "other", "id": "two"}]}).encode())
+                more = [{"hook": "other", "id": "two"}, {"hook": "order-select", "id": "three", "prefetch": TEMPLATES}]
+                self.send(200, json.dumps({"services": [one, *more]}).encode())
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
@@ -204,6 +205,42 @@ def test_the_chart_shows_cards_as_text_and_sends_an_override(ehr: Live, service:
     assert (entry["card"], entry["outcome"]) == ("u-1", "overridden")
     assert entry["overrideReason"] == {"reason": {"code": "known", "display": "Known"}}
     assert requests.post(f"{ehr.base_url}/cards/{action}", timeout=30).status_code == 404  # once
+
+
+def test_a_chosen_medicine_is_told_as_the_one_draft_and_stored_nowhere(ehr: Live, service: Service) -> None:
+    asked = {"patient": "anna", "medicine": "314076"}
+    (answer,) = requests.post(f"{ehr.base_url}/cds-hooks/order-select", json=asked, timeout=30).json()
+    assert (answer["status"], answer["service"]) == (200, f"{service.url}/cds-services/three")
+    context = service.body["context"]
+    assert service.body["hook"] == "order-select" and context["encounterId"] == "anna-visit"
+    ((draft,),) = [[entry["resource"] for entry in context["draftOrders"]["entry"]]]
+    assert context["selections"] == [f"MedicationRequest/{draft['id']}"] and draft["status"] == "draft"
+    assert draft["subject"] == {"reference": "Patient/anna"}
+    assert draft["medicationCodeableConcept"]["coding"][0]["code"] == "314076"
+    assert set(service.body["prefetch"]) == {"patient", "conditions", "observations", "procedures"}
+    headers = {"Authorization": f"Bearer {service.body['fhirAuthorization']['access_token']}"}
+    found = requests.get(f"{ehr.fhir_base}/MedicationRequest?patient=anna", headers=headers, timeout=30).json()
+    assert draft["id"] not in json.dumps(found)
+
+
+def test_the_chart_takes_an_order_from_its_list_shows_the_cards_and_keeps_it_after_a_no(
+    ehr: Live, service: Service
+) -> None:
+    page = requests.get(f"{ehr.base_url}/chart/anna?order=314076", timeout=30).text
+    assert "Draft: lisinopril 10 MG Oral Tablet. It is not signed" in page and "A &lt;b&gt;card&lt;/b&gt;" in page
+    assert [one["path"] for one in service.calls] == ["/cds-services/three"]  # patient-view was asked when it opened
+    action = page.partition('action="/cards/')[2].partition('"')[0]
+    told = {"reason": "known", "order": "314076"}
+    reply = requests.post(f"{ehr.base_url}/cards/{action}", data=told, allow_redirects=False, timeout=30)
+    assert reply.headers["Location"] == "/chart/anna?order=314076"
+    assert service.calls[-1]["path"] == "/cds-services/three/feedback"
+    assert requests.get(f"{ehr.base_url}/chart/anna?order=1", timeout=30).status_code == 404
+
+
+@pytest.mark.parametrize("medicine", [None, "1", 7, ["314076"]])
+def test_a_medicine_that_is_not_in_the_list_is_400(ehr: Live, medicine: Any) -> None:
+    asked = {"patient": "anna", "medicine": medicine}
+    assert requests.post(f"{ehr.base_url}/cds-hooks/order-select", json=asked, timeout=30).status_code == 400
 
 
 @pytest.mark.parametrize("reply", [(500, b"x"), (200, b"<html>"), (200, b"[]"), (200, b'{"cards": 7}'), (401, b"{}"),

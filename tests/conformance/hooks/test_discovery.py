@@ -10,6 +10,7 @@ import requests
 from analytics.definitions import catalogue
 from tests.conformance.hooks.caller import FEEDBACK, SERVICE, Caller
 from tests.conformance.hooks.conftest import OTHER_PAGE, PAGE
+from tests.conformance.hooks.orders import SELECT
 from tests.flow.world import TODAY
 
 READ = r"[A-Z][A-Za-z]+/\{\{context\.patientId\}\}"
@@ -18,10 +19,17 @@ SEARCH = rf"[A-Z][A-Za-z]+\?patient=\{{\{{context\.patientId\}}\}}(&_count=\d+|{
 
 
 def test_each_service_has_what_the_table_requires_and_no_empty_member(caller: Caller) -> None:
-    (service,) = caller.services()
-    assert set(service) == {"hook", "id", "title", "description", "usageRequirements", "prefetch"}
-    assert (service["hook"], service["id"]) == ("patient-view", SERVICE.rsplit("/", 1)[1])
-    assert all(service.values())
+    services = caller.services()
+    for service in services:
+        assert set(service) == {"hook", "id", "title", "description", "usageRequirements", "prefetch"}
+        assert all(service.values())
+    named = {"patient-view": SERVICE.rsplit("/", 1)[1], "order-select": SELECT.rsplit("/", 1)[1]}
+    assert {one["hook"]: one["id"] for one in services} == named
+
+
+def test_the_services_ask_for_the_same_so_that_an_ehr_brings_it_once(caller: Caller) -> None:
+    view, select = caller.services()
+    assert view["prefetch"] == select["prefetch"]
 
 
 def test_templates_use_the_recommended_subset_alone(caller: Caller) -> None:

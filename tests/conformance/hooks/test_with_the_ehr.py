@@ -11,6 +11,7 @@ from tests.flow.people import ANA
 from tests.flow.world import World, parameter
 
 GROUP = "Risk group 2 of 2: Diabetes with high HbA1c"
+LISINOPRIL = "Lisinopril: blood pressure 148/86 mmHg on 04-May-2026"
 
 
 def answer(world: World, fault: str = "", patient: str = ANA) -> dict[str, Any]:
@@ -72,3 +73,25 @@ def test_charts_that_open_all_at_once_do_not_wait_for_each_other_for_ever(world:
                                                      timeout=30), range(12)))  # fmt: skip
     assert {page.status_code for page in pages} == {200}
     assert max(page.elapsed.total_seconds() for page in pages) < 20
+
+
+@pytest.mark.parametrize("fault", ["", "hook-no-prefetch", "hook-no-token", "hook-drop", "hook-next"])
+def test_a_selected_order_ends_with_the_same_cards_however_the_data_come(world: World, fault: str) -> None:
+    base = world.ehr.with_fault(fault) if fault else world.ehr.base_url
+    asked = {"patient": ANA, "medicine": "314076"}
+    for _ in range(10):  # the EHR gives a service up after two seconds, and asks again when the order is selected again
+        (one,) = requests.post(f"{base}/cds-hooks/order-select", json=asked, timeout=30).json()
+        if one["status"]:
+            break
+    assert [card["summary"] for card in one["body"]["cards"]] == [LISINOPRIL]
+
+
+def test_the_chart_shows_the_cards_of_a_selected_order_and_its_link_opens_the_scores(world: World) -> None:
+    browser = Browser()
+    pages = (browser.get(f"{world.ehr.base_url}/chart/{ANA}?order=314076").text for _ in range(10))
+    card = next(page for page in pages if LISINOPRIL in page).partition(LISINOPRIL)[2]
+    link = card.partition('<p><a href="')[2].partition('"')[0].replace("&amp;", "&")
+    opened = browser.get(f"{world.ehr.base_url}{link}").text
+    launch = opened.partition('<iframe class="app"')[2].partition('src="')[2].partition('"')[0].replace("&amp;", "&")
+    assert browser.get(browser.callback(launch)).headers["Location"].endswith("/#scores-title")
+    browser.http.close()

@@ -122,7 +122,6 @@ def test_a_table_of_hooks_is_the_apps_alone(tmp_path: Path) -> None:
 
 def test_what_both_must_have_is_the_same() -> None:
     assert set(reader.EHR_KEYS) == EHR_KEYS
-    assert (ROOT / "app/registry/toml_lines.py").read_text() == (ROOT / "analytics/toml_lines.py").read_text()
 
 
 def documented(heading: str) -> set[str]:

@@ -8,7 +8,6 @@ import pytest
 
 from app.config import ConfigError, from_environment, read_registry
 from app.registry import origin_of
-from app.registry.toml_lines import line_of
 
 GOOD = {
     "issuer": '"https://ehr.example.org/fhir"',
@@ -138,38 +137,6 @@ def test_all_that_can_be_said_of_an_ehr_is_read(tmp_path: Path) -> None:
         "POST", {"Epic-Client-ID": "abc"}, ("Changes take a night",),
     )  # fmt: skip
     assert ehr.hosts == ("https://files.example",) and ehr.is_synthetic
-
-
-TOML = """# north.app = 1
-[north]
-text = '''
-hosts = "not this one"
-'''
-
-# hosts = []
-hosts = [
-  "a",
-]
-dotted.key = 1
-inline = { under = 1 }
-["south".app]
-"quoted key" = 1
-"""
-
-
-@pytest.mark.parametrize(
-    ("path", "line"),
-    [
-        (("north",), 2), (("north", "text"), 3), (("north", "hosts"), 8), (("north", "dotted", "key"), 11),
-        (("north", "inline", "under"), 12), (("south",), 13), (("south", "app", "quoted key"), 14),
-        (("north", "app"), None), (("east",), None), (("north", "text", "hosts"), None),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_the_parser_itself_says_on_which_line_a_key_stands(
-    path: tuple[str, ...], line: int | None, newline: str
-) -> None:
-    assert line_of(TOML.replace("\n", newline), *path) == line
 
 
 @pytest.mark.parametrize(
