@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 _OWN = threading.local()
 
 
-def line_feeds(block: bytes, start: int, end: int) -> NDArray[np.intp]:
+def line_feeds(block: bytes | memoryview, start: int, end: int) -> NDArray[np.intp]:
     """Where the line feeds of a slice are, counted from its start.
 
     Lines are long: eight bytes are looked at as one number to pass over those without a feed, which is twice as fast as

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +75,15 @@ class Pipeline:
 
     def load(self) -> None:
         """The newest export to events."""
-        from analytics.load import load
+        from analytics.load import load, other_engine
 
         export_id, started = self.newest_export(), time.monotonic()
+        for one in exports_of(self.lake, self.ehr, export_id):
+            if engine := other_engine(self.lake, self.ehr, one):
+                self.notes.append(
+                    f"The events of the export {one} were made by DuckDB {engine}, and this is {version('duckdb')}: "
+                    "they are made anew, for only one engine's versions of a resource can be compared."
+                )
         counts = load(self.spark, self.lake, self.ehr, export_id, self.settings.max_line_bytes, self.base)
         self._done("load", started, counts)
 
@@ -88,7 +95,8 @@ class Pipeline:
         export_id, started = self.newest_export(), time.monotonic()
         if not all(loaded(self.lake, self.ehr, one, self.base) for one in exports_of(self.lake, self.ehr, export_id)):
             raise DataError(
-                f"The export {export_id} is not loaded with these definitions.", "Run `kindred load` first."
+                f"The export {export_id} is not loaded with these definitions and this DuckDB ({version('duckdb')}).",
+                "Run `kindred load` first.",
             )
         day = as_of or newest_care(self.spark, self.lake, self.ehr, export_id)
         counts = build(self.spark, self.lake, self.ehr, export_id, day, self.settings.earlier_dates)

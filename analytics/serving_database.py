@@ -21,8 +21,13 @@ from analytics.config import redact_url
 from analytics.errors import DatabaseError
 
 TABLES = Path(__file__).with_name("tables.sql")
-VERSION = 5  # of tables.sql; app/serving.py reads the same
-OUTGROWN = ("membership_by_firmness", "membership_by_id")  # indexes of version 4
+VERSION = 6  # of tables.sql; app/serving.py reads the same
+OUTGROWN = ("membership_by_firmness", "membership_by_id", "membership_by_place")  # indexes of version 4, and of 5
+# Of memberships that were published without: in the order of a group's list (2^56 to a group, as in serving_rows.py).
+PLACES = """UPDATE membership SET place = rank * 72057594037927936 + listed.number FROM (
+    SELECT release_id AS r, subject_id AS s,
+        row_number() OVER (PARTITION BY release_id, rank ORDER BY coalesce(firmness, -1.0), subject_id) AS number
+    FROM membership) AS listed WHERE release_id = listed.r AND subject_id = listed.s"""
 ONE_WRITER = 0x4B696E64  # PostgreSQL's advisory lock of the one publish in a database
 PATIENCE = 5  # seconds for a connection, and for SQLite's one writer
 OURS = "Check KINDRED_DATABASE: it is such as sqlite:////data/kindred.db or postgresql+psycopg://user@host/kindred."
@@ -101,10 +106,14 @@ def bring_up_to_date(connection: Connection, *, make: bool) -> bool:
             _keep_the_old(connection)
         for index in OUTGROWN:
             connection.execute(text(f"DROP INDEX IF EXISTS {index}"))
+        if found and inspect(connection).has_table("membership"):
+            connection.execute(text("ALTER TABLE membership ADD COLUMN place BIGINT NOT NULL DEFAULT 0"))
         for statement in statements(postgresql=is_postgresql(connection)):
             connection.execute(text(statement))
         if found == 1:
             _take_over_the_old(connection)
+        if found:
+            connection.execute(text(PLACES))
         connection.execute(text("UPDATE serving_schema SET version = :version"), {"version": VERSION})
     return True
 
@@ -149,7 +158,7 @@ def _another(connection: Connection) -> DatabaseError:
 def _keep_the_old(connection: Connection) -> None:
     """Version 1: no publication time; group figures beside those in the model; in PostgreSQL one table for all.
 
-    Version 2 lacked a table, version 3 the index, version 4 had two others, nothing else."""
+    Version 2 lacked a table, 3 the index, 4 had two others, 5 one of another kind; all of them lacked places."""
     connection.execute(text("DROP TABLE risk_group"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN published_at TEXT NOT NULL DEFAULT ''"))
     connection.execute(text("ALTER TABLE \"release\" ADD COLUMN last_current TEXT NOT NULL DEFAULT ''"))
@@ -165,7 +174,7 @@ def _take_over_the_old(connection: Connection) -> None:
         table = partition(release_id)
         connection.execute(text(f"CREATE TABLE {table} PARTITION OF membership (PRIMARY KEY (subject_id)) "
                                 f"FOR VALUES IN ({literal(release_id)})"))
-        connection.execute(text(f"INSERT INTO {table} SELECT release_id, subject_id, rank, second_rank, firmness "  # noqa: S608
+        connection.execute(text(f"INSERT INTO {table} SELECT release_id, subject_id, rank, second_rank, firmness, 0 "  # noqa: S608
                                 "FROM membership_of_version_1 WHERE release_id = :release"), {"release": release_id})
     connection.execute(text("DROP TABLE membership_of_version_1"))
 
@@ -173,7 +182,9 @@ def _take_over_the_old(connection: Connection) -> None:
 def driver_options(url: URL) -> dict[str, Any]:
     """What psycopg.connect needs for the same database, to be sent to a Spark task."""
     options = create_engine(url).dialect.create_connect_args(url)[1]
-    return {key: value for key, value in options.items() if key != "context"} | {"application_name": "kindred publish"}
+    rows_are = {"client_encoding": "utf8"}  # whatever the database is in
+    ours = {"application_name": "kindred publish"} | rows_are
+    return {key: value for key, value in options.items() if key != "context"} | ours
 
 
 def named(url: URL | str) -> str:

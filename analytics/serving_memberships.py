@@ -9,26 +9,23 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from analytics.errors import LakeError
 from analytics.lake import Lake
 from analytics.serving_database import driver_options, literal, partition, transaction, unusable
+from analytics.serving_rows import COLUMNS, HEADER, TRAILER, Part, as_copied, batches, parts
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-BATCH = 10_000  # memberships in one INSERT, and in one piece of a COPY
 AT_ONCE = 8  # connections that copy at the same time: more only wait for the server's disk, and it has few
-COLUMNS = ("subject_id", "rank", "second_rank", "firmness")
 OURS = "^membership_[0-9a-f]{12}(_[0-9a-f]{8}(_parts)?)?$"
 SORT_MEMORY = "256MB"  # of the server, for each index: about three million people are sorted without its disk
 LOCK_WAIT = "60s"  # of a task, for the other attempt at the same part
@@ -39,26 +36,14 @@ class CopyFailed(Exception):
     """A task could not copy: the SQLSTATE alone, because the server's words quote the row."""
 
 
-def batches(lake: Lake, files: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    """The memberships in these files of the lake. Raises LakeError where one is cut off."""
-    for path in files:
-        try:
-            with lake.reading(path) as file:
-                for batch in pq.ParquetFile(file).iter_batches(BATCH, columns=list(COLUMNS)):
-                    if batch.num_rows:
-                        yield batch
-        except pa.ArrowException:
-            raise LakeError(f"{lake.url(path)} is not whole Parquet.", "Delete the release, then fit again.") from None
-
-
 # -- SQLite ---------------------------------------------------------------------------------------------------------
 
 
 def insert(connection: Connection, lake: Lake, folder: str, release_id: str) -> int:
     """Within a transaction: all memberships of a release. Returns how many."""
     count = 0
-    statement = f"INSERT INTO membership ({', '.join(COLUMNS)}, release_id) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
-    for batch in batches(lake, lake.files(f"{folder}/memberships", ".parquet")):
+    statement = f"INSERT INTO membership ({', '.join(COLUMNS)}, release_id) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+    for batch in batches(lake, parts(lake, folder)):
         rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
         connection.exec_driver_sql(statement, [(*row, release_id) for row in rows])
         count += batch.num_rows
@@ -84,11 +69,11 @@ def copy(connection: Connection, spark: SparkSession, lake: Lake, folder: str, r
                                 f"ADD CONSTRAINT one_release CHECK (release_id = {given})"))
         connection.execute(text(f"CREATE TABLE {staging}_parts (part INTEGER PRIMARY KEY, copied BIGINT)"))
     url = connection.engine.url
-    files = lake.files(f"{folder}/memberships", ".parquet")
+    files = parts(lake, folder)
     tasks_at_once = max(1, min(AT_ONCE, len(files), spark.sparkContext.defaultParallelism))
-    parts = [(part, files[part::tasks_at_once]) for part in range(tasks_at_once)]
+    shares = [(part, files[part::tasks_at_once]) for part in range(tasks_at_once)]
     with spark_step(spark, "Copying the memberships", "copy the memberships"):
-        tasks = spark.sparkContext.parallelize(parts, len(parts))
+        tasks = spark.sparkContext.parallelize(shares, len(shares))
         try:
             tasks.map(_copier(driver_options(url), staging, lake)).collect()
         except Exception as error:
@@ -175,25 +160,19 @@ def copy_part(options: dict[str, Any], staging: str, part: int, rows: Iterable[p
             cursor.execute(f"INSERT INTO {staging}_parts (part) VALUES (%s) ON CONFLICT DO NOTHING", [part])  # noqa: S608
             if cursor.rowcount == 0:
                 return 0
-            copied = 0
-            with cursor.copy(f"COPY {staging} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT csv)") as target:
+            with cursor.copy(f"COPY {staging} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)") as target:
+                target.write(HEADER)
                 for batch in rows:
-                    target.write(_csv(batch))
-                    copied += batch.num_rows
+                    target.write(as_copied(batch))
+                target.write(TRAILER)
+            copied = cursor.rowcount  # the server's own count
             cursor.execute(f"UPDATE {staging}_parts SET copied = %s WHERE part = %s", [copied, part])  # noqa: S608
             return copied
     except psycopg.Error as error:
         raise CopyFailed(error.sqlstate or "08006") from None
 
 
-def _csv(batch: pa.RecordBatch) -> memoryview:
-    """As COPY reads it: text quoted, no value for NULL, the shortest digits that give the same double again."""
-    sink = pa.BufferOutputStream()
-    pyarrow.csv.write_csv(batch, sink, pyarrow.csv.WriteOptions(include_header=False))
-    return memoryview(sink.getvalue())
-
-
-def _copier(options: dict[str, Any], staging: str, lake: Lake) -> Callable[[tuple[int, list[str]]], int]:
+def _copier(options: dict[str, Any], staging: str, lake: Lake) -> Callable[[tuple[int, list[Part]]], int]:
     return lambda part: copy_part(options, staging, part[0], batches(lake, part[1]))
 
 

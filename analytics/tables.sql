@@ -1,4 +1,4 @@
--- The serving database, version 5. Only analytics/publish.py writes it, the app reads it; it holds what the app needs.
+-- The serving database, version 6. Only analytics/publish.py writes it, the app reads it; it holds what the app needs.
 -- The same text for SQLite and PostgreSQL: what stands in /*postgresql ... */ holds there only, and what stands
 -- between /*sqlite*/ and /**/ does not (serving_database.py).
 -- A patient id means nothing without its EHR: every row hangs on a release, and a release on one EHR.
@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS serving_schema (
     version INTEGER NOT NULL
 );
 
-INSERT INTO serving_schema SELECT 5 WHERE NOT EXISTS (SELECT * FROM serving_schema);
+INSERT INTO serving_schema SELECT 6 WHERE NOT EXISTS (SELECT * FROM serving_schema);
 
 CREATE TABLE IF NOT EXISTS "release" (
     release_id TEXT PRIMARY KEY,
@@ -35,15 +35,15 @@ CREATE TABLE IF NOT EXISTS membership (
     subject_id TEXT /*postgresql COLLATE "C" */ NOT NULL,
     rank INTEGER NOT NULL,
     second_rank INTEGER,
-    firmness DOUBLE PRECISION
+    firmness DOUBLE PRECISION,
+    place BIGINT NOT NULL
     /*sqlite*/, PRIMARY KEY (release_id, subject_id)/**/
 ) /*postgresql PARTITION BY LIST (release_id) */;
 
--- A group's people page by page, by firmness (0 to 1, none counts as -1) and id: each group has the numbers from
--- 4 * rank - 1 to 4 * rank + 1 to itself. One number, because rank and firmness as two columns take PostgreSQL twice
--- the processor's time to sort (scripts/bench/README.md). app/serving_tables.py has the same words.
-CREATE INDEX IF NOT EXISTS membership_by_place
-    ON membership (/*sqlite*/release_id, /**/(4 * rank + coalesce(firmness, -1.0)), subject_id);
+-- A group's people page by page: each member of a release has a place of its own, those of a group from rank * 2^56 on,
+-- the greater the firmer, without a firmness first (serving_rows.py makes them, app/serving_tables.py reads them). One
+-- whole number, because PostgreSQL sorts rank, firmness and id in twice the processor's time (scripts/bench/README.md).
+CREATE INDEX IF NOT EXISTS membership_by_place ON membership (/*sqlite*/release_id, /**/place);
 
 CREATE TABLE IF NOT EXISTS current_release (
     ehr TEXT PRIMARY KEY,

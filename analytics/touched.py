@@ -17,9 +17,9 @@ TOUCHED_SCHEMA = pa.schema([("resource", pa.string()), ("updated", pa.string())]
 #: `updated` is the first half of an event's version (analytics/definitions/events/finish.sql): the same text for the
 #: same instant, empty without one.
 QUERY = """
-SELECT type || '/' || id AS resource, max(coalesce(strftime(fhir_time(updated), '%Y-%m-%dT%H:%M:%S.%f'), '')) AS updated
+SELECT type || '/' || id AS resource, max(updated(updated_text)) AS updated
 FROM (SELECT json_extract_string(line, '$.resourceType') AS type, json_extract_string(line, '$.id') AS id,
-             json_extract_string(line, '$.meta.lastUpdated') AS updated
+             json_extract_string(line, '$.meta.lastUpdated') AS updated_text
       FROM touched_lines WHERE json_valid(line))
 WHERE type IS NOT NULL AND id IS NOT NULL GROUP BY 1
 """

@@ -18,7 +18,7 @@ from app.serving_tables import CURRENT, DOCUMENT, MEMBERSHIP, RELEASE, SCHEMA, M
 __all__ = ["Member", "Membership", "Order", "Placement", "Release", "Serving"]
 
 LOG = logging.getLogger(__name__)
-VERSION = 5  # of the tables (analytics/tables.sql)
+VERSION = 6  # of the tables (analytics/tables.sql)
 PATIENCE = 3  # seconds for a connection, for one from the pool, and for a statement: a person waits for the page
 MOST = 1000  # members in one answer
 CONNECTIONS = 10  # to PostgreSQL at once from this process, at most
@@ -86,21 +86,22 @@ class Serving:
         return [_placement(row, names[row.release_id, row.created_at]) for row in rows]
 
     def members(
-        self, release: Release, rank: int, order: Order = "firmest", after: Member | None = None, limit: int = 50
+        self, release: Release, rank: int, order: Order = "firmest", after: int | None = None, limit: int = 50
     ) -> list[Member] | None:
         """One page of a group's people as that release placed them (at its as-of date).
 
-        order: "firmest" or "loosest" first (people without a firmness are the loosest; ties by id).
-        after: the last member of the page before; the page begins behind it, whether that member is still there or not.
+        order: "firmest" or "loosest" first (people without a firmness are the loosest; ties as the release has them).
+        after: the place of the last member of the page before; the page begins behind it.
         limit: 1 to 1,000. Fewer than `limit` came back: this was the last page.
 
-        These are patients: only those may be shown whom the EHR lets the launch's token read. `after` holds a patient
-        id, so it travels neither in an address nor unsealed in a page.
+        These are patients: only those may be shown whom the EHR lets the launch's token read. A place is one person's,
+        so it travels neither in an address nor unsealed in a page.
         """
-        is_sqlite = self._engine.dialect.name == "sqlite"
         most = max(1, min(limit, MOST))
-        rows = self._all(serving_tables.members(release.release_id, rank, order, after, most, is_sqlite=is_sqlite))
-        return None if rows is None else [Member(row.subject_id, row.second_rank, row.firmness) for row in rows]
+        rows = self._all(serving_tables.members(release.release_id, rank, order, after, most))
+        if rows is None:
+            return None
+        return [Member(row.subject_id, row.second_rank, row.firmness, row.place) for row in rows]
 
     def document(self, release: Release, name: str) -> dict[str, Any] | None:
         """A paper of a release: "evidence", "map", "drift", "funnel", "model-card" or "cohorts" (docs/release.md).

@@ -4,22 +4,17 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, column, func, literal_column, select, table, tuple_
+from sqlalchemy import Select, and_, column, select, table
 
 SCHEMA = table("serving_schema", column("version"))
 RELEASE = table("release", *map(column, ("release_id", "ehr", "created_at", "as_of", "definitions_hash", "model",
                                          "published_at")))  # fmt: skip
 CURRENT = table("current_release", column("ehr"), column("release_id"))
-MEMBERSHIP = table(
-    "membership", column("release_id"), column("subject_id"), column("rank"), column("second_rank"), column("firmness")
-)
+MEMBERSHIP = table("membership", *map(column, ("release_id", "subject_id", "rank", "second_rank", "firmness", "place")))
 DOCUMENT = table("release_document", column("release_id"), column("name"), column("body"))
 
 Order = Literal["firmest", "loosest"]
-NO_FIRMNESS = -1.0  # below every firmness (0 to 1)
-#: Group and firmness in one number; the index has the same expression, as text.
-FIRMNESS = func.coalesce(MEMBERSHIP.c.firmness, literal_column(str(NO_FIRMNESS)))
-PLACE: ColumnElement[float] = literal_column("4") * MEMBERSHIP.c.rank + FIRMNESS
+GROUP = 2**56  # places of a group: from rank * GROUP on (analytics/tables.sql)
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,7 @@ class Member:
     subject_id: str = field(repr=False)
     second_rank: int | None
     firmness: float | None
+    place: int = field(repr=False)  # nobody else's in the release; in a group, the greater the firmer
 
 
 @dataclass(frozen=True)
@@ -95,26 +91,17 @@ def memberships(release_id: str, patients: Collection[str]) -> Select[Any]:
     return select(MEMBERSHIP).where(MEMBERSHIP.c.release_id == release_id, MEMBERSHIP.c.subject_id.in_(patients))
 
 
-def members(
-    release_id: str, rank: int, order: Order, after: Member | None, limit: int, *, is_sqlite: bool
-) -> Select[Any]:
-    """A page of a group, each read off an index from where the page before ended."""
-    place, ids, down = PLACE, MEMBERSHIP.c.subject_id, order == "firmest"
-    query = select(ids, MEMBERSHIP.c.second_rank, MEMBERSHIP.c.firmness).where(MEMBERSHIP.c.release_id == release_id)
-    begin, end = place >= _place(rank, None), place <= _place(rank, 1.0)
-    if down:
-        begin, end = end, begin
-    if after is not None:
-        reached = _place(rank, after.firmness)
-        pair, last = tuple_(place, ids), tuple_(reached, after.subject_id)
-        query = query.where(pair < last if down else pair > last)
-        begin = place <= reached if down else place >= reached
-    # SQLite does not look a pair up in an index on an expression; PostgreSQL, given both, would take the same people
-    # off twice, expect next to nobody, and sort what it finds.
-    query = query.where(begin, end) if is_sqlite or after is None else query.where(end)
-    return query.order_by(*(key.desc() if down else key.asc() for key in (place, ids))).limit(limit)
-
-
-def _place(rank: int, firmness: float | None) -> float:
-    """The number that PLACE has in the database: the same sum of the same doubles."""
-    return 4 * rank + (NO_FIRMNESS if firmness is None else firmness)
+def members(release_id: str, rank: int, order: Order, after: int | None, limit: int) -> Select[Any]:
+    """A page of a group, read off the index of places from where the page before ended."""
+    place, down = MEMBERSHIP.c.place, order == "firmest"
+    first, last = rank * GROUP, (rank + 1) * GROUP - 1
+    if after is not None and down:
+        last = after - 1
+    elif after is not None:
+        first = after + 1
+    return (
+        select(MEMBERSHIP.c.subject_id, MEMBERSHIP.c.second_rank, MEMBERSHIP.c.firmness, place)
+        .where(MEMBERSHIP.c.release_id == release_id, place.between(first, last))
+        .order_by(place.desc() if down else place.asc())
+        .limit(limit)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 SQL = Path(__file__).parent / "events"
 
@@ -32,6 +33,7 @@ EVENT_SCHEMA = pa.schema(
     ]
 )
 LINE_SCHEMA = pa.schema([("line_no", pa.int64()), ("line", pa.string())])
+VIEW_SCHEMA = pa.schema([("line_no", pa.int64()), ("line", pa.string_view())])  # lines that lie in a block
 SERVER_SCHEMA = pa.schema([("base", pa.string())])
 
 
@@ -83,8 +85,8 @@ def connect(base: str | None = None) -> duckdb.DuckDBPyConnection:
 
 def define_server(connection: duckdb.DuckDBPyConnection, base: str | None) -> None:
     """Whose references are ours, as the one row of ``server``; the connection has the event macros."""
-    connection.execute("CREATE OR REPLACE TEMP TABLE server AS SELECT CAST(? AS VARCHAR) AS base",
-                       [server_of(connection, base)])
+    name = server_of(connection, base)  # as Arrow: what reads a table is planned anew at each run
+    connection.register("server", pa.table({"base": [name]}, schema=SERVER_SCHEMA))
 
 
 def server_of(connection: duckdb.DuckDBPyConnection, base: str | None) -> str | None:
@@ -125,83 +127,105 @@ def _read_one_by_one(given: list[tuple[int, bytes]], largest: int) -> tuple[pa.T
     return pa.table({"line_no": numbers, "line": texts}, schema=LINE_SCHEMA), dropped
 
 
-def events_of(connection: duckdb.DuckDBPyConnection, lines: pa.Table, expected_type: str) -> Batch:
-    """Events of lines that are mostly of one type; lines of another known type are read as what they are.
+class Given:
+    """A table that a planned statement reads anew at each run."""
 
-    Never raises for bad content: each line is either kept or in ``dropped``.
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.table = schema.empty_table()
+
+    def __arrow_c_schema__(self) -> Any:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+class Reader:
+    """A private DuckDB that makes events of lines, a type by one statement that is planned once; for one thread.
+
+    base: as ``connect`` has it.
     """
-    connection.register("raw_lines", lines)
-    try:
-        return _events_of_lines(connection, "raw_lines", lines.num_rows, expected_type)
-    except duckdb.InvalidInputException:  # a line is no JSON; to look at each beforehand is a sixth of a load's time
-        good = _events_of_lines(connection, "raw_lines WHERE json_valid(line)", lines.num_rows, expected_type)
-        broken = connection.execute("SELECT line_no FROM raw_lines WHERE NOT json_valid(line)").fetchall()
-        return Batch(good.read, good.events, good.dropped + [(number, "broken_json") for (number,) in broken])
-    finally:
-        connection.unregister("raw_lines")
+
+    def __init__(self, base: str | None = None) -> None:
+        self.connection = connect(base)
+        self._lines = Given(VIEW_SCHEMA)
+        self._planned: set[str] = set()
+        self.connection.register("lines", self._lines)
+
+    def events_of(self, lines: pa.Table, expected_type: str) -> Batch:
+        """Events of lines that are mostly of one type; lines of another known type are read as what they are.
+
+        Never raises for bad content: each line is either kept or in ``dropped``.
+        """
+        try:
+            tables, dropped = self._read(lines, expected_type)
+        except duckdb.InvalidInputException:  # a line is no JSON: to look at each beforehand costs a tenth
+            good = self._asked("SELECT line_no, line FROM lines WHERE json_valid(line)", lines)
+            broken = self._asked("SELECT line_no FROM lines WHERE NOT json_valid(line)", lines)["line_no"].to_pylist()
+            tables, dropped = self._read(good, expected_type)
+            dropped += [(number, "broken_json") for number in broken]
+        return Batch(lines.num_rows, pa.concat_tables(tables), dropped)
+
+    def _read(self, lines: pa.Table, expected_type: str) -> tuple[list[pa.Table], list[tuple[int, str]]]:
+        """Events, and what is dropped. Raises InvalidInputException where a line is no JSON."""
+        tables, dropped = [EVENT_SCHEMA.empty_table()], list[tuple[int, str]]()
+        if expected_type in resource_types():
+            made, refused = self._of_type(lines, expected_type)
+            tables.append(made)
+            dropped += [(number, reason) for number, reason in refused if reason != "other_type"]
+            lines = self._these(lines, [number for number, reason in refused if reason == "other_type"])
+        for resource_type, numbers in self._types(lines):
+            if resource_type in resource_types():
+                made, refused = self._of_type(self._these(lines, numbers), resource_type)
+                tables.append(made)
+                dropped += refused
+            else:
+                dropped += [(number, "unused_type" if resource_type else "no_type") for number in numbers]
+        return tables, dropped
+
+    def _of_type(self, lines: pa.Table, resource_type: str) -> tuple[pa.Table, list[tuple[int, str]]]:
+        """Events of the lines of a type, and line_no and reason of those that give none."""
+        if resource_type not in self._planned:
+            self.connection.execute(f"PREPARE of_{resource_type} AS {events_select(resource_type)}")
+            self._planned.add(resource_type)
+        found = self._asked(f"EXECUTE of_{resource_type}", lines)
+        refused = list[tuple[int, str]]()
+        if found["reason"].null_count < found.num_rows:
+            none = found.filter(pc.is_valid(found["reason"])).select(["line_no", "reason"]).to_pylist()
+            refused = sorted((row["line_no"], row["reason"]) for row in none)
+            found = found.filter(pc.is_null(found["reason"]))
+        return found.select(EVENT_SCHEMA.names).cast(EVENT_SCHEMA), refused
+
+    def _these(self, lines: pa.Table, numbers: list[int]) -> pa.Table:
+        """The lines of these numbers."""
+        if not numbers:
+            return VIEW_SCHEMA.empty_table()
+        wanted = ", ".join(map(str, numbers))
+        return self._asked(f"SELECT line_no, line FROM lines WHERE line_no IN ({wanted})", lines)  # noqa: S608
+
+    def _types(self, lines: pa.Table) -> list[tuple[str | None, list[int]]]:
+        """Each resourceType among the lines, with their numbers."""
+        if not lines.num_rows:
+            return []
+        typed = "SELECT line_no, json_extract_string(line, '$.resourceType') AS type FROM lines"
+        found = self._asked(f"SELECT type, list(line_no) AS numbers FROM ({typed}) GROUP BY type ORDER BY type", lines)  # noqa: S608
+        return [(row["type"], row["numbers"]) for row in found.to_pylist()]
+
+    def _asked(self, query: str, lines: pa.Table) -> pa.Table:
+        """What a query makes of `lines`; nobody's data stay here."""
+        self._lines.table = lines.cast(VIEW_SCHEMA)
+        try:
+            return self.connection.sql(query).to_arrow_table()
+        finally:
+            self._lines.table = VIEW_SCHEMA.empty_table()
 
 
-def _events_of_lines(
-    connection: duckdb.DuckDBPyConnection, source: str, read: int, expected_type: str
-) -> Batch:
-    """As ``events_of``. Raises InvalidInputException where `source` holds a line that is no JSON."""
-    # A view: a line is parsed on its way to its events, and what is rare is looked for only where counts tell of it.
-    _lines_are(connection, source)
-    dropped: list[tuple[int, str]] = []
-    tables = [EVENT_SCHEMA.empty_table()]
-    checked, others = 0, read
-    if expected_type in resource_types():
-        tables.append(_events_of_type(connection, expected_type, dropped))
-        checked, others = _counts(connection, "SELECT count(*), count_if(reason = 'other_type') FROM checked")
-    if others:
-        rest = "lines SEMI JOIN checked_other USING (line_no)" if checked else "lines"
-        for resource_type in _found_types(connection, rest, dropped):
-            tables.append(_events_of_type(connection, resource_type, dropped))
-    return Batch(read, pa.concat_tables(tables), dropped)
-
-
-def _lines_are(connection: duckdb.DuckDBPyConnection, source: str) -> None:
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS SELECT line_no, line FROM {source}")  # noqa: S608
-
-
-def _counts(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
-    return connection.execute(query).fetchall()[0]
-
-
-def _found_types(
-    connection: duckdb.DuckDBPyConnection, rest: str, dropped: list[tuple[int, str]]
-) -> Iterator[str]:
-    """Each known type found among the lines that are left, while `lines` holds those of this type."""
-    others = f"SELECT line_no, line, json_extract_string(line, '$.resourceType') AS type FROM {rest}"  # noqa: S608
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE others AS {others}")
-    found = connection.execute("SELECT type, list(line_no) FROM others GROUP BY type ORDER BY type").fetchall()
-    for resource_type, numbers in found:
-        if resource_type in resource_types():
-            _lines_are(connection, f"others WHERE type = '{resource_type}'")
-            yield resource_type
-        else:
-            dropped.extend((number, "unused_type" if resource_type else "no_type") for number in numbers)
-
-
-def _events_of_type(
-    connection: duckdb.DuckDBPyConnection, resource_type: str, dropped: list[tuple[int, str]]
-) -> pa.Table:
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW mapped AS {_text(resource_type)}")
-    define_rules(connection, resource_type)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE checked AS {last_steps()['checked']}")
-    query = "SELECT line_no, reason FROM checked WHERE reason IS NOT NULL ORDER BY line_no"
-    refused = connection.execute(query).fetchall()
-    dropped.extend((number, reason) for number, reason in refused if reason != "other_type")
-    if any(reason == "other_type" for _, reason in refused):
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE checked_other AS SELECT line_no FROM checked WHERE reason = 'other_type'"
-        )
-    return connection.sql(last_steps()["new_events"]).to_arrow_table().select(EVENT_SCHEMA.names).cast(EVENT_SCHEMA)
-
-
-def define_rules(connection: duckdb.DuckDBPyConnection, resource_type: str) -> None:
-    """What a resource of this type must satisfy (rules.toml), as the one row of ``rules``."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE rules AS {rules_select(resource_type)}")
+def events_select(resource_type: str) -> str:
+    """SELECT of the events of the ``lines`` of a type, and of line_no and reason for each line that gives none."""
+    steps = last_steps()
+    return f"""WITH mapped AS ({mapping(resource_type)}), rules AS ({rules_select(resource_type)}),
+        checked AS ({steps["checked"]}) {steps["new_events"]}"""
 
 
 def rules_select(resource_type: str) -> str:

@@ -3,7 +3,7 @@
 A chart is small: asked one by one, the statements of a score are planned for longer than they run, and a planned one
 takes longer to start than to read a chart. So it takes several, side by side (``side_by_side``). Here the texts of
 ``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
-for a statement that reads no table: what changes from run to run is handed over as Arrow (``_Given``).
+for a statement that reads no table: what changes from run to run is handed over as Arrow (``events.Given``).
 """
 
 from __future__ import annotations
@@ -24,30 +24,16 @@ from analytics.definitions.side_by_side import Lines, Records
 PARAMS_SCHEMA = features.params(date.min).schema
 
 
-class _Given:
-    """A table that a planned statement reads anew at each run."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self.schema = schema
-        self.table = schema.empty_table()
-
-    def __arrow_c_schema__(self) -> Any:
-        return self.schema.__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        return self.table.__arrow_c_stream__(requested_schema)
-
-
 class Prepared:
     """A private DuckDB that has planned the way from lines to values; for one thread."""
 
     def __init__(self) -> None:
         self._connection = events.connect()
         self._given = {
-            "raw_lines": _Given(events.LINE_SCHEMA),
-            "given_server": _Given(events.SERVER_SCHEMA),
-            "events": _Given(events.EVENT_SCHEMA),
-            "params": _Given(PARAMS_SCHEMA),
+            "raw_lines": events.Given(events.LINE_SCHEMA),
+            "given_server": events.Given(events.SERVER_SCHEMA),
+            "events": events.Given(events.EVENT_SCHEMA),
+            "params": events.Given(PARAMS_SCHEMA),
         }
         for name, table in {**reference_tables(), **self._given}.items():
             self._connection.register(name, table)
@@ -62,7 +48,7 @@ class Prepared:
         self._to_gaps = gaps.select(f"(SELECT {', '.join(f'? AS {name}' for name in gaps.features())})")
 
     def events_of(self, charts: Sequence[pa.Table], base: str | None = None) -> list[events.Batch]:
-        """As ``events.events_of`` does it for lines of any type, for each chart; base as ``events.connect`` has it."""
+        """As ``events.Reader`` does it for lines of any type, for each chart; base as ``events.connect`` has it."""
         lines = Lines(charts)
         with self._handing_over(raw_lines=lines.table, given_server=self._server(base)):
             found = self._connection.sql("EXECUTE to_events").to_arrow_table()
@@ -122,9 +108,8 @@ def _to_events() -> str:
         ), every AS MATERIALIZED ({mapped}),
         mapped AS (SELECT * EXCLUDE (found) FROM every WHERE type = found),
         rules AS MATERIALIZED ({rules}),
-        checked AS MATERIALIZED (SELECT * FROM ({steps["checked"]}) WHERE reason IS DISTINCT FROM 'other_type')
-        SELECT {", ".join(events.EVENT_SCHEMA.names)}, line_no, NULL AS reason FROM ({steps["new_events"]})
-        UNION ALL SELECT {nulls}, line_no, reason FROM checked WHERE reason IS NOT NULL
+        checked AS (SELECT * FROM ({steps["checked"]}) WHERE reason IS DISTINCT FROM 'other_type')
+        SELECT {", ".join(events.EVENT_SCHEMA.names)}, line_no, reason FROM ({steps["new_events"]})
         UNION ALL SELECT {nulls}, line_no, 'other_type' FROM every WHERE type IS DISTINCT FROM found
         UNION ALL SELECT {nulls}, line_no,
             CASE WHEN found IS NULL THEN 'broken_json' WHEN found = '' THEN 'no_type' ELSE 'unused_type' END

@@ -147,7 +147,7 @@ def _members(opening: Opening, asked: Asked) -> tuple[dict[str, Any], People]:
         "Names are known to the EHR alone, so this list cannot be ordered by name.",
     )
     placed = _with_places(people, members, asked.rank)
-    return {"said": said, "next_after": cursor.sealed(last, bound) if last else None}, placed
+    return {"said": said, "next_after": cursor.sealed(last.place, bound) if last else None}, placed
 
 
 def _with_places(people: People, members: Sequence[Any], rank: int) -> People:

@@ -25,11 +25,14 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).parent))
 
+import pyarrow as pa
 from rows import HEAD, Row, send
 
 import analytics
 from analytics.definitions import catalogue
+from analytics.serving_rows import COLUMNS, TYPES, with_places
 from app import create_app
+from app.__main__ import keep_for_good
 from app.config import Config
 from app.registry import Ehr
 from app.smart.context import Context
@@ -78,6 +81,7 @@ def cohorts(given: argparse.Namespace) -> Iterator[Row]:
         client.set_cookie("kindred", "b" * 43)
         base = f"/s/{launch.sid}/cohorts/"
         mark = client.get(base).headers["Kindred-Patient"]
+        keep_for_good()  # as python -m app does
         for path in PAGES:
             url = f"{base}{path}{'&' if '?' in path else '?'}patient={mark}"
             took, cpu, size = _timed(client, url, pages, stand)
@@ -156,8 +160,10 @@ def publish(path: Path, people: int) -> None:
         db.executemany("INSERT INTO release_document VALUES ('r1', ?, ?)",
                        [(name, json.dumps(one)) for name, one in found.items()])  # fmt: skip
         placed = ((f"p{one:06}", one % GROUPS + 1, (one + 1) % GROUPS + 1, one % 997 / 997) for one in range(people))
-        columns = "release_id, subject_id, rank, second_rank, firmness"
-        db.executemany(f"INSERT INTO membership ({columns}) VALUES ('r1', ?, ?, ?, ?)", placed)  # noqa: S608
+        batch = pa.RecordBatch.from_pylist([dict(zip(TYPES.names, one, strict=True)) for one in placed], TYPES)
+        rows = (tuple(one.values()) for one in with_places(batch, 0).to_pylist())
+        columns = ", ".join(COLUMNS)
+        db.executemany(f"INSERT INTO membership (release_id, {columns}) VALUES ('r1', ?, ?, ?, ?, ?)", rows)  # noqa: S608
     db.close()
 
 

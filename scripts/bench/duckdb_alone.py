@@ -25,17 +25,14 @@ def load(files: list[Path], target: Path) -> None:
     """All files of NDJSON to a folder of Parquet."""
     connection = connect()
     target.mkdir(parents=True)
-    streaming = events._text("finish").replace("CREATE OR REPLACE TEMP TABLE", "CREATE OR REPLACE TEMP VIEW")
     for kind in events.resource_types():
         mine = [str(path) for path in files if path.stem.startswith(f"{kind}-")]
         if not mine:
             continue
         lines = f"SELECT 0 AS line_no, CAST(json AS VARCHAR) AS line FROM read_ndjson_objects({mine})"  # noqa: S608
         connection.execute(f"CREATE OR REPLACE TEMP VIEW lines AS {lines}")
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW mapped AS {events._text(kind)}")
-        events.define_rules(connection, kind)
-        connection.execute(streaming)
-        connection.execute(f"COPY (FROM new_events) TO '{target}/{kind}.parquet' (COMPRESSION zstd)")
+        made = f"SELECT * EXCLUDE (line_no, reason) FROM ({events.events_select(kind)}) WHERE reason IS NULL"  # noqa: S608
+        connection.execute(f"COPY ({made}) TO '{target}/{kind}.parquet' (COMPRESSION zstd)")
     connection.close()
 
 

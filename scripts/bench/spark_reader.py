@@ -3,10 +3,14 @@
 The schema of a type is that of our own text (analytics/definitions/events/TYPE.sql), so that both sides read the same
 fields; the columns are those of an event. What our load does beyond this is left out, to Spark's favour: no check of a
 resource, no quarantine, no digest of the line in `version`.
+
+As a process of its own (`load.py` starts it so): `python scripts/bench/spark_reader.py FILES TARGET`.
 """
 
 import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +180,17 @@ def write(spark: Any, files: list[Path], target: Path) -> None:
         spark.read.schema(schema(kind)).json(mine).createOrReplaceTempView("bench_resources")
         made = spark.sql(select(kind, "bench_resources"))
         made.write.option("compression", "zstd").mode("append").parquet(str(target))
+
+
+def main() -> None:
+    """A session with our settings that reads and writes, and nothing else."""
+    from analytics.config import Settings
+    from analytics.spark import session
+
+    spark = session(Settings.from_environment({"KINDRED_HOME": os.environ["KINDRED_HOME"]}))
+    write(spark, sorted(Path(sys.argv[1]).glob("*.ndjson")), Path(sys.argv[2]))
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()

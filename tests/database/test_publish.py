@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
-from analytics import serving_memberships
+from analytics import serving_memberships, serving_rows
 from analytics.errors import DatabaseError, LakeError, ReleaseError
 from analytics.lake import Lake
 from analytics.publish import current, publish, published, rollback
@@ -112,7 +112,8 @@ class TestAPart:
     @pytest.fixture
     def staging(self, server: Server, name: str) -> str:
         with server.connect(name) as connection:
-            connection.execute("CREATE TABLE s (subject_id TEXT, rank INT, second_rank INT, firmness FLOAT8)")
+            connection.execute("CREATE TABLE s (subject_id TEXT, rank INT, second_rank INT, firmness FLOAT8, "
+                               "place BIGINT)")
             connection.execute("CREATE TABLE s_parts (part INTEGER PRIMARY KEY, copied BIGINT)")
         return "s"
 
@@ -124,8 +125,8 @@ class TestAPart:
     @staticmethod
     def batch(*ids: str) -> pa.RecordBatch:
         ones = pa.array([1] * len(ids), pa.int32())
-        return pa.RecordBatch.from_arrays([pa.array(ids), ones, ones, pa.array([0.5] * len(ids))],
-                                          list(serving_memberships.COLUMNS))  # fmt: skip
+        columns = [pa.array(ids), ones, ones, pa.array([0.5] * len(ids))]
+        return serving_rows.with_places(pa.RecordBatch.from_arrays(columns, schema=serving_rows.TYPES), 0)
 
     def test_a_second_attempt_after_the_first_writes_nothing(
         self, server: Server, name: str, options: dict[str, Any], staging: str

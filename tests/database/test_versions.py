@@ -16,7 +16,7 @@ from analytics.lake import Lake
 from analytics.publish import current, publish, published, rollback
 from analytics.serving_database import is_postgresql, opened, partition, transaction
 from app.serving import Serving
-from tests.unit.analytics.releases import model, write_release
+from tests.unit.analytics.releases import Row, model, write_release
 
 VERSION_1 = Path(__file__).with_name("tables_of_version_1.sql")
 
@@ -55,6 +55,12 @@ def indexes_of(connection: Connection, table: str) -> list[str]:
     return list(connection.execute(text(query), {"table": table}).scalars())
 
 
+def without_places(connection: Connection) -> None:
+    """As memberships were until version 6."""
+    connection.execute(text("DROP INDEX membership_by_place"))
+    connection.execute(text("ALTER TABLE membership DROP COLUMN place"))
+
+
 def test_both_sides_know_the_same_version() -> None:
     assert app.serving.VERSION == serving_database.VERSION
 
@@ -85,10 +91,11 @@ def test_version_2_is_taken_over(database: str, lake: Lake, spark: Any) -> None:
         write_release(lake, "a", release_id, [("p1", int(release_id[1:]), None, 0.5)])
         publish(database, lake, "a", release_id, lambda: spark)
     with opened(database) as connection, transaction(connection):
+        without_places(connection)
         connection.execute(text("DROP TABLE release_document"))
         connection.execute(text("UPDATE serving_schema SET version = 2"))
     with closing(Serving(database)) as serving:
-        assert "of version 2, this app reads version 5" in (serving.trouble() or "")
+        assert "of version 2, this app reads version 6" in (serving.trouble() or "")
         assert [one["release_id"] for one in published(database)] == ["r1", "r2"]
         release = serving.current("a")
         assert release and release.release_id == "r2" and serving.trouble() is None
@@ -101,43 +108,53 @@ def test_version_2_is_taken_over(database: str, lake: Lake, spark: Any) -> None:
 
 VERSION_4 = ("CREATE INDEX membership_by_firmness ON membership ({}rank, (coalesce(firmness, -1.0)), subject_id)",
              "CREATE INDEX membership_by_id ON membership ({}rank, subject_id)")  # fmt: skip
+VERSION_5 = ("CREATE INDEX membership_by_place ON membership ({}(4 * rank + coalesce(firmness, -1.0)), subject_id)",)
 
 
-@pytest.mark.parametrize(("found", "indexes"), [(3, ()), (4, VERSION_4)])
-def test_version_3_or_4_is_taken_over(
+@pytest.mark.parametrize(("found", "indexes"), [(3, ()), (4, VERSION_4), (5, VERSION_5)])
+def test_version_3_4_or_5_is_taken_over(
     database: str, lake: Lake, spark: Any, found: int, indexes: tuple[str, ...]
 ) -> None:
-    """Version 3 lacked the index by which a group is read page by page, version 4 had two others; its releases get it
-    where they lie, and only that."""
+    """Version 3 lacked the index by which a group is read page by page, version 4 had two others, version 5 one of
+    firmness and id; their releases get places and the index of them where they lie, and only that."""
+    group: list[Row] = [("p3", 1, 2, 0.5), ("p1", 1, 2, 0.5), ("p4", 1, None, None), ("p2", 1, 2, 0.75)]
+    people: list[Row] = [*group, ("x", 2, 1, 1.0)]
     for release_id in ("r1", "r2"):
-        write_release(lake, "a", release_id, [("p1", 1, 2, 0.5), ("p2", 1, 2, 0.75)])
+        write_release(lake, "a", release_id, people)
         publish(database, lake, "a", release_id, lambda: spark)
     with opened(database) as connection, transaction(connection):
-        connection.execute(text("DROP INDEX membership_by_place"))
+        without_places(connection)
         for statement in indexes:
             connection.execute(text(statement.format("" if is_postgresql(connection) else "release_id, ")))
         connection.execute(text(f"UPDATE serving_schema SET version = {found}"))
     with closing(Serving(database)) as serving:
-        assert f"of version {found}, this app reads version 5" in (serving.trouble() or "")
+        assert f"of version {found}, this app reads version 6" in (serving.trouble() or "")
         assert [one["release_id"] for one in published(database)] == ["r1", "r2"]
         release = serving.current("a")
-        assert release and [one.subject_id for one in serving.members(release, 1) or []] == ["p2", "p1"]
+        first = release and serving.members(release, 1, limit=2)
+        assert release and first and [one.subject_id for one in first] == ["p2", "p3"]
+        rest = serving.members(release, 1, after=first[-1].place) or []
+        assert [(one.subject_id, one.firmness) for one in rest] == [("p1", 0.5), ("p4", None)]
+        assert [one.subject_id for one in serving.members(release, 2) or []] == ["x"]
+    write_release(lake, "a", "r3", people)
+    publish(database, lake, "a", "r3", lambda: spark)
     with opened(database) as connection:
         assert indexes_of(connection, "membership") == ["membership_by_place"]
         if is_postgresql(connection):
-            assert [len(indexes_of(connection, partition(one))) for one in ("r1", "r2")] == [2, 2]  # the other: its key
+            number = [len(indexes_of(connection, partition(one))) for one in ("r1", "r2", "r3")]
+            assert number == [2, 2, 2]  # the other: its key
 
 
 def test_a_newer_version_is_left_alone_and_told(database: str) -> None:
     with opened(database) as connection, transaction(connection):
         connection.execute(text("CREATE TABLE serving_schema (version INTEGER)"))
-        connection.execute(text("INSERT INTO serving_schema VALUES (6)"))
+        connection.execute(text("INSERT INTO serving_schema VALUES (7)"))
     for look in (lambda: current(database, "a"), lambda: published(database), lambda: rollback(database, "a")):
-        with pytest.raises(DatabaseError, match="has tables of version 6; this Kindred knows version 5") as failed:
+        with pytest.raises(DatabaseError, match="has tables of version 7; this Kindred knows version 6") as failed:
             look()
         assert "hunter2" not in str(failed.value) and failed.value.exit_code == 16
     with closing(Serving(database)) as serving:
-        assert "of version 6, this app reads version 5" in (serving.trouble() or "")
+        assert "of version 7, this app reads version 6" in (serving.trouble() or "")
         assert serving.current("a") is None
     with opened(database) as connection:
         assert inspect(connection).get_table_names() == ["serving_schema"]

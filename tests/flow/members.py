@@ -4,16 +4,22 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
+import pyarrow as pa
+
+from analytics.serving_rows import COLUMNS, TYPES, with_places
 from tests.flow.published import RELEASE_ID
 
 Row = tuple[str, int, int | None, float | None]  # patient, rank, second rank, firmness
 
 
 def place(database: Path, rows: Iterable[Row]) -> None:
-    """Write memberships of the published release."""
+    """Write memberships of the published release; of one firmness, in this order."""
     with sqlite3.connect(database) as db:
-        sql = "INSERT INTO membership (release_id, subject_id, rank, second_rank, firmness) VALUES (?, ?, ?, ?, ?)"
-        db.executemany(sql, [(RELEASE_ID, *row) for row in rows])
+        before = db.execute("SELECT count(*) FROM membership").fetchone()[0]
+        given = pa.RecordBatch.from_pylist([dict(zip(TYPES.names, row, strict=True)) for row in rows], TYPES)
+        placed = with_places(given, before).to_pylist()
+        sql = f"INSERT INTO membership (release_id, {', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)"
+        db.executemany(sql, [(RELEASE_ID, *row.values()) for row in placed])
     db.close()
 
 

@@ -22,15 +22,16 @@ def environment(folder: Path, ehrs: Path) -> dict[str, str]:
 def test_says_when_it_answers_and_ends_on_sigterm(tmp_path: Path) -> None:
     command, settings = [sys.executable, "-m", "app", "--port", "0"], environment(tmp_path, registry(tmp_path))
     with subprocess.Popen(
-        command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout
+        assert process.stdout and process.stderr
         line = process.stdout.readline()
         assert line.startswith("app ready: http://127.0.0.1:")
         url = line.removeprefix("app ready: ").strip()
         assert requests.get(url + "healthz", timeout=10).json() == {"status": "ok"}
         process.terminate()
-        assert process.wait(10) == 0
+        said = process.stderr.read()
+        assert process.wait(10) == 0 and "leaked" not in said and "Traceback" not in said
 
 
 def test_a_taken_port_ends_with_17(tmp_path: Path) -> None:

@@ -58,9 +58,9 @@ def export(folder: Path, lines: Iterable[bytes], ehr: str = "test") -> Lake:
 def loaded(lake: Lake, ehr: str = "test") -> tuple[pa.Table, Counter[str]]:
     """What the tasks of ``load`` make of the export: events, and dropped lines by reason."""
     home = lake.export(ehr, EXPORT)
-    connection = events.connect(BASE)
+    reader = events.Reader(BASE)
     sources = [f"{home}/{entry['path']}" for entry in lake.read_json(f"{home}/manifest.json")["files"]]
-    made = load.load_share(connection, lake, sources, "tmp/0.parquet", None, LARGEST_LINE)
+    made = load.load_share(reader, lake, sources, "tmp/0.parquet", None, LARGEST_LINE)
     dropped = Counter(reason for file in made.files for _, reason in file.dropped)
     return pq.read_table(f"{lake.local(made.parquet)}"), dropped
 

@@ -17,7 +17,8 @@ SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.subject
              THEN [item(system_code(r.class), text_value := r.hospitalization.dischargeDisposition.coding[1].code)] END,
         coded_items(r.priority),
         coded_items(r.serviceType),
-        flatten(list_transform(coalesce(r.type, []), lambda t: coded_items(t, text_value := r.hospitalization.dischargeDisposition.coding[1].code))),
+        CASE WHEN len(r.type) = 1 THEN coded_items(r.type[1], text_value := r.hospitalization.dischargeDisposition.coding[1].code)  -- most
+            ELSE flatten(list_transform(coalesce(r.type, []), lambda t: coded_items(t, text_value := r.hospitalization.dischargeDisposition.coding[1].code))) END,
         CASE WHEN r.class.code IS NULL OR r.class.code NOT IN ('AMB', 'HH', 'VR') THEN list_concat(
             list_transform(flatten(list_transform(coalesce(r.reasonCode, []), lambda t: list_filter(t.coding, lambda c: c.code IS NOT NULL))),
                            lambda c: item('reason|' || system_code(c))),

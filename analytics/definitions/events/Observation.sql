@@ -18,19 +18,19 @@ WITH parsed AS (
         coalesce(system_code(r.valueCodeableConcept.coding[1]), r.valueString, r.valueBoolean, r.valueQuantity.comparator) AS words,
         coalesce(r.valueQuantity.code, r.valueQuantity.unit) AS unit
     FROM parsed
+), own AS (
+    -- The Observation's own value as columns: a lambda copies whatever it takes from around it, for each coding.
+    SELECT line_no, line, r, list_transform(list_filter(r.code.coding, lambda c: c.code IS NOT NULL),
+        lambda c: item(system_code(c), numeric_value := number, text_value := words, unit := unit)) AS items
+    FROM valued
 )
 SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.subject.reference, 'Patient') AS subject, r.status AS status,
     coalesce(r.effectiveDateTime, r.effectiveInstant, r.effectivePeriod.start, r.issued) AS time_text,
     r.effectivePeriod.end AS end_text, r.issued AS recorded_text, r.meta.lastUpdated AS updated_text,
-    -- The Observation's own value as columns: a lambda copies whatever it takes from around it, for each coding.
-    list_concat(
-        list_transform(list_filter(r.code.coding, lambda c: c.code IS NOT NULL),
-                       lambda c: item(system_code(c), numeric_value := number, text_value := words, unit := unit)),
-        CASE WHEN r.component IS NOT NULL THEN
-            flatten(list_transform(r.component, lambda p: list_transform(list_filter(p.code.coding, lambda c: c.code IS NOT NULL), lambda c: item(
-                system_code(c),
-                numeric_value := coalesce(p.valueQuantity.value, p.valueInteger),
-                text_value := coalesce(system_code(p.valueCodeableConcept.coding[1]), p.valueString, p.valueBoolean, p.valueQuantity.comparator),
-                unit := coalesce(p.valueQuantity.code, p.valueQuantity.unit))))) END
-    ) AS items
-FROM valued
+    CASE WHEN r.component IS NULL THEN items ELSE list_concat(items,
+        flatten(list_transform(r.component, lambda p: list_transform(list_filter(p.code.coding, lambda c: c.code IS NOT NULL), lambda c: item(
+            system_code(c),
+            numeric_value := coalesce(p.valueQuantity.value, p.valueInteger),
+            text_value := coalesce(system_code(p.valueCodeableConcept.coding[1]), p.valueString, p.valueBoolean, p.valueQuantity.comparator),
+            unit := coalesce(p.valueQuantity.code, p.valueQuantity.unit)))))) END AS items
+FROM own

@@ -1,15 +1,26 @@
 -- The same last step for every type: check each resource, give a reason to those that cannot be used, and
 -- turn the rest into events. Reads `mapped` (what a type's file selects), `rules` and `server` (one row each). Whose resource it is: a
 -- relative reference, or one below the base of this server, is ours; the same id on another server is somebody else.
+-- A version is its instant, `#`, and a digest of the line: it parts two lines that claim the same instant, whichever comes first. DuckDB's own
+-- hash costs a tenth of md5. Another DuckDB may hash otherwise: so load makes an export's events anew where another one made them
+-- (analytics/load.py), and between two exports only the instants are compared (analytics/snapshot.py).
 CREATE OR REPLACE TEMP TABLE checked AS
 WITH timed AS (
     SELECT line_no, type, id, nullif(subject.id, '') AS subject_id, nullif(subject.base, '') AS subject_base, status, items, time_text, end_text, recorded_text,
         fhir_time(time_text) AS time, fhir_time(end_text) AS end_time, fhir_time(recorded_text) AS recorded,
-        coalesce(strftime(fhir_time(updated_text), '%Y-%m-%dT%H:%M:%S.%f'), '') || '#' || md5(line) AS version
+        updated(updated_text) || '#' || to_hex(hash(line)) AS version
     FROM mapped
 )
 SELECT line_no, type, id, subject_id, status, items, time, end_time, recorded, version, CASE
+    -- First, for a chart's lines meet the rules of every type (prepared.py).
     WHEN type IS DISTINCT FROM rules.expected_type THEN 'other_type'
+    -- The usual resource is seen to be sound at once, any other is asked for its reason (and whatever has an own_time).
+    WHEN regexp_full_match(id, '[A-Za-z0-9.\-]{1,64}')
+        AND (subject_id IS NOT NULL OR NOT rules.has_subject) AND subject_base IS NULL AND len(items) > 0
+        AND (time BETWEEN rules.earliest AND rules.latest OR (time_text IS NULL AND NOT rules.needs_time))
+        AND (end_text IS NULL OR end_time BETWEEN rules.earliest AND rules.latest)
+        AND (recorded_text IS NULL OR recorded BETWEEN rules.earliest AND rules.latest)
+        AND len(list_filter(items, lambda i: i.own_time IS NOT NULL OR abs(i.numeric_value) > rules.largest_value)) = 0 THEN NULL
     WHEN id IS NULL OR NOT regexp_full_match(id, '[A-Za-z0-9.\-]{1,64}') THEN 'no_id'
     WHEN subject_id IS NULL AND rules.has_subject THEN 'no_subject'
     WHEN subject_base IS NOT NULL AND server_of(subject_base) IS DISTINCT FROM server.base THEN 'subject_elsewhere'
@@ -28,12 +39,12 @@ SELECT line_no, type, id, subject_id, status, items, time, end_time, recorded, v
     END AS reason
 FROM timed CROSS JOIN rules CROSS JOIN server;
 
+-- Events, and of a line that gives none one row with its line_no and reason.
 CREATE OR REPLACE TEMP TABLE new_events AS
-WITH unnested AS (SELECT * EXCLUDE (items), unnest(items) AS i FROM checked WHERE reason IS NULL)
 SELECT subject_id,
     CASE WHEN i.own_time IS NULL THEN time WHEN i.own_time = '' THEN NULL ELSE fhir_time(i.own_time) END AS time,
     i.code AS code, i.numeric_value AS numeric_value, i.text_value AS text_value, i.unit AS unit,
     end_time, status,
     CASE WHEN i.own_time IS NULL THEN coalesce(recorded, time) WHEN i.own_time = '' THEN NULL ELSE fhir_time(i.own_time) END AS recorded,
-    type || '/' || id AS resource, version, line_no
-FROM unnested;
+    type || '/' || id AS resource, version, line_no, reason
+FROM (SELECT * EXCLUDE (items), unnest(CASE WHEN reason IS NULL THEN items ELSE [NULL] END) AS i FROM checked);

@@ -55,7 +55,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     publish(folder / "kindred.db", "sandbox", model())
     with sqlite3.connect(folder / "kindred.db") as db:
         db.execute("INSERT INTO release_document VALUES (?, 'evidence', ?)", (RELEASE_ID, json.dumps(DOCUMENT)))
-        db.execute("INSERT INTO membership VALUES (?, ?, 1, 2, 0.2)", (RELEASE_ID, ANA))
+        db.execute("INSERT INTO membership VALUES (?, ?, 1, 2, 0.2, ?)", (RELEASE_ID, ANA, 2**56))
     db.close()
     with running(folder) as both:
         yield both

@@ -95,15 +95,15 @@ def line(resource: Resource | str | bytes) -> bytes:
 
 
 @cache
-def connection() -> Any:
+def reader() -> events.Reader:
     """One DuckDB for all tests: opening one costs more than most tests."""
-    return events.connect()
+    return events.Reader()
 
 
 def read(resources: Iterable[Resource | str | bytes], expected: str = "", largest: int = 5_000_000) -> events.Batch:
     """What a batch makes of these lines, numbered from 1, in a file of the expected type."""
     table, too_bad = events.read_lines(enumerate(map(line, resources), start=1), largest)
-    batch = events.events_of(connection(), table, expected)
+    batch = reader().events_of(table, expected)
     return events.Batch(batch.read + len(too_bad), batch.events, batch.dropped + too_bad)
 
 

@@ -20,6 +20,7 @@ from tests.spec.live.fhir import (
     order,
     patient,
     read,
+    reader,
     subject,
 )
 
@@ -290,3 +291,11 @@ def test_one_bad_line_changes_nothing_of_how_the_others_are_read() -> None:
     for bad in (b"\xff", b"\xed\xa0\x80", b"x" * 1_001):
         beside, dropped = events.read_lines(enumerate([*good, bad], start=1), 1_000)
         assert beside.equals(alone) and [number for number, _ in dropped] == [4]
+
+
+@pytest.mark.parametrize("bad", [b"", b"{"])
+def test_no_line_stays_in_the_reader(bad: bytes) -> None:
+    """Whether all went well or not; and the next block of a file lies where this one lay."""
+    lines, _ = events.read_lines(enumerate([line(patient("p")), bad], start=1), 1_000)
+    assert reader().events_of(lines, "Patient").kept == 1
+    assert reader().connection.execute("SELECT count(*) FROM lines").fetchall() == [(0,)]

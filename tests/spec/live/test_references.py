@@ -20,7 +20,7 @@ BASES = [BASE, f"{BASE}/", "HTTPS://EHR.example:443/fhir", "http://ehr.example/f
 
 def batch(base: str | None, *resources: Resource) -> events.Batch:
     table, _ = events.read_lines(enumerate(map(line, resources), start=1), 1_000_000)
-    return events.events_of(events.connect(base), table, resources[0]["resourceType"])
+    return events.Reader(base).events_of(table, resources[0]["resourceType"])
 
 
 def of(reference: str, key: str = "subject") -> Resource:

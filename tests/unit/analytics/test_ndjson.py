@@ -1,6 +1,7 @@
 """A block of lines reaches the engine as it is: each line with its number, whichever way it went."""
 
 import io
+from typing import Any
 
 import duckdb
 import pytest
@@ -62,3 +63,30 @@ def test_letters_of_several_bytes_stay_whole() -> None:
     found, _, kinds = read(content, 7)
     assert [line for _, line in found] == content.decode().split("\n")[:2]
     assert kinds == ["string_view", "string_view"]
+
+
+def test_a_line_longer_than_a_block_is_one_and_those_behind_it_keep_their_numbers() -> None:
+    long = b'{"id":"' + b"x" * 60 + b'"}'
+    found, dropped, _ = read(b"\n".join([LINE % 1, long, LINE % 3, b"", LINE % 5]), 16)
+    numbered = [(1, LINE % 1), (2, long), (3, LINE % 3), (5, LINE % 5)]
+    assert [(number, line.encode()) for number, line in found] == numbered
+    assert dropped == []
+
+
+class Slow(io.BytesIO):
+    """A file that gives a few bytes at a time, as one over the network may."""
+
+    def readinto(self, buffer: Any) -> int:
+        return super().readinto(memoryview(buffer)[:7])
+
+
+def test_blocks_are_full_however_little_comes_at_a_time() -> None:
+    content = b"".join(LINE % number + b"\n" for number in range(1, 31))
+    sizes = [len(block.content) for block in ndjson.blocks(Slow(content), 400)]
+    assert sum(sizes) == len(content)
+    assert [len(block.content) for block in ndjson.blocks(io.BytesIO(content), 400)] == sizes
+    assert min(sizes[:-1]) > 400 - len(LINE % 30) - 1
+
+
+def test_an_empty_file_has_no_block() -> None:
+    assert list(ndjson.blocks(io.BytesIO(b""), 400)) == []

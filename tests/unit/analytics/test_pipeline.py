@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from analytics import build, load
@@ -79,7 +80,8 @@ def test_what_was_made_for_another_fhir_base_is_made_again(settings: Settings) -
     register(settings, "a")
     lake = exported(settings)
     events = lake.events("a", "20260701T000000Z")
-    same = {"events": 9, "definitions_hash": catalogue.definitions_hash(), "format": load.FORMAT}
+    same = {"events": 9, "definitions_hash": catalogue.definitions_hash(), "format": load.FORMAT,
+            "duckdb": duckdb.__version__}
     for base, there in (("https://a.example/fhir", True), ("https://b.example/fhir", False), (None, False)):
         lake.write_json(f"{events}/events.json", same | {"fhir_base": base})
         lake.finish(events)
@@ -91,6 +93,23 @@ def test_what_was_made_for_another_fhir_base_is_made_again(settings: Settings) -
             lake.write_json(f"{folder}/made.json", made | {"fhir_base": base})
             lake.finish(folder)
         assert build.built(lake, "a", "20260701T000000Z", date(2026, 6, 30)) is there
+
+
+@pytest.mark.parametrize("engine", [duckdb.__version__, "0.0.1", None])
+def test_what_another_duckdb_made_is_made_again(settings: Settings, engine: str | None) -> None:
+    """A version's digest is DuckDB's own hash, and nobody promises that the next DuckDB hashes alike."""
+    register(settings, "a")
+    lake, events = exported(settings), Lake(settings.lake).events("a", "20260701T000000Z")
+    lake.write_json(f"{events}/events.json", {
+        "events": 9, "definitions_hash": catalogue.definitions_hash(), "format": load.FORMAT,
+        "fhir_base": "https://a.example/fhir", "duckdb": engine})
+    lake.finish(events)
+    ours = engine == duckdb.__version__
+    assert load.loaded(lake, "a", "20260701T000000Z", "https://a.example/fhir") is ours
+    assert load.other_engine(lake, "a", "20260701T000000Z") == (None if ours else engine)
+    if not ours:
+        with pytest.raises(DataError, match=rf"this DuckDB \({duckdb.__version__}\)\. Run `kindred load` first"):
+            Pipeline(settings, "a").build(date(2026, 6, 30))
 
 
 def test_an_unfinished_export_is_none(settings: Settings) -> None:

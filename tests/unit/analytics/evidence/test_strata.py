@@ -37,7 +37,7 @@ def rows(lines: list[bytes]) -> list[dict[str, Any]]:
     """The batch's rows at both dates, without Spark."""
     connection = events.connect()
     table, _ = events.read_lines(enumerate(lines, start=1), 5_000_000)
-    batch = events.events_of(connection, table, expected_type="Patient")
+    batch = events.Reader().events_of(table, expected_type="Patient")
     define = features.use_duckdb(connection, AS_OF)
     connection.register("events", batch.events)
     features.define_shared(define)
