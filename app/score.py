@@ -1,15 +1,15 @@
 """The live twin of the batch: the chart's lines through the same definitions, as of the same kind of date."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import date, datetime
 from typing import Any
 
-from analytics.definitions import live
 from analytics.definitions.errors import SubjectError
 from app.fhir import Chart
 from app.problems import Problem
 from app.read_in_part import as_read
 from app.registry import Ehr
+from app.scorers import Scorers
 from app.serving import Release
 
 
@@ -19,15 +19,15 @@ def as_of(ehr: Ehr) -> date:
 
 
 def score_chart(
-    chart: Chart, on: date, release: Release | None, ehr: Ehr, pool: ThreadPoolExecutor, seconds: float | None = None
+    chart: Chart, on: date, release: Release | None, ehr: Ehr, scorers: Scorers, seconds: float | None = None
 ) -> dict[str, Any]:
     """`analytics.definitions.live.score` for the open patient, as far as was read; the answer must name that patient.
 
-    `pool`: the threads that score. Raises TimeoutError where these do not give a score within `seconds`.
+    Raises TimeoutError where the scorers do not give a score within `seconds`.
     """
     model = release.model if release else None
     try:
-        result = _in_time(pool.submit(live.score, chart.lines, on, model, ehr.issuer), seconds)
+        result = _in_time(scorers.submit(chart.lines, on, model, ehr.issuer), seconds)
     except SubjectError as error:
         raise Problem("patient_mismatch", "score") from error
     if result["patient"] != chart.patient["id"]:

@@ -3,30 +3,29 @@
 And room for cards: a CDS client gives one up after a second or two, so none waits behind launches and charts.
 """
 
-import contextlib
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
-from threading import Barrier, BoundedSemaphore, BrokenBarrierError
+from threading import BoundedSemaphore
 
 from flask import Flask, current_app, g
 
-from analytics.definitions import live
 from app.problems import Problem
 from app.registry import Ehr
+from app.scorers import Scorers
 
-CARDS = 8  # calls for cards that are served at once
+CARDS = 16  # calls for cards that are served at once
 CHARTS = 96  # launches and charts that are served at once; they never take the cards' part
 SERVER_THREADS = CHARTS + CARDS  # nearly all of them wait for an EHR
 AT_ONCE = 64  # of these, requests that one EHR may keep waiting; the rest stays for the others
-CARDS_AT_ONCE = 6  # of the calls for cards, those of one EHR
+CARDS_AT_ONCE = 12  # of the calls for cards, those of one EHR
 CARD_SECONDS = 0.4  # that a call for cards waits for its turn: later, nobody looks at the card
 READERS = 32  # threads that ask one EHR; they come into being as they are needed
 CARD_READERS = 16  # threads that ask one EHR for what a call for cards did not bring
-WARM_SECONDS = 10.0
-# Scores at once for charts, and as many for cards: a score is all processor, and each thread keeps a planned DuckDB.
-SCORERS = max(2, os.cpu_count() or 2)
+# Statements at once: a score is all processor, and each thread keeps a planned DuckDB. Cards have half as many threads:
+# those that wait share the next statement, and the rest of a call, and the EHR, need the other cores.
+CORES = os.cpu_count() or 2
+SCORERS, CARD_SCORERS = max(2, CORES), max(1, CORES // 2)
 
 
 class Turns:
@@ -39,8 +38,8 @@ class Turns:
         self._charts = BoundedSemaphore(CHARTS)
         self._card_pools = {name: ThreadPoolExecutor(CARD_READERS, thread_name_prefix=f"card-{name}") for name in names}
         self._free_cards = {name: BoundedSemaphore(CARDS_AT_ONCE) for name in names}
-        self.scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="score")
-        self.card_scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="score-card")
+        self.scorers = Scorers(SCORERS, "score")
+        self.card_scorers = Scorers(CARD_SCORERS, "score-card")
 
     def readers(self, ehr: Ehr) -> ThreadPoolExecutor:
         """The threads that read from this EHR."""
@@ -70,28 +69,21 @@ class Turns:
 
     def warm(self) -> None:
         """Let each scoring thread plan its statements now: the first score of a thread would wait for that."""
-        for pool in (self.scorers, self.card_scorers):
-            together = Barrier(SCORERS)
-            for _ in range(SCORERS):
-                pool.submit(_plan, together)
+        for scorers in (self.scorers, self.card_scorers):
+            scorers.warm()
 
     def shutdown(self, cancel_futures: bool = False) -> None:
         """End all threads that read or score."""
-        for pool in (*self._pools.values(), *self._card_pools.values(), self.scorers, self.card_scorers):
+        for pool in (*self._pools.values(), *self._card_pools.values()):
             pool.shutdown(cancel_futures=cancel_futures)
+        for scorers in (self.scorers, self.card_scorers):
+            scorers.shutdown(cancel_futures=cancel_futures)
 
 
 def install(app: Flask, ehrs: Iterable[str]) -> None:
     """Add turns to an app; each is given back when its request ends, however it ends."""
     app.extensions["turns"] = Turns(ehrs)
     app.teardown_request(lambda _: _give_back())
-
-
-def _plan(together: Barrier) -> None:
-    """Score somebody who has no record; nobody's data are in it. The barrier gives each thread one such score."""
-    with contextlib.suppress(BrokenBarrierError):
-        together.wait(WARM_SECONDS)
-    live.score([b'{"resourceType":"Patient","id":"nobody","birthDate":"1970-01-01"}'], date(2020, 1, 1), None)
 
 
 def turns() -> Turns:

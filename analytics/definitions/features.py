@@ -59,7 +59,7 @@ def orders_text() -> str:
 
 def records_text() -> str:
     """SELECT of what a chart's score needs beside the values; DuckDB alone."""
-    orders = f"SELECT 'order', how, CAST(n AS DOUBLE), NULL, NULL FROM ({orders_text()})"  # noqa: S608
+    orders = f"SELECT 'order', subject_id, how, CAST(n AS DOUBLE), NULL, NULL FROM ({orders_text()})"  # noqa: S608
     return f"{(SQL / 'records.sql').read_text(encoding='utf-8').rstrip()}\nUNION ALL\n{orders}"
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics.definitions import catalogue, events, explain, features, gaps, groups, patient_scores
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.explain import Evidence
-from analytics.definitions.prepared import Prepared, Records
+from analytics.definitions.prepared import Prepared
+from analytics.definitions.side_by_side import Records
 
 LARGEST_LINE = 5_000_000  # bytes; the default of the batch
 
@@ -23,6 +25,13 @@ COUNTED = ("n", "followed", "events", "rate", "low", "high", "rate_below", "rate
 SHOWN = ("rank", "name", "description", *COUNTED)
 
 _thread = threading.local()
+
+
+class Asked(NamedTuple):
+    """A chart to score: its lines and the release, as ``score`` has them."""
+
+    lines: Sequence[str | bytes]
+    model: Mapping[str, Any] | None
 
 
 def score(
@@ -38,10 +47,51 @@ def score(
     Returns the JSON of ``kindred score`` (docs/architecture.md). Values that are not known are None, never filled in.
     Raises SubjectError when the lines hold no Patient, one unborn by as_of, or resources of more than one patient.
     """
+    (found,) = score_each([Asked(list(lines), model)], as_of, base)
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def score_each(
+    charts: Sequence[Asked], as_of: date, base: str | None = None
+) -> list[dict[str, Any] | Exception]:
+    """Score charts of one EHR in one statement: for each what ``score`` returns, or raises.
+
+    No chart knows of another. Where a statement fails, each chart is scored once more by itself.
+    """
+    try:
+        return _score_each(charts, as_of, base)
+    except Exception as error:  # whatever a chart can provoke is told of that chart alone
+        if isinstance(error, duckdb.FatalException | duckdb.InternalException):
+            del _thread.prepared  # that DuckDB answers nothing any more
+        if len(charts) == 1:
+            return [error]
+        return [found for chart in charts for found in score_each([chart], as_of, base)]
+
+
+def _score_each(charts: Sequence[Asked], as_of: date, base: str | None) -> list[dict[str, Any] | Exception]:
     prepared = _prepared()
-    batch = _read(prepared, lines, base)
-    patient = _only_patient(batch.events)
-    records = prepared.records(batch.events, as_of)
+    read = _read(prepared, charts, base)
+    patients = [_or_error(_only_patient, batch.events) for batch in read]
+    sound = [batch.events for batch, patient in zip(read, patients, strict=True) if isinstance(patient, str)]
+    records = iter(prepared.records(sound, as_of) if sound else [])
+    return [_or_error(_result, prepared, chart.model, batch, patient, next(records), as_of)
+            if isinstance(patient, str) else patient
+            for chart, batch, patient in zip(charts, read, patients, strict=True)]  # fmt: skip
+
+
+def _or_error(made: Callable[..., Any], *given: Any) -> Any:
+    try:
+        return made(*given)
+    except Exception as error:
+        return error
+
+
+def _result(
+    prepared: Prepared, model: Mapping[str, Any] | None, batch: events.Batch, patient: str, records: Records,
+    as_of: date,
+) -> dict[str, Any]:  # fmt: skip
     died = _died(records)
     values, evidence = _values(records)
     dropped = Counter(reason for _, reason in batch.dropped) + _unusable_measurements(records)
@@ -78,11 +128,16 @@ def _prepared() -> Prepared:
     return _thread.prepared  # type: ignore[no-any-return]
 
 
-def _read(prepared: Prepared, lines: Iterable[str | bytes], base: str | None) -> events.Batch:
+def _read(prepared: Prepared, charts: Sequence[Asked], base: str | None) -> list[events.Batch]:
+    tables, too_bad = zip(*(_read_lines(chart.lines) for chart in charts), strict=True)
+    batches = prepared.events_of(tables, base)
+    return [events.Batch(batch.read + len(bad), batch.events, batch.dropped + bad)
+            for batch, bad in zip(batches, too_bad, strict=True)]  # fmt: skip
+
+
+def _read_lines(lines: Sequence[str | bytes]) -> tuple[pa.Table, list[tuple[int, str]]]:
     numbered = ((n, line.encode() if isinstance(line, str) else line) for n, line in enumerate(lines, start=1))
-    table, too_bad = events.read_lines(numbered, LARGEST_LINE)
-    batch = prepared.events_of(table, base)
-    return events.Batch(batch.read + len(too_bad), batch.events, batch.dropped + too_bad)
+    return events.read_lines(numbered, LARGEST_LINE)
 
 
 def _only_patient(found: pa.Table) -> str:

@@ -143,7 +143,7 @@ def _stay(records: Records, as_of: date) -> dict[str, Given]:
     if not records["admitted"]:
         return nothing
     (_, _, admitted, resource), (_, _, discharged, _) = records["admitted"][0], records["discharged"][0]
-    (_, visits, _, _), (_, unended, _, _) = records["visits_before"][0], records["unended"][0]
+    visits, unended = (sum(n for _, n, _, _ in records[part]) for part in ("visits_before", "unended"))
     if unended or not 0 <= (as_of - discharged.date()).days <= LACE_DAYS:
         return nothing
     return {

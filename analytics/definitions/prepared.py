@@ -1,6 +1,7 @@
-"""One person in three statements, planned once: lines to events and to values in DuckDB, to care gaps in SQLite.
+"""Charts in three statements, planned once: lines to events and to values in DuckDB, to care gaps in SQLite.
 
-A chart is small: asked one by one, the statements of a score are planned for longer than they run. Here the texts of
+A chart is small: asked one by one, the statements of a score are planned for longer than they run, and a planned one
+takes longer to start than to read a chart. So it takes several, side by side (``side_by_side``). Here the texts of
 ``events/`` and ``features/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only
 for a statement that reads no table: what changes from run to run is handed over as Arrow (``events.Given``).
 """
@@ -8,8 +9,7 @@ for a statement that reads no table: what changes from run to run is handed over
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -17,13 +17,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.definitions import events, features, gaps
+from analytics.definitions import events, features, gaps, side_by_side
 from analytics.definitions.reference_tables import reference_tables
+from analytics.definitions.side_by_side import Lines, Records
 
 PARAMS_SCHEMA = features.params(date.min).schema
-
-#: name of a record ("value", "unusable", "person", ...) -> its rows (name, value, time, resource).
-Records = dict[str, list[tuple[Any, ...]]]
 
 
 class Prepared:
@@ -42,20 +40,19 @@ class Prepared:
         self._servers: dict[str | None, pa.Table] = {}
         self._connection.execute(features.dialect_text("duckdb"))
         self._connection.execute(f"PREPARE to_events AS {_to_events()}")
-        # A stage that two read is made once, not twice: a seventh of a score.
-        self._connection.execute("SET disabled_optimizers = 'cte_inlining'")
+        # A stage that two read is made once, not twice: a seventh of a score. Joins stay as the texts have them: before
+        # there is a chart, the search for an order guesses at 10^10 rows, and a window then sorts in 256 parts, not 16.
+        self._connection.execute("SET disabled_optimizers = 'cte_inlining,join_order'")
         self._connection.execute(f"PREPARE to_records AS {_to_records()}")
         self._one_row = sqlite3.connect(":memory:", cached_statements=0)  # a statement that is kept keeps its values
         self._to_gaps = gaps.select(f"(SELECT {', '.join(f'? AS {name}' for name in gaps.features())})")
 
-    def events_of(self, lines: pa.Table, base: str | None = None) -> events.Batch:
-        """As ``events.Reader`` does it for lines of any type; base as ``events.connect`` has it."""
-        with self._handing_over(raw_lines=lines, given_server=self._server(base)):
+    def events_of(self, charts: Sequence[pa.Table], base: str | None = None) -> list[events.Batch]:
+        """As ``events.Reader`` does it for lines of any type, for each chart; base as ``events.connect`` has it."""
+        lines = Lines(charts)
+        with self._handing_over(raw_lines=lines.table, given_server=self._server(base)):
             found = self._connection.sql("EXECUTE to_events").to_arrow_table()
-        dropped = found.filter(pc.is_valid(found["reason"]))
-        kept = found.filter(pc.is_null(found["reason"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
-        refused = zip(dropped["line_no"].to_pylist(), dropped["reason"].to_pylist(), strict=True)
-        return events.Batch(lines.num_rows, kept, list(refused))
+        return [_batch(lines, own) for lines, own in zip(charts, lines.of_each(found), strict=True)]
 
     def _server(self, base: str | None) -> pa.Table:
         if base not in self._servers:
@@ -63,13 +60,11 @@ class Prepared:
             self._servers[base] = pa.table({"base": [name]}, schema=events.SERVER_SCHEMA)
         return self._servers[base]
 
-    def records(self, found: pa.Table, as_of: date) -> Records:
-        """What the stages make of one person's events at as_of: the values, and what else a score tells."""
-        records: Records = defaultdict(list)
-        with self._handing_over(events=found, params=features.params(as_of)):
-            for part, *row in self._connection.execute("EXECUTE to_records").fetchall():
-                records[part].append(tuple(row))
-        return records
+    def records(self, charts: Sequence[pa.Table], as_of: date) -> list[Records]:
+        """What the stages make of the events of each chart at as_of: the values, and what else a score tells."""
+        with self._handing_over(events=side_by_side.marked(charts), params=features.params(as_of)):
+            rows = self._connection.execute("EXECUTE to_records").fetchall()
+        return side_by_side.of_each(rows, charts)
 
     def gaps(self, values: Mapping[str, float | None]) -> tuple[Any, ...]:
         """What ``gaps.select`` finds in one person's features."""
@@ -87,8 +82,15 @@ class Prepared:
                 self._given[name].table = self._given[name].schema.empty_table()
 
 
+def _batch(lines: pa.Table, found: pa.Table) -> events.Batch:
+    dropped = found.filter(pc.is_valid(found["reason"]))
+    kept = found.filter(pc.is_null(found["reason"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
+    refused = zip(dropped["line_no"].to_pylist(), dropped["reason"].to_pylist(), strict=True)
+    return events.Batch(lines.num_rows, kept, list(refused))
+
+
 def _to_events() -> str:
-    """SELECT of the events of ``raw_lines``, and of line_no and reason for each line that gave none."""
+    """SELECT of the events of ``raw_lines`` with their line_no, and of line_no and reason where a line gave none."""
     types = events.resource_types()
     known = ", ".join(f"'{name}'" for name in types)
     steps = events.last_steps()
@@ -127,5 +129,5 @@ def _to_records() -> str:
     values = stages.pop("feature_values")
     steps = ",\n".join(f"{name} AS MATERIALIZED ({text})" for name, text in stages.items())
     return f"""WITH {steps}
-        SELECT 'value' AS part, feature AS name, value, time, resource FROM ({values})
+        SELECT 'value' AS part, subject_id, feature AS name, value, time, resource FROM ({values})
         UNION ALL {features.records_text()}"""  # noqa: S608

@@ -133,8 +133,10 @@ def _joined(one: dict[str, list[Resource]], other: dict[str, list[Resource]]) ->
 
 def _nameless(orders: list[Resource], call: Call, ehr: Ehr, pool: ThreadPoolExecutor) -> list[Unread]:
     """Add the Medications that orders point to, where the token reaches them; how many orders stay without one."""
+    count = len(unnamed(orders, ehr))
+    if not count:
+        return []
     if call.token is None:
-        count = len(unnamed(orders, ehr))
-        return [Unread("MedicationRequest", "unnamed", count=count)] if count else []
+        return [Unread("MedicationRequest", "unnamed", count=count)]
     server = ChartServer(ehr, call.token, READ_SECONDS)
     return name_orders(orders, server, call.granted, pool, time.monotonic() + READ_SECONDS)

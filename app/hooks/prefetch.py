@@ -6,6 +6,7 @@ Orders, conditions and procedures are asked whole: an old one may still hold.
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from analytics.definitions import catalogue
 
@@ -31,6 +32,7 @@ class Part:
         return f"{self.resource_type}?patient={PATIENT}&_count={COUNT}{self.narrowing}"
 
 
+@lru_cache(8)  # EHRs have their days, and a day its calls
 def parts(on: date) -> tuple[Part, ...]:
     """All searches for a score as of this day."""
     since = on - timedelta(days=_longest_window() + SLACK_DAYS)

@@ -1,5 +1,6 @@
 """`python -m fhir_fixtures.ehr`: build or reuse the store, register Kindred, serve until SIGTERM or SIGINT."""
 
+import gc
 import hashlib
 import signal
 import sqlite3
@@ -24,7 +25,7 @@ from fhir_fixtures.ehr.sources import Folder, Generated, Source
 from fhir_fixtures.ehr.store import Store
 
 PORT_TAKEN = 17  # exit code, as of the app and the pipeline
-THREADS = 24
+THREADS = 40
 
 
 @click.command(
@@ -81,7 +82,10 @@ def main(patients: int, seed: int, data: Path | None, port: int, host: str, base
     print(f"sandbox ready: {base}/", flush=True)
     if foreign:
         _serve_foreign(foreign, app, f"http://{_name(host)}:{foreign.effective_port}")
+    gc.collect()
+    gc.freeze()  # what lives as long as the process is not looked through again and again
     server.run()
+    gc.unfreeze()
 
 
 def _serve_foreign(server: Any, app: Flask, address: str) -> None:

@@ -4,8 +4,9 @@ page.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import orjson
 
@@ -87,11 +88,16 @@ def _result_parameter(query: Query, name: str, value: str) -> Query | None:
     return None
 
 
+@lru_cache(256)  # long lists of codes come with each chart, and are slow to write
+def _quoted(value: str, *given: Any) -> str:
+    return quote_plus(value, *given)
+
+
 def first_page(sandbox: Sandbox, rights: Rights, query: Query, base: str) -> dict[str, Any] | bytes:
     """The searchset of a fresh search; 403 when the token may not search this type."""
     where = all_of([Condition("type = ?", (query.kind,)), rights.must(query.kind, "s"), *query.conditions])
     total = sandbox.store.select("count(*)", where)[0][0]
-    link = f"{base}/{query.kind}" + (f"?{urlencode(query.self_pairs)}" if query.self_pairs else "")
+    link = f"{base}/{query.kind}" + (f"?{urlencode(query.self_pairs, quote_via=_quoted)}" if query.self_pairs else "")
     if query.only_total:
         links = [{"relation": "self", "url": link}]
         return {"resourceType": "Bundle", "type": "searchset", "total": total, "link": links}

@@ -18,7 +18,7 @@ from fhir_fixtures.ehr.keys import new_key
 from fhir_fixtures.ehr.store import Condition, Store
 from fhir_fixtures.ehr.vault import Vault
 
-CALLS = 8  # of services at once: charts that wait for cards must leave threads for what the services read
+CALLS = 16  # of services at once: charts that wait for cards must leave threads for what the services read
 
 
 @dataclass(frozen=True)

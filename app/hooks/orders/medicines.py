@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from app.hooks.orders.context import KIND, DraftOrder
 from app.hooks.orders.rules import MedicineClass
 from app.registry import Ehr
 from app.score import score_chart
+from app.scorers import Scorers
 
 ACTIVE = "active"  # R4 medicationrequest-status: what was stopped lately is in use by the definitions, and no duplicate
 #: Of the other statuses those of which a dose may have been taken (cancelled: withdrawn before any was), in words.
@@ -60,11 +60,11 @@ class Medicine:
 
 
 def of_drafts(
-    drafts: list[DraftOrder], on: date, ehr: Ehr, pool: ThreadPoolExecutor, seconds: float
+    drafts: list[DraftOrder], on: date, ehr: Ehr, scorers: Scorers, seconds: float
 ) -> list[Medicine]:
     """The drafts whose medicine is known. Raises TimeoutError as `score_chart` does."""
     lines = [orjson.dumps(NOBODY), *(_line(number, one, on) for number, one in enumerate(drafts))]
-    score = score_chart(Chart(NOBODY, lines, []), on, None, ehr, pool, seconds)
+    score = score_chart(Chart(NOBODY, lines, []), on, None, ehr, scorers, seconds)
     concepts = _by_order(score)
     return [
         Medicine(one.key, found, is_selected=one.is_selected, replaces=one.replaces)

@@ -26,8 +26,8 @@ def table(*resources: dict[str, object] | bytes):
 
 
 def values(prepared: Prepared, *resources: dict[str, object]) -> dict[str, float]:
-    found = prepared.events_of(table(*resources)).events
-    return {name: value for name, value, _, _ in prepared.records(found, AS_OF)["value"]}
+    (found,) = prepared.events_of([table(*resources)])
+    return {name: value for name, value, _, _ in prepared.records([found.events], AS_OF)[0]["value"]}
 
 
 def test_one_person_leaves_nothing_to_the_next(prepared: Prepared) -> None:
@@ -46,10 +46,10 @@ def test_nothing_stays_after_a_run_that_failed(prepared: Prepared) -> None:
 
 
 def test_each_line_that_gives_no_event_has_its_reason(prepared: Prepared) -> None:
-    batch = prepared.events_of(
+    (batch,) = prepared.events_of([
         table(patient("p"), b"{", b"[]", b'{"resourceType":"Goal","id":"g"}', b'{"resourceType":"Patient"}',
               condition("c", "44054006", None, "p"))
-    )  # fmt: skip
+    ])  # fmt: skip
     assert sorted(batch.dropped) == [
         (2, "broken_json"), (3, "no_type"), (4, "unused_type"), (5, "no_id"), (6, "no_date"),
     ]  # fmt: skip
@@ -69,8 +69,8 @@ def test_the_plan_is_kept_from_run_to_run(prepared: Prepared, statement: str) ->
 def test_what_a_score_needs_beside_the_values_is_told(prepared: Prepared) -> None:
     found = table(patient("p"), observation("o", "4548-4", 7.1, "furlong", "2026-01-01", "p"),
                   condition("c", "44054006", "2026-01-01", "p"))  # fmt: skip
-    records = prepared.records(prepared.events_of(found).events, AS_OF)
-    assert [(name, died) for name, died, _, _ in records["person"]] == [("p", 0.0)]
+    (records,) = prepared.records([prepared.events_of([found])[0].events], AS_OF)
+    assert [(died, resource) for _, died, _, resource in records["person"]] == [(0.0, "Patient/p")]
     assert records["unusable"] == [("unit_unknown", 1.0, None, None)]
     assert [code for code, *_ in records["condition_code"]] == ["http://snomed.info/sct|44054006"]
     assert not records["admitted"]

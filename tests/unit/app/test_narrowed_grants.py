@@ -30,6 +30,7 @@ from app.hooks.cards import drafts
 from app.read_in_part import in_doubt
 from app.registry import Ehr
 from app.score import score_chart
+from app.scorers import Scorers
 from app.serving import Release
 from app.smart.context import Context
 from app.smart.scopes import Granted
@@ -95,8 +96,9 @@ def done(query: str, records: tuple[dict[str, Any], ...]) -> "Future[Any]":
 
 def reading_under(scopes: str, *records: dict[str, Any], release: dict[str, Any] | None = None) -> Reading:
     chart, release = chart_under(scopes, *records), release or model()
-    with ThreadPoolExecutor(1) as pool:
-        score = score_chart(chart, ON, Release(release["release_id"], "2026-06-30", release), EHR, pool)
+    scorers = Scorers(1, "test")
+    score = score_chart(chart, ON, Release(release["release_id"], "2026-06-30", release), EHR, scorers)
+    scorers.shutdown()
     granted = (*scopes.split(), "patient/RiskAssessment.c")
     launch = Launch("sid", "here", Context(patient="p1", scopes=granted, fhir_user="Practitioner/1"), Token("t"))
     return Reading(launch, EHR, chart, score, ON, Release(release["release_id"], "2026-06-30", release), None)

@@ -1,7 +1,6 @@
 """The app's own checks of a reference, by the same table as the definitions' SQL (tests/references.py)."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from app.fhir import Chart
 from app.medicines import unnamed
 from app.score import score_chart
+from app.scorers import Scorers
 from app.searches import is_of_another
 from tests.references import ELSEWHERE, ID, NONE, OURS, REFERENCES, written
 from tests.spec.live.fhir import observation, patient
@@ -49,6 +49,7 @@ def test_the_score_knows_whose_chart_it_is(ehr_at, template: str) -> None:
     about = {"subject": {"reference": written(template, "Patient")}}
     value = observation("o", "4548-4", 7.1, "%", "2026-01-02") | about
     lines = [json.dumps(one).encode() for one in (patient(ID), value)]
-    with ThreadPoolExecutor(1) as pool:
-        found = score_chart(Chart(patient(ID), lines, []), date(2026, 6, 30), None, ehr_at(EHR), pool)
+    scorers = Scorers(1, "test")
+    found = score_chart(Chart(patient(ID), lines, []), date(2026, 6, 30), None, ehr_at(EHR), scorers)
+    scorers.shutdown()
     assert found["features"]["hba1c"] == (7.1 if REFERENCES[template] == OURS else None)

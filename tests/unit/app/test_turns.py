@@ -147,30 +147,3 @@ def test_cards_of_one_ehr_leave_room_for_those_of_another(two: Two, monkeypatch:
     with two.app.test_request_context():
         assert turns.take_card(ehrs["good"])
     assert turns._free_cards["good"]._value == CARDS_AT_ONCE  # given back when each request ended
-
-
-def test_scoring_threads_plan_before_the_first_card(two: Two) -> None:
-    from analytics.definitions import live
-
-    turns = two.app.extensions["turns"]
-    turns.warm()
-    planned = {turns.scorers.submit(lambda: hasattr(live._thread, "prepared")).result(60) for _ in range(8)}
-    assert planned == {True}
-
-
-def test_a_score_that_nobody_waits_for_is_not_begun(monkeypatch: pytest.MonkeyPatch, ehr_at) -> None:
-    """Else each call that was given up would still take its time from the next one."""
-    from datetime import date
-
-    from app import score
-    from app.fhir import Chart
-
-    begun, go = [], Event()
-    monkeypatch.setattr("app.score.live.score", lambda lines, on, model, base: (begun.append(lines), go.wait(10)))
-    charts = [Chart({"id": "p1"}, [bytes([number])], []) for number in range(3)]
-    with ThreadPoolExecutor(1) as pool:
-        for chart in charts:
-            with pytest.raises(TimeoutError):
-                score.score_chart(chart, date(2026, 6, 30), None, ehr_at("http://127.0.0.1:1"), pool, 0.05)
-        go.set()
-    assert begun == [charts[0].lines]

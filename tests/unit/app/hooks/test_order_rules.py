@@ -1,7 +1,6 @@
 """The rules of order-select as a table: a selected medicine, what is on record, and what is said, or nothing."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from app.hooks.orders.medicines import of_drafts
 from app.hooks.orders.rules import read, rules
 from app.read_in_part import as_read
 from app.registry import Ehr
+from app.scorers import Scorers
 from tests.spec.live.fhir import RXNORM, Resource, codes, condition, line, observation, order, patient
 from tests.unit.app.chart.test_scores import LABS, TODAY, without
 from tests.unit.app.hooks import order_docs
@@ -29,7 +29,7 @@ DIASTOLIC = observation("dbp", "8462-4", 92, "mm[Hg]", "2025-02-02")
 SIMVASTATIN, LISINOPRIL, LOSARTAN, AMLODIPINE, HCTZ = "312961", "314076", "979485", "308136", "310798"
 ENTRESTO, VERAPAMIL, METOPROLOL, PROPRANOLOL, SPIRONOLACTONE = "1656346", "11170", "866427", "8787", "313096"
 LISINOPRIL_HCTZ, ATORVASTATIN_80, PRAVASTATIN_10 = "197885", "259255", "904458"
-POOL = ThreadPoolExecutor(1)
+SCORERS = Scorers(1, "test")
 
 
 def said(*selected: str, chart: tuple[Resource, ...] = (), beside: tuple[str, ...] = (),
@@ -39,7 +39,7 @@ def said(*selected: str, chart: tuple[Resource, ...] = (), beside: tuple[str, ..
     drafts += [DraftOrder(f"MedicationRequest/b{n}", False, medicine(one)) for n, one in enumerate(beside)]
     lines = [line(one) for one in (patient(**({"birthDate": "1968-03-15"} | person)), *chart)]
     whole = Chart(json.loads(lines[0]), lines, [Unread(kind, "failed") for kind in unread])
-    known = of_drafts(drafts, TODAY, EHR, POOL, 60)
+    known = of_drafts(drafts, TODAY, EHR, SCORERS, 60)
     return order_drafts(known, as_read(live.score(lines, TODAY, None), whole.unread), whole, TODAY, EHR)
 
 

@@ -1,7 +1,6 @@
 """Order cards of a chart that was read in part: what was not read is not told as absent, what was speaks."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import orjson
@@ -14,6 +13,7 @@ from app.hooks.orders.cards import order_drafts
 from app.hooks.orders.context import DraftOrder
 from app.hooks.orders.medicines import of_drafts
 from app.read_in_part import in_doubt
+from app.scorers import Scorers
 from tests.spec.live.fhir import RXNORM, codes, condition, order
 from tests.unit.app.readings import ON
 from tests.unit.app.test_narrowed_grants import EHR, TABLE, of, part, reading_under, records_for
@@ -30,7 +30,7 @@ RESTS_ON = {ATORVASTATIN: {"MedicationRequest", "Condition", "AllergyIntolerance
 WARNINGS = {LISINOPRIL: {"renin_angiotensin_dual": "MedicationRequest", "renin_angiotensin_pregnancy": "Condition"},
             ATORVASTATIN: {"statin_pregnancy": "Condition", "statin_allergy": "AllergyIntolerance"},
             METOPROLOL: {"beta_blocker_asthma": "Condition"}}  # fmt: skip
-POOL = ThreadPoolExecutor(1)
+SCORERS = Scorers(1, "test")
 WORDS = {"MedicationRequest": "medicines", "Condition": "conditions", "AllergyIntolerance": "allergies"}
 MEDICINES = pytest.mark.parametrize("selected", RESTS_ON)
 NAMES = pytest.mark.parametrize("name", TABLE)
@@ -45,7 +45,7 @@ def reading(name: str) -> Reading:
 def told(read: Reading, selected: str) -> tuple[list[Draft], frozenset[str]]:
     """The cards for one draft, and the types of which something may be missing."""
     draft = DraftOrder("MedicationRequest/d", True, codes((RXNORM, selected)))
-    known = of_drafts([draft], ON, EHR, POOL, 60)
+    known = of_drafts([draft], ON, EHR, SCORERS, 60)
     return order_drafts(known, read.score, read.chart, ON, EHR), in_doubt(read.chart.unread)
 
 
