@@ -26,6 +26,7 @@ class Bearer(AuthBase):
 
     def __init__(self, launch: Launch, ehr: Ehr, store: Store, discovery: Discovery) -> None:
         self._launch, self._ehr, self._store, self._discovery = launch, ehr, store, discovery
+        self._renewed: Token | None = None  # what came in place of a refused token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request that may carry this launch's token (`Ehr.takes_token`); leave any other without it."""
@@ -54,7 +55,7 @@ class Bearer(AuthBase):
         if not token.refresh or token.expires_at is None or token.expires_at > time.time() + EARLY_SECONDS:
             return
         try:
-            self.refresh(token.access)
+            self._renew(token.access)
         except Problem as problem:
             if problem.code != "ehr_unreachable" or token.expires_at <= time.time():
                 raise
@@ -66,8 +67,15 @@ class Bearer(AuthBase):
     def refresh(self, refused: str) -> None:
         """Get a new token in place of `refused`, once, however many requests, threads and processes saw it refused.
 
-        Raises Problem `session_ended` (and forgets the launch) when the EHR gives none.
+        Raises Problem `session_ended` when the EHR gives none (and forgets the launch) or refuses what it gave.
         """
+        renewed = self._renewed
+        if renewed and renewed.access == refused and (renewed.expires_at is None or renewed.expires_at > time.time()):
+            raise Problem("session_ended", "401_after_refresh")
+        self._renew(refused)
+        self._renewed = self._launch.token
+
+    def _renew(self, refused: str) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             current = self._store.reload(self._launch)

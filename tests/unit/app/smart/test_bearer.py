@@ -77,6 +77,22 @@ def test_many_refusals_of_one_token_lead_to_one_refresh(bearer) -> None:
     assert kept.token.refresh == "refresh-2" and kept.context == launch.context
 
 
+@pytest.mark.parametrize(("lasts", "refreshes"), [(3600, 1), (None, 1), (1, 2)])
+def test_a_token_that_has_just_come_and_is_refused_too_is_the_end_unless_its_time_is_over(
+    bearer, lasts: int | None, refreshes: int
+) -> None:
+    ends = {} if lasts is None else {"expires_in": lasts}
+    smart, launch, here = bearer({"access_token": "new", "token_type": "Bearer", **ends})
+    mine = smart.bearer(launch)
+    for late_reader in ("old", "old", "new"):
+        time.sleep(1.1 if (lasts, late_reader) == (1, "new") else 0)
+        try:
+            mine.refresh(late_reader)
+        except Problem as problem:
+            assert (problem.code, problem.cause, late_reader) == ("session_ended", "401_after_refresh", "new")
+    assert len([request for request in here.requests if request[0] == "POST"]) == refreshes
+
+
 def test_an_ehr_that_sends_no_new_refresh_token_means_the_old_one(bearer) -> None:
     smart, launch, _ = bearer({"access_token": "new", "token_type": "Bearer"})
     smart.bearer(launch).refresh("old")
