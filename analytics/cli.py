@@ -15,6 +15,7 @@ import click
 
 from analytics.errors import KindredError
 from analytics.export_options import export_options, export_options_of
+from analytics.pipes import ending_with_the_reader
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -22,7 +23,8 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 def main() -> None:
     """Entry point: a KindredError becomes its sentence and its exit code, any other error its class and exit code 1.
 
-    The text of a foreign error is not printed: a failed cast of DuckDB, for one, quotes the value.
+    The text of a foreign error is not printed: a failed cast of DuckDB, for one, quotes the value. Where nobody reads
+    the output any more, it ends without a word.
     """
     try:
         commands(standalone_mode=False)
@@ -51,7 +53,21 @@ def main() -> None:
         sys.exit(1)
 
 
-@click.group(name="kindred", epilog="Example: kindred demo --patients 300")
+class Commands(click.Group):
+    """The commands, of which each ends quietly where its output is read no further."""
+
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Shows help, where that is asked."""
+        with ending_with_the_reader():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command."""
+        with ending_with_the_reader():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Commands, name="kindred", epilog="Example: kindred demo --patients 300")
 def commands() -> None:
     """Risk groups from a FHIR bulk export, shown in the chart by a SMART app.
 

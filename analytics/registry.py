@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from analytics.definitions.resource_types import R4_TYPES, nearest
 from analytics.errors import ConfigError
 from analytics.toml_lines import line_of
 
 EHR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 EHR_KEYS = {"issuer", "notes", "app", "bulk", "hooks"}
+SCOPE = re.compile(r"system/(?P<type>\*|[A-Za-z]+)\.(read|write|\*|[cruds]+)(\?.+)?")
 BULK_KEYS = {"client_id", "private_key", "scopes", "group", "hosts", "patience_days"}
 
 
@@ -56,7 +58,7 @@ class BulkClient:
             ehr=ehr,
             issuer=fhir_base(path, ehr),
             client_id=_text(path, f"{ehr}.bulk", bulk, "client_id"),
-            scopes=_text(path, f"{ehr}.bulk", bulk, "scopes", "system/*.rs"),
+            scopes=_scopes(path, f"{ehr}.bulk", bulk),
             private_key=key, algorithm=algorithm,
             group=_text(path, f"{ehr}.bulk", bulk, "group") if "group" in bulk else None,
             hosts=_hosts(path, f"{ehr}.bulk", bulk), patience_days=_days(path, f"{ehr}.bulk", bulk),
@@ -127,6 +129,20 @@ def _is_loopback(host: str | None) -> bool:
         return ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _scopes(path: Path, table: str, bulk: dict[str, Any]) -> str:
+    text = _text(path, table, bulk, "scopes", "system/*.rs")
+    for number, word in enumerate(text.split(), 1):
+        found = SCOPE.fullmatch(word)
+        if found is None and "://" not in word:
+            raise ConfigError(f"{_at(path, table, 'scopes')}: word {number} is no scope of a backend service.",
+                              "Write such as system/*.rs.")
+        if found and found["type"] not in {"*", *R4_TYPES}:
+            near = nearest(found["type"])
+            raise ConfigError(f"{_at(path, table, 'scopes')}: word {number} names no resource type of FHIR R4.",
+                              f"Did you mean {near}?" if near else "Write such as system/Condition.rs.")
+    return text
 
 
 def _hosts(path: Path, table: str, bulk: dict[str, Any]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from app import create_app
 from app.audit import SUCCESS, append
 from app.audit.check import check
 from app.audit.export import lines
-from app.config import Config, ConfigError, from_environment, read_registry, registry_path, report
+from app.config import Config, ConfigError, check_registry, from_environment, registry_path, report
 from app.database import open_database
 from app.hooks.calls import MOST_BYTES
 from app.turns import SERVER_THREADS
@@ -43,9 +43,11 @@ def main() -> None:
     audit.add_argument("--until", type=_moment, help="only what happened before: a day or an instant")
     given = parser.parse_args()
     _log_quietly()
+    if given.check or given.check_audit or given.command:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # these only print: `... | head` ends them quietly
     try:
         if given.check:
-            print("\n".join(report(read_registry(registry_path()))))
+            print("\n".join(check_registry(registry_path())))
             return
         config = from_environment()
     except ConfigError as error:

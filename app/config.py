@@ -14,6 +14,7 @@ from typing import Any
 
 from analytics.toml_lines import line_of
 from app.registry import Ehr
+from app.registry.bulk import read_bulk
 from app.registry.reader import EHR_KEYS, Wrong, read_ehr, refuse_unknown
 from app.smart.keys import public_half
 
@@ -88,18 +89,20 @@ def report(ehrs: Mapping[str, Ehr]) -> list[str]:
     return lines
 
 
+def check_registry(path: Path) -> list[str]:
+    """`report` of the whole registry: beside what the app reads the bulk tables, which only the export needs."""
+    lines = report(read_registry(path))
+    text, tables = _tables(path)
+    try:
+        clients = {name: read_bulk(name, table, path.parent) for name, table in tables.items() if "bulk" in table}
+    except Wrong as wrong:
+        raise ConfigError(f"{path}:{_line(text, wrong)}: {wrong}") from wrong
+    return lines + [f"{name}: {client.described()}" for name, client in clients.items()]
+
+
 def read_registry(path: Path) -> dict[str, Ehr]:
     """All EHRs that have an `[NAME.app]` table, by name."""
-    try:
-        text = path.read_text("utf-8")
-        tables = tomllib.loads(text)
-    except FileNotFoundError as error:
-        raise ConfigError(f"KINDRED_EHRS: there is no file {path}; write one (docs/ehr-registry.md), "
-                          "or run `kindred sandbox`, which writes one.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"KINDRED_EHRS: {path} cannot be read as UTF-8; check its permissions.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}:{_line_of_mistake(error, text)}: not valid TOML; mend that line.") from error
+    text, tables = _tables(path)
     try:
         ehrs = {name: read_ehr(name, table, path.parent) for name, table in tables.items() if _has_app(name, table)}
         _refuse_twins(ehrs)
@@ -109,6 +112,20 @@ def read_registry(path: Path) -> dict[str, Ehr]:
     if not ehrs:
         raise ConfigError(f"{path}: no EHR has a table [NAME.app]; add one so that it can launch the app.")
     return ehrs
+
+
+def _tables(path: Path) -> tuple[str, dict[str, Any]]:
+    """The registry as text, and what stands in it."""
+    try:
+        text = path.read_text("utf-8")
+        return text, tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise ConfigError(f"KINDRED_EHRS: there is no file {path}; write one (docs/ehr-registry.md), "
+                          "or run `kindred sandbox`, which writes one.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"KINDRED_EHRS: {path} cannot be read as UTF-8; check its permissions.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}:{_line_of_mistake(error, text)}: not valid TOML; mend that line.") from error
 
 
 def _has_app(name: str, table: Any) -> bool:

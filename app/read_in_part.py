@@ -17,13 +17,16 @@ def in_doubt(unread: Iterable[Unread]) -> frozenset[str]:
     return frozenset(one.resource_type for one in unread)
 
 
-def hiding(unread: Iterable[Unread]) -> list[str]:
-    """The types that were not read well enough to place anybody in a group.
+def hiding(unread: Iterable[Unread], features: Mapping[str, float | None]) -> list[str]:
+    """The types that were not read well enough to place this person in a group. features: of the score, as read or not.
 
     Where one counts a thing without a record as not there, all of it is needed. A measurement that is not known is told
-    so, and the group can stand; not where there is none at all, for that would be a group of medians.
+    so, and the group can stand; not where there is none at all, for that would be a group of medians. What only takes
+    things out of a count (a treatment makes a stay a planned one) is needed where there is something to take out.
     """
-    counted = {kind for one in catalogue.features().values() if one.grouped for kind in one.records}
+    grouped = [one for one in catalogue.features().values() if one.grouped]
+    counted = {kind for one in grouped for kind in one.records}
+    counted |= {kind for one in grouped if features[one.name] != 0 for kind in one.left_out_by}
     return sorted({one.resource_type for one in unread if one.resource_type in counted
                    or (one.resource_type == "Observation" and one.why != "narrowed")})  # fmt: skip
 
@@ -43,7 +46,7 @@ def as_read(score: dict[str, Any], unread: list[Unread]) -> dict[str, Any]:
     declared = catalogue.features()
     values = {name: value if declared[name].stands(value, doubtful) else None
               for name, value in score["features"].items()}  # fmt: skip
-    return score | (group if hiding(unread) else {}) | {
+    return score | (group if hiding(unread, score["features"]) else {}) | {
         "features": values,
         "evidence": {name: one for name, one in score["evidence"].items() if values[name] is not None},
         "in_use": score["in_use"] or (None if "MedicationRequest" in doubtful else []),

@@ -35,6 +35,7 @@ class Feature:
 
     missing is "zero" (no record means 0) or "unknown" (no record means None, never imputed on the page).
     records: of a feature that is "zero", the resource types that could tell it: no record of what was not read is no 0.
+    left_out_by: the types that can take something out of the count, so that it may be too large without them.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Feature:
     answer: str = ""
     absent: str = ""
     records: tuple[str, ...] = ()
+    left_out_by: tuple[str, ...] = ()
 
     @property
     def grouped(self) -> bool:
@@ -61,7 +63,9 @@ class Feature:
 
     def stands(self, value: float | None, unread: Collection[str]) -> bool:
         """Does the value stand where these resource types were not read whole? A 0 for "no record" does not, and a
-        count is too small; a flag that is set stands."""
+        count is too small; a flag that is set stands. Of what only takes things out of a count, a 0 stands."""
+        if value and set(self.left_out_by) & set(unread):
+            return False
         return not set(self.records) & set(unread) or (self.kind in FLAGS and value == 1)
 
 
@@ -136,7 +140,7 @@ def _derive(base: Feature, kind: str, rule: dict[str, Any]) -> Feature:
 
 def _feature(name: str, fields: dict[str, Any]) -> Feature:
     try:
-        feature = Feature(name=name, **fields | {"records": tuple(fields.get("records", ()))})
+        feature = Feature(name=name, **fields | {key: tuple(fields.get(key, ())) for key in ("records", "left_out_by")})
     except TypeError as error:
         raise DefinitionError(f"features.toml [{name}]: {str(error).removeprefix('Feature.__init__() ')}") from error
     for value, allowed, key in (
@@ -155,6 +159,8 @@ def _feature(name: str, fields: dict[str, Any]) -> Feature:
     _check_words(feature)
     if (feature.missing == "zero") != bool(feature.records):
         raise DefinitionError(f"features.toml [{name}]: records goes with missing 'zero', and with that alone")
+    if feature.left_out_by and not feature.records:
+        raise DefinitionError(f"features.toml [{name}]: left_out_by is for what records count")
     if feature.missing == "zero" and feature.shape in ("flag",) and not feature.absent:
         raise DefinitionError(f"features.toml [{name}]: a flag needs the sentence for its absence (absent)")
     return feature

@@ -1,16 +1,28 @@
-"""Reads ``gaps.toml`` into rules, and refuses one that is incomplete or wrong with a message that names it."""
+"""What the rule of a care gap is, and ``gaps.toml`` read into rules: what is incomplete or wrong is refused by name."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from string import Formatter
 from typing import Any
 
 import duckdb
 
 from analytics.definitions import catalogue, events
 from analytics.definitions.errors import DefinitionError
-from analytics.definitions.gaps import GAP, MET, NOT_APPLICABLE, TOKEN, WORDS, Case, Rule, marks, names
 
+MET, GAP, NOT_APPLICABLE = "met", "gap", "not_applicable"
+DIED = "The patient has died."
+READ = (
+    "Each was read in public: in a copy of its value set, in FHIR content, in Synthea modules or in a classification. "
+    "None was checked in VSAC itself."
+)
+#: Words of SQL that a condition may hold beside names of features, numbers and these signs.
+WORDS = frozenset({"AND", "OR", "NOT", "IS", "NULL", "ABS"})
+TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>\d+(?:\.\d+E0)?)(?![\w.])|(?P<sign><=|>=|<>|[-+*<>=()]))")
 TEXTS = ("title", "asks", "applies", "met_when", "look_back", "every", "not_known", "source")
 KEYS = {
     "exclusion": ({"when", "reason"}, {"evidence"}),
@@ -19,6 +31,90 @@ KEYS = {
     "met": ({"when", "says", "evidence", "due_days"}, set()),
     "gap": ({"says"}, {"when", "evidence"}),
 }
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way for a rule to come out. when: SQL condition, "" for always; says: words, may hold {date} and {feature}.
+
+    evidence: the feature whose record shows it, "" for none. due_days: from its date to the next time, 0 for none.
+    """
+
+    state: str
+    when: str
+    says: str
+    evidence: str = ""
+    due_days: int = 0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One care gap; ``gaps.toml`` says what each field means. cases: in the order in which they are tried."""
+
+    id: str
+    title: str
+    asks: str
+    applies: str
+    met_when: str
+    look_back: str
+    every: str
+    not_for: tuple[str, ...]
+    not_known: str
+    rests_on: tuple[str, ...]
+    source: str
+    weight: float
+    cases: tuple[Case, ...]
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """The whole rule in words: what each part is about, and the part."""
+        return (
+            ("Asks", self.asks), ("For", self.applies), ("Met when", self.met_when),
+            ("Look-back", f"{self.look_back}."), ("Due", self.every),
+            ("Not for", " ".join(self.not_for) or "No exclusions."),
+            ("Not known from the records", self.not_known),
+            ("Codes checked", f"Not all; check first: {', '.join(self.unverified)}." if self.unverified else READ),
+        )  # fmt: skip
+
+    @property
+    def concepts(self) -> tuple[catalogue.Concept, ...]:
+        """Every concept that a feature of the rule is about: by itself, by its family, or as a member of such a one."""
+        known, named = catalogue.concepts(), {catalogue.features()[name].concept for name in self.features} - {""}
+        about = {one.name for one in known.values() if named & {one.name, one.family}}
+        about |= {member for name in about for member in known[name].members}
+        return tuple(one for one in known.values() if one.name in about)
+
+    @cached_property
+    def unverified(self) -> tuple[str, ...]:
+        """Codes on which the rule rests and that were seen nowhere with their meaning, with what they stand for."""
+        return tuple(f"{code.rpartition('|')[2]} ({one.label})" for one in self.concepts for code in one.unverified)
+
+    @property
+    def text(self) -> str:
+        """The same as one text."""
+        return " ".join(f"{about}: {part}" for about, part in self.parts)
+
+    def decided_by_patient(self, says: str) -> bool:
+        """Whether it does not apply for a reason that the Patient resource alone gives: age, sex, death."""
+        reasons = [case for case in self.cases if case.state == NOT_APPLICABLE and case.says == says]
+        return says == DIED or any(set(names(case.when)) <= {"age", "female"} for case in reasons)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Every feature that the rule looks at, in the order of the catalogue."""
+        named = {name for case in self.cases for name in (*names(case.when), case.evidence, *marks(case.says))}
+        return tuple(name for name in catalogue.features() if name in named)
+
+
+def names(condition: str) -> list[str]:
+    """Names of features in a condition."""
+    found = [match["name"] for match in TOKEN.finditer(condition) if match["name"]]
+    return [name for name in found if name not in WORDS]
+
+
+def marks(text: str) -> list[str]:
+    """What a text has in braces, without {date}."""
+    return [mark for _, mark, _, _ in Formatter().parse(text) if mark not in (None, "date")]
 
 
 def read() -> dict[str, Rule]:

@@ -2,10 +2,9 @@
 
 import re
 from datetime import UTC, datetime
-from difflib import get_close_matches
 
+from analytics.definitions.resource_types import R4_TYPES, nearest
 from analytics.errors import ConfigError
-from analytics.export.resource_types import R4_TYPES
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")  # FHIR R4 "instant"
 ID = re.compile(r"[A-Za-z0-9.\-]{1,64}")  # FHIR R4 "id"
@@ -30,8 +29,8 @@ def instant(name: str, text: str, now: datetime | None = None) -> datetime:
 
 def resource_type(option: str, name: str) -> None:
     if name not in R4_TYPES:
-        near = get_close_matches(name, R4_TYPES, 1, 0.6) or get_close_matches(name.title(), R4_TYPES, 1, 0.6)
-        hint = f"Did you mean {near[0]}?" if near else f"Write names as FHIR does, such as {option} Patient,Condition."
+        near = nearest(name)
+        hint = f"Did you mean {near}?" if near else f"Write names as FHIR does, such as {option} Patient,Condition."
         raise ConfigError(f"{option}: {name!r} is not a resource type of FHIR R4.", hint)
 
 

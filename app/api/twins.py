@@ -7,6 +7,7 @@ from flask import g
 
 from app.chart import gaps
 from app.chart.cells import screened, shown_numbers
+from app.chart.population import usual_of_everyone
 from app.chart.reading import Reading, serving
 from app.chart.scores import told
 from app.chart.view import View, outcome_sentence, unread_types, view_of
@@ -30,7 +31,7 @@ def chart(reading: Reading) -> dict[str, Any]:
         "hidden": view.hidden,
         "earlier": view.earlier,
         "limits": view.limits,
-        "reasons": score["reasons"] if view.group else [],
+        "reasons": [_reason(reading, one) for one in score["reasons"]] if view.group else [],
         "features": score["features"],
         "missing": score["missing"],
         "unread": [{"what": what, "why": why} for what, why in view.unread],
@@ -45,6 +46,12 @@ def _group(view: View) -> dict[str, Any] | None:
     if view.group is None:
         return None
     return shown_numbers(view.group) | {"outcome": outcome_sentence(view.group), "firmness_words": view.firmness}
+
+
+def _reason(reading: Reading, reason: dict[str, Any]) -> dict[str, Any]:
+    """The score's reason with what is usual in everyone beside the group's."""
+    everyone = usual_of_everyone(reading, reason["feature"])
+    return reason | {"everyone": everyone.middle, "everyone_share": everyone.share, "everyone_display": everyone.words}
 
 
 def _gap(judged: gaps.Judged) -> dict[str, Any]:

@@ -1,16 +1,15 @@
 """Care gaps of the open patient: what is open, met, reported done elsewhere, or not applicable, and in which order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from flask import request
 
 from analytics.definitions import catalogue, gaps
-from app.chart.cells import may_show_share
 from app.chart.elsewhere import LONGEST_PLACE, Report, reports
-from app.chart.reading import Reading, serving
-from app.chart.view import shown_group
+from app.chart.gap_order import in_order, open_shares
+from app.chart.reading import Reading, serving, shown_group
 from app.chart.words import TYPES, age_of_value, day, whole_percent
 
 OPEN, UNJUDGED, REPORTED, MET, NOT_APPLICABLE = "open", "unjudged", "reported", "met", "not-applicable"
@@ -33,11 +32,15 @@ ORDER_ALONE = ", then in the order of the rules."
 
 @dataclass(frozen=True)
 class Judged:
-    """One gap of the score with what may be said of it: its state here, and why."""
+    """One gap of the score with what may be said of it: its state here, and why.
+
+    open_share: in how much of the group it is open, of those it applies to (0..1); None where that is not told.
+    """
 
     state: str
     reason: str
     of: dict[str, Any]
+    open_share: float | None
 
     @property
     def rests_on_records(self) -> bool:
@@ -88,15 +91,15 @@ class Section:
 
 def section(reading: Reading) -> Section:
     """The care gaps of one reading, with what was reported of them."""
-    shares = _open_shares(reading)
-    found = sorted(judged(reading), key=lambda one: (-one.of["weight"], -shares.get(one.of["id"], 0.0)))
+    found = judged(reading)
     lists = [
-        List(state, heading, sign, state in FOLDED, [_row(one, shares) for one in found if one.state == state])
+        List(state, heading, sign, state in FOLDED, [_row(one) for one in found if one.state == state])
         for state, (heading, sign) in HEADINGS.items()
     ]
+    is_by_group = any(one.open_share is not None for one in found)
     return Section(
         lists=[one for one in lists if one.gaps],
-        order=ORDER + (ORDER_GROUP if shares else ORDER_ALONE),
+        order=ORDER + (ORDER_GROUP if is_by_group else ORDER_ALONE),
         period=catalogue.gap_rules()["period"]["words"],
         not_kept=NOT_KEPT.get(request.args.get("not_kept", "")),
         latest=reading.on.isoformat(),
@@ -105,29 +108,37 @@ def section(reading: Reading) -> Section:
 
 
 def judged(reading: Reading) -> list[Judged]:
-    """Every gap of the score in its order, for whatever tells of gaps: what was not read is neither open nor met."""
+    """Every gap of the score for whatever tells of gaps: the open ones first, each state in the order of `in_order`.
+
+    What was not read is neither open nor met.
+    """
     told = reports().of(reading.ehr, reading.score["patient"])
-    return [_judged(reading, one, told.get(one["id"])) for one in reading.score["gaps"]]
+    shares = open_shares(serving(), reading.release, shown_group(reading))
+    found = [
+        _judged(reading, one, told.get(one["id"]), shares.get(one["id"]))
+        for one in in_order(reading.score["gaps"], shares)
+    ]
+    return sorted(found, key=lambda one: list(HEADINGS).index(one.state))
 
 
 def open_gaps(found: Iterable[Judged]) -> list[dict[str, Any]]:
-    """The score's gaps that are open here, the weightiest first."""
-    return sorted((one.of for one in found if one.state == OPEN), key=lambda gap: -gap["weight"])
+    """Of judged gaps the score's own that are open here, in their order."""
+    return [one.of for one in found if one.state == OPEN]
 
 
-def _judged(reading: Reading, gap: dict[str, Any], report: Report | None) -> Judged:
+def _judged(reading: Reading, gap: dict[str, Any], report: Report | None, share: float | None) -> Judged:
     state, reason = STATES[gap["state"]], gap["reason"]
     if unread := _unread(reading, gap):
         state, reason = UNJUDGED, f"Not all {unread} could be read, on which this rests."
     if report and state in (OPEN, UNJUDGED):
         state, reason = REPORTED, f"{_reported(report, reading)} In the records: {_lower(reason)}"
-    return Judged(state, reason, gap)
+    return Judged(state, reason, gap, share)
 
 
-def _row(judged: Judged, shares: Mapping[str, float]) -> Gap:
+def _row(judged: Judged) -> Gap:
     """What the page shows of it."""
     state, reason, gap, known = judged.state, judged.reason, judged.of, judged.rests_on_records
-    share = shares.get(gap["id"])
+    share = judged.open_share
     return Gap(
         id=gap["id"], title=gap["title"], reason=reason, due=_due(state, gap),
         dated=day(gap["date"]) if known and (gap["date"] or "")[:4] not in reason else None,
@@ -167,18 +178,3 @@ def _due(state: str, gap: dict[str, Any]) -> str | None:
     if state == OPEN:
         return "Due now"
     return f"Counts until {day(gap['due'])}" if state == MET and gap["due"] else None
-
-
-def _open_shares(reading: Reading) -> dict[str, float]:
-    """Gap id -> share of this patient's group in whom it is open, of those it applies to, as far as it may be shown."""
-    group = shown_group(reading)
-    document = serving().document(reading.release, "cohorts") if group and reading.release else None
-    if group is None or document is None:
-        return {}
-    found = {}
-    for gap in document.get("gaps", []):
-        for of_group in gap["groups"]:
-            applicable, met = of_group.get("applicable"), of_group.get("met")
-            if of_group["rank"] == group["rank"] and may_show_share(applicable, met):
-                found[gap["id"]] = 1.0 - met
-    return found

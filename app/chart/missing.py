@@ -13,8 +13,7 @@ from analytics.definitions import catalogue, groups
 from analytics.definitions.catalogue import Feature
 from app.chart.population import everyone
 from app.chart.profile import between, with_unit
-from app.chart.reading import Reading
-from app.chart.view import shown_group
+from app.chart.reading import Reading, shown_group
 from app.chart.words import age_of_value, capital, day
 
 #: Days after which a value is called old although the groups still use it: the year in which blood pressure and HbA1c

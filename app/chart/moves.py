@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
-from app.chart.reading import Reading, serving
-from app.chart.view import shown_group
+from app.chart.reading import Reading, serving, shown_group
 from app.chart.words import day
 
 MOST = 6

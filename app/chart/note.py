@@ -62,7 +62,7 @@ def _listed(head: str, items: list[str]) -> Iterator[str]:
 
 
 def _gaps(judged: Sequence[Judged]) -> list[str]:
-    """The weightiest open ones, how many more there are, and how many could not be judged."""
+    """The first open ones, how many more there are, and how many could not be judged."""
     found, unjudged = open_gaps(judged), sum(one.state == UNJUDGED for one in judged)
     lines = [f"{one['title']}: {one['reason']}" for one in found[:GAPS]]
     lines += [f"{len(found) - GAPS} more on the page."] if len(found) > GAPS else []

@@ -12,6 +12,7 @@ from app.chart.note import note_of
 from app.chart.opened import opened_of
 from app.chart.palette import stylesheet
 from app.chart.reading import launch_of
+from app.chart.rule import rule_page
 from app.chart.sheet import MEANS, MEANS_NOT, sheet_of
 from app.chart.source import source_of
 from app.chart.view import view_of
@@ -81,6 +82,13 @@ def record_behind(sid: str, kind: str, identity: str) -> Response:
     found = source_of(page.smart, page.ehr, page.launch, kind, identity)
     audit.record(page.smart.engine, "source", page.launch)
     return page.show("source.html", view=found, status=found.status)
+
+
+@BLUEPRINT.get("/rule/<gap>", endpoint="rule")
+def rule_of_a_gap(sid: str, gap: str) -> Response:
+    """The whole rule of a care gap with the codes that it counts; the same for every patient, so no chart is read."""
+    page = launch_page(sid)
+    return page.show("rule.html", rule=rule_page(gap), patient=page.launch.context.patient or "")
 
 
 @BLUEPRINT.get("/style.css", endpoint="style")

@@ -81,6 +81,12 @@ def _read(smart: Smart, ehr: Ehr, launch: Launch) -> tuple[Chart, Launch]:
     raise Problem("ehr_unreachable", "scopes_keep_changing")
 
 
+def shown_group(reading: Reading) -> dict[str, Any] | None:
+    """The patient's group, if a page may show one: the score has none where too little was read."""
+    group: dict[str, Any] | None = reading.score["group"]
+    return group
+
+
 def serving() -> Serving:
     """The serving database of this app."""
     found: Serving = current_app.extensions["serving"]

@@ -53,7 +53,7 @@ class Sheet:
 def sheet_of(
     reading: Reading, group: dict[str, Any] | None, gaps: Sequence[dict[str, Any]], *, unread: bool
 ) -> Sheet:
-    """`group` and `gaps` (open ones, the weightiest first) are those that the chart page shows; unread: part of the
+    """`group` and `gaps` (open ones, in their order) are those that the chart page shows; unread: part of the
     chart could not be read."""
     banner = banner_of(reading.chart.patient, reading.on)
     reasons = reading.score["reasons"] if group else []

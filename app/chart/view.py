@@ -1,14 +1,14 @@
 """From a score to what the template prints: every decision about words and numbers, none about looks."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from analytics.definitions import catalogue, explain
 from app.chart.banner import Banner, banner_of
 from app.chart.cells import may_show, shown_bound
 from app.chart.figures import RangeBar, range_bar
-from app.chart.reading import Reading
+from app.chart.population import usual_of_everyone
+from app.chart.reading import Reading, shown_group
 from app.chart.words import (
     GROUP_HIDDEN,
     INCOMPLETE,
@@ -45,7 +45,8 @@ class Reason:
     date_is_said: bool  # the sentence holds the date already
     age: str | None
     usual: str | None
-    usual_said: str | None  # the same as words of their own
+    usual_said: str | None  # the same as words of their own, with everyone's beside it where that is told
+    everyone: str | None  # what is usual in everyone; None where the release does not tell it
     bar: RangeBar | None
     resource: str | None  # `Observation/1`: the record behind the value
 
@@ -91,7 +92,7 @@ def view_of(reading: Reading) -> View:
         earlier=_earlier(group, reading.release, reading.membership),
         limits=score["limits"] if group else [],
         by_name=by_name(score["orders"]) if _tells_of_medicines(score, group) else None,
-        reasons=[_reason(one, on) for one in score["reasons"][:REASONS]] if group else [],
+        reasons=[_reason(one, reading) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
         unread=[
             *((TYPES[one.resource_type], unread_words(one.why, one.parts, one.count)) for one in chart.unread),
@@ -106,12 +107,6 @@ def view_of(reading: Reading) -> View:
     )
 
 
-def shown_group(reading: Reading) -> dict[str, Any] | None:
-    """The patient's group, if the page may show one: the score has none where too little was read."""
-    group: dict[str, Any] | None = reading.score["group"]
-    return group
-
-
 def unread_types(reading: Reading) -> frozenset[str]:
     """The types of which something may be missing, so that no record of a thing says nothing."""
     return in_doubt(reading.chart.unread)
@@ -121,7 +116,7 @@ def _why_hidden(reading: Reading) -> str:
     """The first reason that holds for showing no group."""
     why = reading.score["group_hidden"] if reading.is_readable else "no_database"
     if why == HIDDEN:
-        return INCOMPLETE.format(_joined(hiding(reading.chart.unread)))
+        return INCOMPLETE.format(_joined(hiding(reading.chart.unread, reading.score["features"])))
     return GROUP_HIDDEN.get(why, GROUP_HIDDEN["no_release"])
 
 
@@ -175,26 +170,36 @@ def found(features: dict[str, float | None]) -> list[tuple[str, str]]:
     return rows
 
 
-def _reason(reason: dict[str, Any], on: date) -> Reason:
+def _reason(reason: dict[str, Any], reading: Reading) -> Reason:
+    beside, unit = usual_of_everyone(reading, reason["feature"]).words, explain.unit_words(reason["unit"])
     return Reason(
         feature=reason["feature"],
         label=capital(reason["label"]),
         sentence=reason["sentence"],
-        display=f"{reason['display']} {explain.unit_words(reason['unit'])}".strip(),
+        display=f"{reason['display']} {unit}".strip(),
         dated=day(reason["time"]),
         date_is_said=bool(reason["time"]) and reason["time"][:4] in reason["sentence"],
-        age=age_of_value(reason["time"], on),
+        age=age_of_value(reason["time"], reading.on),
         usual=reason["usual_display"] or None,
-        usual_said=_usual_said(reason["usual_display"], reason["display"]),
+        usual_said=_usual_said(reason["usual_display"], beside, reason["display"], unit),
+        everyone=beside or None,
         bar=None if reason["display"] in ("yes", "no") else range_bar(reason["value"], reason["usual"]),
         resource=reason["resource"],
     )
 
 
-def _usual_said(usual: str, display: str) -> str | None:
-    """`74 % of the group have it`, or `Middle half of the group: 7.1 to 8.6 %`."""
+def _usual_said(usual: str, everyone: str, display: str, unit: str) -> str | None:
+    """`74 % of the group have it, 21 % of everyone`, or `Middle half: group 7.1 to 8.6, everyone 5.2 to 5.9 %`, short
+    so that it fits in one line of a narrow page. Everyone's is left out where it is the group's own."""
     if not usual:
         return None
     if display in ("yes", "no"):
-        return f"{usual} have it"
-    return "Middle half of the group: " + "\u00a0".join(usual.rsplit(" ", 1))
+        return f"{usual} have it" + (f", {everyone}" if everyone else "")
+    if not everyone or everyone == usual:
+        return f"Middle half of the group: {_unbroken(usual)}"
+    both = unit and usual.endswith(f" {unit}") and everyone.endswith(f" {unit}")
+    return f"Middle half: group {usual.removesuffix(f' {unit}') if both else usual}, everyone {_unbroken(everyone)}"
+
+
+def _unbroken(usual: str) -> str:
+    return "\u00a0".join(usual.rsplit(" ", 1))

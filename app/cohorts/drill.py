@@ -4,19 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.chart.cells import SMALLEST_SHOWN
 from app.chart.words import capital
 from app.cohorts import figures
 from app.cohorts.figures import Dots
 from app.cohorts.opening import NO_PAPER, Opening
 from app.cohorts.overview import outcome_words
 from app.cohorts.table import Table, table
-from app.cohorts.words import counts, drawn, outcome, short
+from app.cohorts.words import HIDDEN, counts, drawn, outcome, short, told
 
 NOT_LISTED = "One of the choices is not in the lists of this release, so nothing is shown. Choose again."
 NOT_COUNTED = (
     "This combination was not counted when the release was made, since it holds too few people or was not asked for. "
     "Leave one choice out."
 )
+NO_RATE = "No rate is shown: in each of these groups too few of these people had the outcome, or had it not."
+FEWER = f"they are fewer than {SMALLEST_SHOWN}, or such a number would follow."
+NOTHING = f"Of these people nothing is shown: in every group {FEWER}"
 ALL = (("sex", "Sex", "sexes"), ("age_band", "Age", "age_bands"), ("condition", "Condition", "conditions"))
 
 
@@ -31,7 +35,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Drill:
-    """All that the page prints; `problem` in place of numbers."""
+    """All that the page prints; `problem` in place of numbers. notes: what is not shown, a sentence for each reason."""
 
     choices: tuple[Choice, ...]
     who: str
@@ -41,6 +45,7 @@ class Drill:
     dots: Dots | None
     table: Table | None
     limits: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def drill(opening: Opening, asked: Mapping[str, str]) -> Drill | None:
@@ -66,7 +71,12 @@ def drill(opening: Opening, asked: Mapping[str, str]) -> Drill | None:
         return Drill(choices, capital(who), what, NOT_COUNTED, False, None, None, limits)
     names = {one["rank"]: one["name"] for one in opening.groups()}
     groups = sorted(found, key=lambda one: one["rank"])
-    return Drill(choices, capital(who), what, None, False, _dots(groups, names), _table(groups, names), limits)
+    counted = [one for one in groups if told(one)["n"]]
+    rated = [one for one in counted if outcome(one) != HIDDEN]
+    return Drill(
+        choices, capital(who), what, None, False, _dots(rated, names) if rated else None,
+        _table(counted, names) if counted else None, limits, _notes(groups, counted, bool(rated)),
+    )  # fmt: skip
 
 
 def find(paper: Mapping[str, Any], wanted: Mapping[str, str]) -> list[dict[str, Any]] | None:
@@ -75,6 +85,24 @@ def find(paper: Mapping[str, Any], wanted: Mapping[str, str]) -> list[dict[str, 
         if all((cell[name] or "") == wanted[name] for name, _, _ in ALL):
             return list(cell["groups"])
     return None
+
+
+def _notes(groups: list[dict[str, Any]], counted: list[dict[str, Any]], has_rate: bool) -> tuple[str, ...]:
+    """What the table leaves out: the groups without such people in one sentence, those that are hidden in another."""
+    nobody = [one["rank"] for one in groups if one["n"] == 0]
+    hidden = [one["rank"] for one in groups if one not in counted and one["n"] != 0]
+    if hidden and len(hidden) == len(groups):
+        return (NOTHING,)
+    notes = [NO_RATE] if counted and not has_rate else []
+    notes += [f"Nobody of these people is in {_named(nobody)}."] if nobody else []
+    return (*notes, f"Not shown: {_named(hidden)}, where {FEWER}") if hidden else tuple(notes)
+
+
+def _named(ranks: list[int]) -> str:
+    """`group 3`, `groups 1, 4 and 6`."""
+    if len(ranks) == 1:
+        return f"group {ranks[0]}"
+    return f"groups {', '.join(map(str, ranks[:-1]))} and {ranks[-1]}"
 
 
 def _options(listed: list[Any]) -> dict[str, str]:

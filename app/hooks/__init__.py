@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from app import audit, metrics
 from app.chart.elsewhere import reports
+from app.chart.gap_order import in_order, open_shares
 from app.config import Config
 from app.hooks.answers import WORDS, Refused, of_problem, of_status
 from app.hooks.caller import authenticated
@@ -142,7 +143,8 @@ def _view(call: Call, ehr: Ehr, on: date, release: Release | None) -> list[Draft
     chart = chart_of(call, ehr, on, turns().card_readers(ehr))
     score = score_chart(chart, on, release, ehr, turns().card_scorers, SCORE_SECONDS)
     done = reports().of(ehr, call.patient)
-    score["gaps"] = [gap for gap in score["gaps"] if gap["id"] not in done]
+    gaps = [gap for gap in score["gaps"] if gap["id"] not in done]
+    score["gaps"] = in_order(gaps, open_shares(current_app.extensions["serving"], release, score["group"]))
     return drafts(score, chart.unread, ehr)
 
 

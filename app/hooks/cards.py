@@ -65,10 +65,13 @@ class Draft:
 
 
 def drafts(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> list[Draft]:
-    """The cards for one score, the most actionable first; none where there is nothing that a clinician could use."""
+    """The cards for one score, the most actionable first; none where there is nothing that a clinician could use.
+
+    The score's gaps are in the order in which they are told (`app.chart.gap_order`).
+    """
     if score["group_hidden"] == "deceased":
         return []
-    lacking = hiding(unread)
+    lacking = hiding(unread, score["features"])
     if lacking:
         return [_part(lacking, unread)]
     found = [_gaps(score, ehr)] if not unread else []  # what is not read would look like a gap
@@ -98,8 +101,8 @@ def _group(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> Draft | Non
 
 
 def _gaps(score: dict[str, Any], ehr: Ehr) -> Draft | None:
-    """One card for all gaps, the weightiest first; `warning` only here, since something can be done."""
-    gaps = sorted((one for one in score["gaps"] if one["state"] == "gap"), key=lambda one: (-one["weight"], one["id"]))
+    """One card for all gaps, in the score's order; `warning` only here, since something can be done."""
+    gaps = [one for one in score["gaps"] if one["state"] == "gap"]
     if not gaps:
         return None
     count = f"{len(gaps)} care {'gap' if len(gaps) == 1 else 'gaps'}"

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from analytics.definitions.resource_types import R4_TYPES, nearest
 from app.registry import Ehr, HookClient, is_loopback, origin_of
 from app.smart.keys import checked, checked_public, public_half
 from app.smart.scopes import Granted, parse
 
-EHR_KEYS = ("issuer", "notes", "app", "bulk", "hooks")  # bulk is the export's part: analytics/config.py
+EHR_KEYS = ("issuer", "notes", "app", "bulk", "hooks")  # bulk is the export's part: bulk.py, analytics/registry.py
 APP_KEYS = (
     "client_id", "client_auth", "client_secret", "private_key", "private_keys", "publish_keys", "redirect_uri",
     "scopes", "hosts", "frame_ancestors", "authorize_method", "headers", "today", "sandbox",
@@ -51,7 +52,7 @@ def read_ehr(name: str, table: dict[str, Any], folder: Path) -> Ehr:
     if not isinstance(app, dict):
         raise Wrong(name, "app", f"must be a table; write [{name}.app].")
     refuse_unknown(f"{name}.app", app, APP_KEYS)
-    ehr, read = _Reader(name, table), _Reader(f"{name}.app", app)
+    ehr, read = TableReader(name, table), TableReader(f"{name}.app", app)
     hooks = _hooks(name, table["hooks"], folder) if "hooks" in table else None
     client_auth = read.one_of("client_auth", CLIENT_AUTHS)
     read.refuse_leftovers(client_auth)
@@ -81,7 +82,7 @@ def _hooks(name: str, table: Any, folder: Path) -> HookClient:
     if not isinstance(table, dict):
         raise Wrong(name, "hooks", f"must be a table; write [{name}.hooks].")
     refuse_unknown(f"{name}.hooks", table, HOOKS_KEYS)
-    read = _Reader(f"{name}.hooks", table)
+    read = TableReader(f"{name}.hooks", table)
     if ("jwks_url" in table) == ("jwks" in table):
         raise read.wrong("jwks_url", "give either jwks_url or jwks: the address or the file of the EHR's public keys.")
     return HookClient(
@@ -101,8 +102,8 @@ def refuse_unknown(table: str, values: dict[str, Any], known: Iterable[str]) -> 
             raise Wrong(table, key, "not a known key" + (f"; did you mean {near[0]}?" if near else "."))
 
 
-class _Reader:
-    """Reads one table's keys."""
+class TableReader:
+    """Reads one table's keys; each method raises Wrong."""
 
     def __init__(self, table: str, values: dict[str, Any]) -> None:
         self.table, self.values = table, values
@@ -156,11 +157,21 @@ class _Reader:
     def scopes(self) -> tuple[str, ...]:
         scopes = tuple(self.text("scopes").split())
         for number, word in enumerate(scopes, 1):
-            if parse(word) is None and word not in CONTEXT_SCOPES and "://" not in word:
+            scope = parse(word)
+            if scope is None and word not in CONTEXT_SCOPES and "://" not in word:
                 raise self.wrong("scopes", f"word {number} is no scope of an app; write such as patient/Condition.rs.")
+            if scope:
+                self.refuse_unknown_type(number, scope.type)
         if not Granted(scopes).may_read("Patient"):
             raise self.wrong("scopes", "nothing lets the app read the patient; ask for at least patient/Patient.r.")
         return scopes
+
+    def refuse_unknown_type(self, number: int, name: str) -> None:
+        """Raises Wrong for a scope (the so-many-th word) of a resource type that no server of FHIR R4 can have."""
+        if name not in R4_TYPES and name != "*":
+            near = nearest(name)
+            meant = f"; did you mean {near}?" if near else "."
+            raise self.wrong("scopes", f"word {number} names no resource type of FHIR R4{meant}")
 
     def texts(self, key: str, example: str) -> list[str]:
         values = self.values.get(key, [])
@@ -223,13 +234,16 @@ class _Reader:
 
     def private_keys(self, folder: Path) -> tuple[dict[str, Any], ...]:
         if "private_keys" not in self.values:
-            return (self._key("private_key", folder / self.text("private_key")),)
+            return (self.key("private_key", folder),)
         if "private_key" in self.values:
             raise self.wrong("private_keys", "stands beside private_key; keep one of the two.")
         keys = self.keys("private_keys", folder)
         if not keys:
             raise self.wrong("private_keys", "names no key; the first one signs.")
         return keys
+
+    def key(self, key: str, folder: Path) -> dict[str, Any]:
+        return self._key(key, folder / Path(self.text(key)).expanduser())
 
     def keys(self, key: str, folder: Path) -> tuple[dict[str, Any], ...]:
         return tuple(self._key(key, folder / name) for name in self.texts(key, "new.jwk.json"))

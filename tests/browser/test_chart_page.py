@@ -1,5 +1,8 @@
 """What a clinician meets in a real browser: launcher, chart with the app in its frame, errors; narrow and wide."""
 
+import json
+import sqlite3
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
@@ -7,8 +10,9 @@ from playwright.sync_api import Frame, Page
 
 from tests.browser.conftest import findings, keep, policy_violations
 from tests.flow.people import ANA, BEN, EVA
-from tests.flow.published import RELEASE_ID
+from tests.flow.published import FEATURES, RELEASE_ID
 from tests.flow.world import World
+from tests.unit.app.cohorts.cohorts_paper import cohorts
 
 FOCUSED = "[document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"
 WIDTHS = pytest.mark.parametrize("width", [500, 1280])
@@ -45,7 +49,23 @@ def test_from_the_patient_list_through_the_frame_to_the_risk_group(page: Page, w
     assert policy_violations(page) == []
 
 
+@pytest.fixture
+def everyone(world: World) -> Iterator[None]:
+    """The release tells what is usual in everyone, so that each reason has it beside the group's."""
+    usual = {"age": [35, 60], "condition_count": [0, 3], "hba1c": [5.2, 6.4], "systolic": [112, 138]}
+    told = [{"feature": name, "everyone": {"usual": usual.get(name), "share": None if name in usual else 0.25},
+             "groups": []} for name in FEATURES]  # fmt: skip
+    paper = json.dumps(cohorts() | {"features": told})
+    with sqlite3.connect(world.home.parent / "kindred.db") as db:
+        db.execute("INSERT INTO release_document VALUES (?, 'cohorts', ?)", (RELEASE_ID, paper))
+    yield
+    with sqlite3.connect(world.home.parent / "kindred.db") as db:
+        db.execute("DELETE FROM release_document")
+    db.close()
+
+
 @WIDTHS
+@pytest.mark.usefixtures("everyone")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_window_of_its_own_shows_banner_and_group_above_the_fold(
     page: Page, world: World, width: int, scheme: str
@@ -53,6 +73,8 @@ def test_a_window_of_its_own_shows_banner_and_group_above_the_fold(
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     standalone(page, world, ANA)
     assert page.locator(".family").inner_text().lower() == "ångström-núñez"
+    said = page.locator(".reasons .facts > span:first-child").all_inner_texts()
+    assert len(said) == 3 and all("everyone" in one for one in said)
     third = page.locator(".reasons li").nth(2).bounding_box()
     assert third and third["y"] + third["height"] <= 900, "the three reasons stand above the fold"
     made = page.locator(".group .made").bounding_box()

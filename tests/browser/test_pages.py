@@ -16,13 +16,14 @@ A4, LETTER = "A4", "Letter"
 
 
 def pages_of(page: Page, world: World, patient: str = ANA) -> list[str]:
-    """The addresses of all pages of a new launch, and of one record behind a value."""
+    """The addresses of all pages of a new launch, of one record behind a value, and of one rule of a care gap."""
     page.goto(world.launch_url(patient))
     page.locator("h1").wait_for()
     links = page.locator("nav.pages a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
     source = page.locator("a.source").first.get_attribute("href")
-    assert len(links) >= 3 and source
-    return [urljoin(page.url, one) for one in (*links, source)]
+    rule = page.locator(".rule a").first.get_attribute("href")
+    assert len(links) >= 3 and source and rule
+    return [urljoin(page.url, one) for one in (*links, source, rule)]
 
 
 def name_of(address: str) -> str:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import requests
 from sqlalchemy import text
 
@@ -94,6 +96,22 @@ def test_the_audit_trail_is_exported_and_checked_by_command(tmp_path: Path) -> N
     broken = _command(tmp_path, ehrs, "--check-audit")
     assert broken.returncode == 21 and "NOT WHOLE" in broken.stdout
     assert broken.stderr.startswith("row 3 is not as it was written")
+
+
+@pytest.mark.parametrize("words", [["audit"], ["--check"], ["--check-audit"]])
+def test_an_output_that_nobody_reads_any_more_ends_it_as_sigpipe_ends_any_command(
+    tmp_path: Path, words: list[str]
+) -> None:
+    ehrs = registry(tmp_path)
+    (tmp_path / "home").mkdir()
+    open_database(tmp_path / "home").dispose()
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", "app", *words]
+    with os.fdopen(writes, "wb") as output:
+        ended = subprocess.run(command, env=environment(tmp_path, ehrs), stdout=output, stderr=subprocess.PIPE,
+                               timeout=30, check=False)  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (-signal.SIGPIPE, b"")  # 141 in a shell
 
 
 def test_a_day_that_is_none_is_a_wrong_command_line(tmp_path: Path) -> None:

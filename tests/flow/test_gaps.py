@@ -70,6 +70,16 @@ class TestThePage:
             weights = [float(weight) for weight in re.findall(r"Weight ([\d.]+)\.", body)]
             assert weights == sorted(weights, reverse=True) and weights
 
+    def test_leads_to_the_whole_rule_with_its_codes_for_which_no_chart_is_read(self, world, browser) -> None:
+        page = get(browser, world.launch_url(ANA))
+        (link,) = re.findall(r'id="gap-cms122">.*?href="([^"]+/rule/cms122)"', page.text, re.DOTALL)
+        world.requests_seen.clear()
+        rule = browser.get(f"{world.app_url}{link}", timeout=SECONDS)
+        assert rule.status_code == 200 and "SNOMED CT</strong> " in rule.text and "44054006" in rule.text
+        assert "Kindred-Patient" in rule.headers and f'href="{link.replace("rule/cms122", "#gap-cms122")}"' in rule.text
+        assert not [path for path in world.requests_seen if path.startswith("/fhir/")]
+        assert browser.get(f"{world.app_url}{link}0", timeout=SECONDS).status_code == 404
+
     def test_without_a_birth_date_and_a_sex_says_so(self, world, browser) -> None:
         page = get(browser, world.launch_url(EVA))
         assert "Age not known." in item(page, "cms139") and state(page, "cms139") == "not-applicable"

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,20 @@ def test_definitions_use_the_standard_library_and_duckdb_but_no_clock_network_or
     ]
     wrong = imports + clock
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_two_files_of_the_definitions_need_each_other() -> None:
+    files = {module_of(path): path for path in python_files("analytics/definitions")}
+    needs = {
+        name: {other for imported, _ in imported_modules(path) for other in (imported, imported.rpartition(".")[0])
+               if other in files and other != name and files[other].name != "__init__.py"}
+        for name, path in files.items()
+    }  # fmt: skip
+    tuple(TopologicalSorter(needs).static_order())  # raises CycleError, which names them
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def test_import_linter_keeps_every_contract() -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 import requests
 
+from analytics.definitions import catalogue
 from app.fhir import Unread
 from app.hooks.cards import drafts, marked, shortened
 from tests.conformance.hooks.caller import Caller, but_gaps, overridden
@@ -82,7 +83,8 @@ def test_calls_of_two_patients_never_mix(caller: Caller) -> None:
 
 GROUP = {"rank": 2, "of": 6, "name": "N", "n": 100, "followed": 90, "events": 30, "rate": 1 / 3, "low": 0.2,
          "high": 0.4, "rate_below": None, "rate_above": None}  # fmt: skip
-SCORE = {"group": GROUP, "group_hidden": None, "reasons": [], "limits": [], "missing": [], "dropped": {}, "gaps": [],
+SCORE = {"features": dict.fromkeys(catalogue.features(), 0.0), "group": GROUP,
+         "group_hidden": None, "reasons": [], "limits": [], "missing": [], "dropped": {}, "gaps": [],
          "release": "r", "as_of": "2026-06-30"}  # fmt: skip
 
 
@@ -100,8 +102,8 @@ def made(ehr: Any, unread: list[Unread] | None = None, **changes: Any) -> list[A
     return drafts({**SCORE, **changes}, unread or [], ehr)
 
 
-def test_gaps_are_one_warning_with_the_weightiest_first(ehr: Any) -> None:
-    gaps = [gap(1, 0.5), gap(2, 2.0), gap(3, 1.0, "met"), gap(4, 9.0, "not_applicable")]
+def test_gaps_are_one_warning_in_the_order_of_the_score(ehr: Any) -> None:
+    gaps = [gap(4, 9.0, "not_applicable"), gap(2, 2.0), gap(3, 1.0, "met"), gap(1, 0.5)]
     first, second = made(ehr, gaps=gaps)
     assert (first.indicator, first.summary) == ("warning", "2 care gaps: Gap 2; Gap 1")
     assert "- **Gap 2**: No value this year. Due 01-Sep-2026. Rule: At least once a year (CMS122)" in first.detail

@@ -1,5 +1,7 @@
 """The command line: help that is quick and has an example, and one sentence for everything that is wrong."""
 
+import errno
+import os
 import subprocess
 import sys
 import time
@@ -47,6 +49,30 @@ def test_help_imports_nothing_heavy_and_is_quick() -> None:
     ended = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
     assert time.monotonic() - started < 2  # all commands together; one takes a fifth of a second
+
+
+@pytest.mark.parametrize("words", [["--help"], ["status"], ["status", "--json"], ["score", "{file}"]])
+def test_an_output_that_nobody_reads_any_more_ends_it_quietly(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "p.ndjson").write_text('{"resourceType": "Patient", "id": "p", "birthDate": "1960-01-01"}\n')
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", "analytics.cli", *(word.format(file=tmp_path / "p.ndjson") for word in words)]
+    with os.fdopen(writes, "wb") as output:
+        ended = subprocess.run(command, env=os.environ | {"KINDRED_HOME": str(tmp_path)}, stdout=output,
+                               stderr=subprocess.PIPE, timeout=60, check=False)  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_a_connection_that_broke_is_no_output_that_nobody_reads(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def breaks(*_: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "with-a-patient-id")
+
+    monkeypatch.setattr("analytics.config.Settings.from_environment", breaks)
+    code, out, err = kindred(capsys, monkeypatch, tmp_path, "status")
+    assert (code, out) == (1, "") and err.startswith("This is a defect of Kindred (ConnectionError).")
+    assert "patient-id" not in err
 
 
 Run = tuple[int, str, str]

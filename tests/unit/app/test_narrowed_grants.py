@@ -177,8 +177,13 @@ TABLE: dict[str, tuple[str, bool, str, bool, tuple[str, ...], list[str]]] = {
     "medicines without their names": (but("Medication"), False, "range", False,
                                       ("statin_in_use", "renin_angiotensin_in_use"), ["part"]),
     "no visits": (but("Encounter"), False, "figure", True, ("stays_12m", "emergency_12m", "care_days_12m"), ["part"]),
-    "no procedures": (but("Procedure"), True, "cannot tell", True, ("coronary_revascularisation", "kidney_failure"),
-                      ["group"]),
+    "no procedures": (but("Procedure"), False, "cannot tell", True,
+                      ("coronary_revascularisation", "kidney_failure", "stays_12m", "stays_24m", "bed_days_12m"),
+                      ["part"]),
+    "some procedures": (part("Procedure", "surgery"), False, "cannot tell", True, ("stays_12m", "bed_days_12m"),
+                        ["part"]),
+    "no procedures, and no stay": (but("Procedure"), True, "cannot tell", True,
+                                   ("coronary_revascularisation", "kidney_failure"), ["group"]),
     "no measurements": (but("Observation"), False, "lacking", False, (), ["part"]),
     "laboratory alone": (part("Observation", LAB), True, "lacking", True, (), ["group"]),
     "vital signs alone": (part("Observation", VITAL), True, "lacking", False, (), ["group"]),
@@ -191,7 +196,7 @@ NAMES = pytest.mark.parametrize("name", TABLE)
 
 def records_for(name: str) -> list[dict[str, Any]]:
     """All records, without a statin where one would rule the lever out; with an order by reference where that is it."""
-    kept = [one for one in RECORDS if one["id"] != "statin"]
+    kept = [one for one in RECORDS if one["id"] not in ("statin", *(["stay"] if name.endswith("no stay") else []))]
     return [*kept, POINTING] if name == "medicines without their names" else kept
 
 
@@ -219,6 +224,8 @@ def test_no_surface_counts_what_was_not_read_as_none(name: str, monkeypatch: pyt
     for feature in catalogue.features().values():
         if set(feature.records) & doubtful:
             assert told.twin["features"][feature.name] in ((1, None) if feature.kind in catalogue.FLAGS else (None,))
+        elif set(feature.left_out_by) & doubtful:
+            assert told.twin["features"][feature.name] in (0, None)
     for score in scores.NAMES:
         resting = {key for key, one in scores.declared_inputs(score).items() if set(one.records) & doubtful}
         given = told.twin["scores"][score]["inputs"]
@@ -238,6 +245,33 @@ def test_a_bypass_that_only_its_procedure_tells_is_not_missed(monkeypatch: pytes
     records = [*records_for(""), BYPASS]
     assert told_of(reading_under("patient/*.rs", *records), monkeypatch).prevent() == "not for"
     assert told_of(reading_under(but("Procedure"), *records), monkeypatch).prevent() == "cannot tell"
+
+
+PLANNED = encounter("planned", "IMP", "2026-04-01T09:00:00Z", "2026-04-02T09:00:00Z")
+CHEMOTHERAPY = BYPASS | {"id": "chemotherapy", "code": codes((SNOMED, "367336001")),
+                         "performedDateTime": "2026-04-01T12:00:00Z"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scopes", "stays", "lacking"),
+    [("patient/*.rs", 1, None), (but("Procedure"), None, "procedures"), (but("Encounter"), None, "visits and stays")],
+)
+def test_a_stay_that_its_procedure_makes_a_planned_one_is_counted_by_nobody(
+    monkeypatch: pytest.MonkeyPatch, scopes: str, stays: float | None, lacking: str | None
+) -> None:
+    """With the procedures one of two stays counts; without them it may be one or two, and no number stands."""
+    told = told_of(reading_under(scopes, *records_for(""), PLANNED, CHEMOTHERAPY), monkeypatch)
+    assert [told.twin["features"][name] for name in ("stays_12m", "stays_24m")] == [stays] * 2
+    assert (told.view.group is None) is (lacking is not None)
+    assert lacking is None or f"could not be read completely ({lacking})" in (told.view.hidden or "")
+
+
+def test_a_lace_is_given_only_where_the_stay_is_known_to_be_an_unplanned_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [*records_for("no stay"), encounter("newest", "IMP", "2026-06-10T09:00:00Z", "2026-06-16T09:00:00Z")]
+    whole = told_of(reading_under("patient/*.rs", *records), monkeypatch).twin["scores"]["lace"]
+    part_read = told_of(reading_under(but("Procedure"), *records), monkeypatch).twin["scores"]["lace"]
+    assert whole["inputs"]["los_days"]["value"] == 6 and whole["values"]
+    assert part_read["inputs"]["los_days"]["value"] is None and part_read["values"] == {}
 
 
 def test_a_record_that_was_read_stands_and_a_count_of_some_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

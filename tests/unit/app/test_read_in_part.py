@@ -75,21 +75,21 @@ def test_what_a_gap_rests_on_and_was_not_read_is_nowhere_told_as_open_or_met(mon
     with served():
         reading = reading_of(model(), *RECORDS, gaps=GAPS)
         text, asked, states = told(reading, monkeypatch)
-        assert asked == ["ais_tetanus", "cms130"] and states == ["gap", "met", "gap"]
+        assert asked == ["ais_tetanus", "cms130"] and states == ["gap", "gap", "met"]
         assert text.index("- ais_tetanus") < text.index("- cms130")  # the weightier one first
         text, asked, states = told(without(reading, "Procedure"), monkeypatch)
         assert (asked, states) == ([], ["unjudged"] * 3) and "None on record" not in text
         assert "- Not judged, since what they rest on could not be read: 3." in text
         text, asked, states = told(without(reading, "Immunization"), monkeypatch)
-        assert asked == ["cms130"] and states == ["gap", "met", "unjudged"] and "- ais_tetanus" not in text
-        assert twins.chart(without(reading, "Immunization"))["gaps"][2]["resource"] is None
+        assert asked == ["cms130"] and states == ["gap", "unjudged", "met"] and "- ais_tetanus" not in text
+        assert twins.chart(without(reading, "Immunization"))["gaps"][1]["resource"] is None
 
 
 def test_what_was_reported_done_elsewhere_is_asked_of_nobody(monkeypatch) -> None:
     with served():
         done = Report("2026-03-12", "City Clinic", None, "2026-06-30")
         text, asked, states = told(reading_of(model(), *RECORDS, gaps=GAPS), monkeypatch, cms130=done)
-    assert asked == ["ais_tetanus"] and states == ["reported", "met", "gap"] and "- cms130" not in text
+    assert asked == ["ais_tetanus"] and states == ["gap", "reported", "met"] and "- cms130" not in text
 
 
 @pytest.mark.parametrize(("kind", "key"), [("MedicationRequest", "statin"), ("Condition", "prior_cvd")])

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from analytics.definitions.resource_types import R4_TYPES
 from analytics.errors import ConfigError
 from analytics.export import checks
-from analytics.export.resource_types import R4_TYPES
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 

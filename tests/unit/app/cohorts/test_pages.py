@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.cohorts.card import card
-from app.cohorts.drill import NOT_COUNTED, NOT_LISTED, drill
+from app.cohorts.drill import FEWER, NO_RATE, NOT_COUNTED, NOT_LISTED, NOTHING, drill
 from app.cohorts.evidence import evidence
 from app.cohorts.figures import Axis, calibration, shade, squares
 from app.cohorts.opening import NO_PAPER, Opening
@@ -192,14 +192,42 @@ class TestDrill:
 
     def test_choices_lead_to_their_cell_and_stay_chosen(self, opened: Opened) -> None:
         view = drill(opened(), {"sex": "Female", "condition": "diabetes"})
-        assert view and view.table and view.who == "Female, diabetes"
-        assert view.table.rows[0] == ("1. Few conditions, younger", HIDDEN, HIDDEN, HIDDEN, HIDDEN)
-        assert view.table.rows[1][1:4] == (HIDDEN, HIDDEN, HIDDEN)  # nine of the 211 were not followed
+        assert view and view.who == "Female, diabetes"
+        assert (view.table, view.dots, view.notes) == (None, None, (NOTHING,))  # nine of the 211 were not followed
         assert [[value for value, _, chosen in one.options if chosen] for one in view.choices] == [
             ["Female"],
             [],
             ["diabetes"],
         ]
+
+    @pytest.mark.parametrize(
+        ("groups", "rows", "rates", "notes"),
+        [  # of each group: people, and of them with the outcome
+            ([(200, 40), (300, 30), (150, 75)], [1, 2, 3], 3, ()),
+            ([(200, 40), (None, None), (150, 75)], [1, 3], 2, (f"Not shown: group 2, where {FEWER}",)),
+            ([(200, 40), (None, None), (None, None)], [1], 1, (f"Not shown: groups 2 and 3, where {FEWER}",)),
+            ([(200, None), (0, 0), (8, 8)], [1], 0,
+             (NO_RATE, "Nobody of these people is in group 2.", f"Not shown: group 3, where {FEWER}")),
+            ([(200, 40), (0, 0), (0, 0)], [1], 1, ("Nobody of these people is in groups 2 and 3.",)),
+            ([(0, 0), (0, 0), (0, 0)], [], 0, ("Nobody of these people is in groups 1, 2 and 3.",)),
+            ([(None, None), (None, None), (None, None)], [], 0, (NOTHING,)),
+            ([(200, None), (300, None), (150, None)], [1, 2, 3], 0, (NO_RATE,)),
+        ],
+    )
+    def test_what_is_hidden_is_told_in_a_sentence_and_not_in_a_row_for_each(
+        self, monkeypatch: pytest.MonkeyPatch, opened: Opened, groups: Any, rows: list[int], rates: int, notes: Any
+    ) -> None:
+        def cell(rank: int, n: int | None, events: int | None) -> dict[str, Any]:
+            rate = events / n if events is not None and n else None
+            return {"rank": rank, "n": n, "followed": n, "events": events, "rate": rate, "low": rate, "high": rate,
+                    "rate_below": None, "rate_above": None}  # fmt: skip
+
+        found = [cell(rank, *one) for rank, one in enumerate(groups, 1)]
+        monkeypatch.setattr("app.cohorts.drill.find", lambda *_: found)
+        view = drill(opened(), {"sex": "Female"})
+        assert view and view.notes == notes
+        assert [int(row[0].partition(".")[0]) for row in view.table.rows] == rows if view.table else rows == []
+        assert (len(view.dots.rows) if view.dots else 0) == rates
 
     @pytest.mark.parametrize(
         "asked", [{"sex": "female"}, {"age_band": "1 OR 1"}, {"condition": "Diabetes"}, {"sex": "<b>"}]

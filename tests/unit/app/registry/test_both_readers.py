@@ -11,9 +11,9 @@ import pytest
 from analytics.config import BulkClient
 from analytics.errors import ConfigError as BulkError
 from analytics.registry import BULK_KEYS, EHR_KEYS
-from app.config import ConfigError, read_registry
+from app.config import ConfigError, check_registry, read_registry
 from app.problems import WORDS
-from app.registry import reader
+from app.registry import bulk, reader
 from tests.unit.app.smart.test_keys import ec_key, rsa_key, without
 
 ROOT = Path(__file__).parents[4]
@@ -107,6 +107,56 @@ def test_keys_are_taken_or_refused_alike(tmp_path: Path, make: Callable[[], Any]
     assert taken or all("private_key" in str(text) and "key.json" in str(text) for text in said)
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('scopes = "system/*.rs"', None),
+        ('scopes = "system/Patient.read system/Observation.rs?category=laboratory https://ehr.example/scope"', None),
+        ('scopes = "system/Patient.rs system/Observaton.rs"', "word 2 names no resource type of FHIR R4"),
+        ('scopes = "system/Zebra.rs"', "word 1 names no resource type of FHIR R4"),
+        ('scopes = "patient/Patient.rs"', "word 1 is no scope of a backend service"),
+        ('scopes = "system/Patient."', "word 1 is no scope of a backend service"),
+        ("scopes = 7", ""),
+        ('scopes = ""', ""),
+        ('group = "all"', None),
+        ('group = " "', ""),
+        ("patience_days = 0.5", None),
+        ("patience_days = 0", ""),
+        ("patience_days = 366", ""),
+        ("patience_days = true", ""),
+        ('patience_days = "30"', ""),
+        ('groups = "all"', ""),
+    ],
+)
+def test_a_bulk_table_is_taken_or_refused_alike_with_its_line(tmp_path: Path, line: str, says: str | None) -> None:
+    (tmp_path / "key.json").write_text(json.dumps(ec_key()))
+    (tmp_path / "key.json").chmod(0o600)
+    path = tmp_path / "ehrs.toml"
+    path.write_text(f'[a]\nissuer = "{GOOD}"\n[a.app]\nclient_id = "me"\nclient_auth = "public"\n'
+                    'redirect_uri = "https://k.example/callback"\nscopes = "patient/*.rs"\n'
+                    f'[a.bulk]\nclient_id = "me"\nprivate_key = "key.json"\n{line}\n')  # fmt: skip
+    both = [_said(lambda: check_registry(path)), _said(lambda: BulkClient.from_registry(path, "a"))]
+    if says is None:
+        assert both == [None, None]
+    else:
+        assert ["ehrs.toml:11: [a.bulk] " in str(said) and says in str(said) for said in both] == [True, True], both
+    assert _said(lambda: read_registry(path)) is None  # a start of the app leaves the export's part to the export
+
+
+def test_both_know_the_same_keys_of_a_bulk_table() -> None:
+    assert set(bulk.BULK_KEYS) == BULK_KEYS
+
+
+def test_the_check_tells_of_the_bulk_client_and_needs_its_key(tmp_path: Path) -> None:
+    assert read_by_both(tmp_path, ec_key(kid="of-bulk")) == [None, None]
+    assert check_registry(tmp_path / "ehrs.toml")[-1] == "a: bulk client me, key of-bulk"
+    path = tmp_path / "ehrs.toml"
+    path.write_text(path.read_text().replace("[a.bulk]\n", '[b]\nissuer = "https://b.example"\n[b.bulk]\n'))
+    assert check_registry(path)[-1] == "b: bulk client me, key of-bulk"
+    path.write_text(path.read_text().rpartition("private_key")[0])
+    assert f"{path}:12: [b.bulk] private_key: missing or not a text" in str(_said(lambda: check_registry(path)))
+
+
 def test_an_unknown_key_of_the_ehr_is_named_by_both(tmp_path: Path) -> None:
     said = read_by_both(tmp_path, ec_key(), more='note = ["x"]\n')
     assert ["ehrs.toml:3: [a] note" in str(text) for text in said] == [True, True]
@@ -155,7 +205,7 @@ def source(*patterns: str) -> str:
 
 
 def test_the_messages_that_the_guide_explains_are_those_of_the_code() -> None:
-    text = source("app/registry/reader.py", "app/config.py", "app/smart/keys.py")
+    text = source("app/registry/*.py", "app/config.py", "app/smart/keys.py")
     quoted = [message.strip("`") for message, _ in rows("What the messages at start mean")]
     assert len(quoted) > 10
     assert [message for message in quoted if message not in text] == []

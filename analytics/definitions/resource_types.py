@@ -1,5 +1,7 @@
 """The resource types of FHIR R4 (4.0.1) that an instance can have; a name outside it is a slip of the pen."""
 
+from difflib import get_close_matches
+
 _NAMES = """
 Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary
 BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam CatalogEntry ChargeItem
@@ -24,3 +26,9 @@ SubstanceReferenceInformation SubstanceSourceMaterial SubstanceSpecification Sup
 TerminologyCapabilities TestReport TestScript ValueSet VerificationResult VisionPrescription
 """
 R4_TYPES = frozenset(_NAMES.split())
+
+
+def nearest(name: str) -> str | None:
+    """The type that was probably meant by a name that is none; None where none is like it."""
+    near = get_close_matches(name, R4_TYPES, 1, 0.6) or get_close_matches(name.title(), R4_TYPES, 1, 0.6)
+    return near[0] if near else None
