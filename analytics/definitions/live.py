@@ -158,9 +158,10 @@ def _died(records: Records) -> bool:
 
 def _values(records: Records) -> tuple[dict[str, float | None], dict[str, Evidence]]:
     """Each feature's value, as ``features.wide`` has it, and its evidence."""
-    found = {name: value for name, value, _, _ in records["value"]}
-    values = {f.name: found.get(f.name, 0.0 if f.missing == "zero" else None) for f in catalogue.features().values()}
-    return values, {name: (time, resource) for name, _, time, resource in records["value"]}
+    found = {name: (value, (time, resource)) for name, value, time, resource in records["value"]}
+    defined = catalogue.features().values()  # in this order, whatever that of the rows
+    values = {f.name: found[f.name][0] if f.name in found else 0.0 if f.missing == "zero" else None for f in defined}
+    return values, {f.name: found[f.name][1] for f in defined if f.name in found}
 
 
 def _series(records: Records) -> dict[str, list[dict[str, Any]]]:

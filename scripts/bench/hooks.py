@@ -6,7 +6,7 @@
 Calls begin by the clock, whether or not those before them have ended. The milliseconds are those that the EHR waits for
 an answer, from the signed request to the last byte. `prefetch`: the call brings all; `token`: it brings nothing, and
 the app reads the chart from the EHR. CPU is that of the app, of the EHR and of this client for each call: on one
-machine they share the cores, so their sum times the rate must be free on it. Errors: `no turn`: the EHR lets 8 charts
+machine they share the cores, so their sum times the rate must be free on it. Errors: `no turn`: the EHR lets 16 charts
 wait for cards at once, and this one waited a second for its turn; `time-out`: no answer within the EHR's two seconds;
 503: the app refused what it could not serve in time.
 """
