@@ -140,6 +140,10 @@ def test_version_3_4_or_5_is_taken_over(
     publish(database, lake, "a", "r3", lambda: spark)
     with opened(database) as connection:
         assert indexes_of(connection, "membership") == ["membership_by_place"]
+        query = "SELECT sql FROM sqlite_master WHERE name = 'membership_by_place'"
+        if is_postgresql(connection):
+            query = "SELECT pg_get_indexdef(CAST('membership_by_place' AS regclass))"
+        assert "firmness" not in connection.execute(text(query)).scalar_one()
         if is_postgresql(connection):
             number = [len(indexes_of(connection, partition(one))) for one in ("r1", "r2", "r3")]
             assert number == [2, 2, 2]  # the other: its key
