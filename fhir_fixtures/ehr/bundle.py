@@ -95,13 +95,21 @@ def _quoted(value: str, *given: Any) -> str:
 
 def first_page(sandbox: Sandbox, rights: Rights, query: Query, base: str) -> dict[str, Any] | bytes:
     """The searchset of a fresh search; 403 when the token may not search this type."""
-    where = all_of([Condition("type = ?", (query.kind,)), rights.must(query.kind, "s"), *query.conditions])
-    total = sandbox.store.select("count(*)", where)[0][0]
     link = f"{base}/{query.kind}" + (f"?{urlencode(query.self_pairs, quote_via=_quoted)}" if query.self_pairs else "")
     if query.only_total:
+        total = _total(sandbox, rights, query)
         links = [{"relation": "self", "url": link}]
         return {"resourceType": "Bundle", "type": "searchset", "total": total, "link": links}
-    return _page(sandbox, rights, query, total, None, link, base)
+    return _page(sandbox, rights, query, None, None, link, base)
+
+
+def _matches(rights: Rights, query: Query) -> list[Condition]:
+    # The token's own rule is applied anew on each page: a link carries no right of its own.
+    return [Condition("type = ?", (query.kind,)), rights.must(query.kind, "s"), *query.conditions]
+
+
+def _total(sandbox: Sandbox, rights: Rights, query: Query) -> int:
+    return int(sandbox.store.select("count(*)", all_of(_matches(rights, query)))[0][0])
 
 
 def next_page(sandbox: Sandbox, rights: Rights, key: str, base: str) -> bytes:
@@ -115,16 +123,24 @@ def next_page(sandbox: Sandbox, rights: Rights, key: str, base: str) -> bytes:
 
 
 def _page(
-    sandbox: Sandbox, rights: Rights, query: Query, total: int, after: tuple[int, int] | None, link: str, base: str
+    sandbox: Sandbox,
+    rights: Rights,
+    query: Query,
+    total: int | None,
+    after: tuple[int, int] | None,
+    link: str,
+    base: str,
 ) -> bytes:
-    # The token's own rule is applied anew on each page: a link carries no right of its own.
-    parts = [Condition("type = ?", (query.kind,)), rights.must(query.kind, "s"), *query.conditions]
+    """`total` is None on the first page: what fits in one need not be counted again."""
+    parts = _matches(rights, query)
     if after:
         parts.append(query.order.after(*after))
     columns = f"row, {query.order.expression}, id, body"
     rows = sandbox.store.select(columns, all_of(parts), query.order.sql + " LIMIT ?", (query.count + 1,))
     shown = rows[: query.count]
     links = [{"relation": "self", "url": link}]
+    if total is None:
+        total = len(rows) if len(rows) <= query.count else _total(sandbox, rights, query)
     if len(rows) > query.count:
         last = shown[-1]
         page = Page(query, total, (last[1], last[0]), (rights.client_id, rights.patient))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from fhir_fixtures.ehr.dates import EARLIEST, interval
@@ -124,7 +125,8 @@ def _bare(token: str) -> str:
     return token.rpartition("|")[2]
 
 
-def _tokens(columns: Iterable[str], value: str) -> Condition:
+@lru_cache(256)  # long lists of codes come with each chart, and are slow to write
+def _tokens(columns: tuple[str, ...], value: str) -> Condition:
     return any_of(token_condition(column, one) for column in columns for one in _split(value))
 
 
