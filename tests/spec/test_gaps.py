@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from analytics.definitions import catalogue, events, gaps
+from analytics.definitions import catalogue, events, gap_rules, gaps
 from analytics.definitions.prepared import Prepared
 from tests.spec.cases_gaps import EXCLUDED, GAP_CASES, OF_RULES, START, GapCase
 from tests.spec.tables import parse
@@ -94,7 +94,7 @@ def test_every_case_of_every_rule_is_tried(told: Any) -> None:
 def _never(condition: str) -> bool:
     """Whether it is the case "cannot be decided" of a condition that always can."""
     undecided = condition.endswith(") IS NULL")
-    named = gaps.names(condition.removesuffix(" IS NULL"))
+    named = gap_rules.names(condition.removesuffix(" IS NULL"))
     return undecided and ("IS NULL OR" in condition or all(catalogue.features()[n].missing == "zero" for n in named))
 
 
