@@ -20,6 +20,7 @@ from fhir_fixtures.ehr.vault import PAGE_SECONDS
 
 DEFAULT_COUNT = 50
 MAX_COUNT = 500
+ENTRIES = b',"entry":['
 PLAIN = frozenset(("_format", "_pretty", "_total"))  # known, and without effect on which resources come
 
 
@@ -177,4 +178,9 @@ def _bundle(total: int, links: list[dict[str, str]], entries: list[bytes]) -> by
     head = orjson.dumps({"resourceType": "Bundle", "type": "searchset", "total": total, "link": links})
     if not entries:
         return head  # FHIR forbids empty arrays
-    return head[:-1] + b',"entry":[' + b",".join(entries) + b"]}"
+    return head[:-1] + ENTRIES + b",".join(entries) + b"]}"
+
+
+def has_entries(bundle: bytes) -> bool:
+    """Did this search find anything? No text of a JSON document holds these bytes: its quotes are escaped there."""
+    return ENTRIES in bundle

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,7 +19,7 @@ from joserfc import jwt
 from joserfc.jwk import Key
 
 from fhir_fixtures.ehr import orders
-from fhir_fixtures.ehr.bundle import first_page, understand
+from fhir_fixtures.ehr.bundle import first_page, has_entries, understand
 from fhir_fixtures.ehr.clients import Client, origin
 from fhir_fixtures.ehr.guard import Rights
 from fhir_fixtures.ehr.keys import public_jwk
@@ -37,6 +38,7 @@ TOKEN_SECONDS = 120
 JWT_SECONDS = 120
 DISCOVERY_SECONDS = 60.0
 SCOPES = ["patient/*.rs"]
+PATIENT = "{{context.patientId}}"  # in a template
 ALGORITHM = "ES384"
 
 
@@ -177,26 +179,37 @@ def _prefetch(here: Sandbox, templates: dict[str, str], patient: str) -> dict[st
     rights = Rights(DEFAULT_CLIENT, resource_scopes(SCOPES), patient)
     found: dict[str, Any] = {}
     for key, template in templates.items():
-        path, _, query = template.replace("{{context.patientId}}", patient).partition("?")
+        path, pairs = _filled_in(template, patient)
         if path.partition("/")[0] not in here.kinds | CLINICAL_TYPES:
             continue
         try:
-            found[key] = _searched(here, rights, path, query) if query else _record(here, rights, path)
+            found[key] = _searched(here, rights, path, pairs) if pairs else _record(here, rights, path)
         except FhirError:
             continue
     return found
 
 
-def _searched(here: Sandbox, rights: Rights, kind: str, query: str) -> Any:
-    page = first_page(here, rights, understand(kind, parse_qsl(query)), fhir_base(request))
-    bundle = orjson.loads(page) if isinstance(page, bytes) else page
-    return bundle if bundle.get("entry") else None
+def _filled_in(template: str, patient: str) -> tuple[str, list[tuple[str, str]]]:
+    path, pairs = _opened(template)
+    return path.replace(PATIENT, patient), [(name, value.replace(PATIENT, patient)) for name, value in pairs]
+
+
+@lru_cache(256)  # long lists of codes come with each chart
+def _opened(template: str) -> tuple[str, list[tuple[str, str]]]:
+    path, _, query = template.partition("?")
+    return path, parse_qsl(query)
+
+
+def _searched(here: Sandbox, rights: Rights, kind: str, pairs: list[tuple[str, str]]) -> Any:
+    """The bytes of the Bundle as they go out; None where it is empty."""
+    page = first_page(here, rights, understand(kind, pairs), fhir_base(request))
+    return orjson.Fragment(page) if isinstance(page, bytes) and has_entries(page) else None
 
 
 def _record(here: Sandbox, rights: Rights, path: str) -> Any:
     kind, _, identity = path.partition("/")
     body = here.store.read(kind, identity, rights.must(kind, "r"))
-    return orjson.loads(body) if body else None
+    return orjson.Fragment(body) if body else None
 
 
 def _draft(url: str, body: dict[str, Any]) -> Draft:

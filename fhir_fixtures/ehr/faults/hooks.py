@@ -29,6 +29,7 @@ def _changed(change: Callable[[Call, Any], None]) -> Fault:
 def _prefetch(change: Callable[[Call, dict[str, Any]], None]) -> Fault:
     def changed(call: Call, draft: Any) -> None:
         if "prefetch" in draft.body:
+            draft.body["prefetch"] = orjson.loads(orjson.dumps(draft.body["prefetch"]))  # its parts are bytes so far
             change(call, draft.body["prefetch"])
 
     return _changed(changed)
