@@ -6,7 +6,7 @@ from typing import Any
 from flask import g
 
 from app.chart import gaps
-from app.chart.cells import screened, shown_numbers
+from app.chart.cells import screened_paper, shown_numbers
 from app.chart.population import usual_of_everyone
 from app.chart.reading import Reading, serving
 from app.chart.scores import told
@@ -82,4 +82,4 @@ def cohort(ehr: str, name: str) -> dict[str, Any]:
     document = serving().document(release, name) if release and name in DOCUMENTS else None
     if release is None or document is None:
         raise Problem("not_found", "document")
-    return {"release": release.release_id, "name": name, "document": screened(document)}
+    return {"release": release.release_id, "name": name, "document": screened_paper(document)}

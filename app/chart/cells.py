@@ -6,6 +6,7 @@ every page, file and reply looks once more, on its own way, before a number leav
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -58,6 +59,30 @@ def shown_numbers(group: Mapping[str, Any]) -> dict[str, Any]:
     bound = shown_bound(group)
     followed = group["followed"] if bound else None
     return shown | dict.fromkeys(COUNTED) | {"followed": followed, "bound": f"{bound} %" if bound else None}
+
+
+class _ByIdentity:
+    """A document as a key: the very object, which the key keeps alive."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+
+    def __hash__(self) -> int:
+        return id(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and self.document is other.document
+
+
+def screened_paper(document: dict[str, Any]) -> dict[str, Any]:
+    """`screened` of a release's paper, which `Serving.document` parses once: once for each, and not to be changed."""
+    return _screened_paper(_ByIdentity(document))
+
+
+@lru_cache(maxsize=16)
+def _screened_paper(paper: _ByIdentity) -> dict[str, Any]:
+    whole: dict[str, Any] = screened(paper.document)
+    return whole
 
 
 def screened(document: Any) -> Any:

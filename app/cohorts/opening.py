@@ -7,7 +7,7 @@ from flask import render_template
 
 from analytics.definitions import catalogue
 from app.chart.blueprint import asked_style, frame
-from app.chart.cells import screened
+from app.chart.cells import screened_paper
 from app.chart.opened import FOR_PROFESSIONALS
 from app.chart.reading import launch_of, serving
 from app.chart.words import day
@@ -40,7 +40,7 @@ class Opening:
     def paper(self, name: str) -> dict[str, Any] | None:
         """A document of the release (docs/release.md), looked through once more; None where there is none."""
         document = serving().document(self.release, name) if self.release else None
-        return screened(document) if document else None
+        return screened_paper(document) if document else None
 
     def groups(self) -> list[dict[str, Any]]:
         """The groups of the release by rank; none without a release."""

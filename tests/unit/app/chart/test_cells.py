@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.chart.cells import screened
+from app.chart.cells import screened, screened_paper
 
 FIGURES = {"rate": 0.3, "low": 0.2, "high": 0.4}
 
@@ -64,3 +64,12 @@ def test_a_rule_that_applies_to_few_is_not_told() -> None:
 def test_what_leaves_tells_no_small_number_by_a_total_or_a_share(part: dict[str, Any], becomes: dict[str, Any]) -> None:
     found = screened([part])[0]
     assert {key: found[key] for key in becomes} == becomes
+
+
+def test_a_paper_is_looked_through_once_and_another_with_the_same_words_by_itself() -> None:
+    paper, twin = {"n": 5, "rate": 0.5}, {"n": 5, "rate": 0.5}
+    once = screened_paper(paper)
+    assert once == screened(paper) == screened_paper(twin) and once["n"] is None
+    assert screened_paper(paper) is once and screened_paper(twin) is not once
+    paper = {"n": 50, "rate": 0.5}
+    assert screened_paper(paper)["n"] == 50
