@@ -1,4 +1,4 @@
-"""Small HTTP servers on 127.0.0.1 that answer as a test says and remember what reached them."""
+"""Small HTTP servers on 127.0.0.1 that answer as a test says and remember what reached them; and an empty database."""
 
 import contextlib
 import threading
@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
+from app.database import open_database
 from app.registry import Ehr
 
 Reply = tuple[int, dict[str, str], bytes]
@@ -95,3 +98,11 @@ def ehr_at() -> Callable[..., Ehr]:
         return Ehr(**(parts | changes))
 
     return make
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """The app's own database, empty."""
+    opened = open_database(tmp_path)
+    yield opened
+    opened.dispose()

@@ -1,7 +1,6 @@
 """The audit trail: rows that stay, a chain that shows what was done to them, and the FHIR that it is exported as."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,6 @@ from app.database import open_database
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 ROW = {"action": "view", "ehr": "north", "who": "Practitioner/1", "patient": "p1", "release": "r1", "launch": "l1",
        "outcome": "0", "detail": None}  # fmt: skip
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_database(tmp_path)
-    yield opened
-    opened.dispose()
 
 
 def keep(engine: Engine, count: int = 1, key: bytes = KEY, **changes: Any) -> None:

@@ -10,20 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from app.database import METADATA, open_database
+from app.database import METADATA
 from app.registry import Ehr
 from app.smart.pending import USED, Waiting
 
 KEY = b"k" * 32
 SCOPE = "launch patient/*.rs"
 NORTH = Ehr("north", "https://ehr.example/fhir", "kindred", "public", "https://kindred.example/callback", ("launch",))
-
-
-@pytest.fixture
-def engine(tmp_path: Path):
-    opened = open_database(tmp_path)
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture

@@ -21,13 +21,6 @@ CONTEXT = Context(
 
 
 @pytest.fixture
-def engine(tmp_path: Path):
-    opened = open_database(tmp_path)
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
 def store(engine: Engine) -> Store:
     return Store(engine, b"k" * 32)
 

@@ -1,6 +1,5 @@
 """What this app remembers of its writes: one sender for each finding, and nothing of the patient in the row."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,13 +11,6 @@ from app.write_back import ledger
 from app.write_back.ledger import claim, give_back, known, settle
 
 ID = "r1.2026-06-30.patient-digest"
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = open_database(tmp_path)
-    yield opened
-    opened.dispose()
 
 
 def test_one_of_many_gets_to_send(engine: Engine, tmp_path: Path) -> None:
