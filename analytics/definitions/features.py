@@ -1,4 +1,4 @@
-"""Runs the feature SQL in ``features/``: the same texts on DuckDB (one chart) and on Spark SQL (everyone)."""
+"""The feature SQL in ``features/`` as stages: the same texts on DuckDB and Spark SQL (everyone) and on SQLite (a chart)."""
 
 from __future__ import annotations
 
@@ -58,14 +58,15 @@ def orders_text() -> str:
 
 
 def records_text() -> str:
-    """SELECT of what a chart's score needs beside the values; DuckDB alone."""
-    orders = f"SELECT 'order', subject_id, how, CAST(n AS DOUBLE), NULL, NULL FROM ({orders_text()})"  # noqa: S608
+    """SELECT of what the score of one chart needs of its stages; SQLite alone."""
+    orders = f"SELECT 'order', how, n, NULL, NULL FROM ({orders_text()})"  # noqa: S608
     return f"{(SQL / 'records.sql').read_text(encoding='utf-8').rstrip()}\nUNION ALL\n{orders}"
 
 
-def dialect_text(engine: str) -> str:
-    """The statement that teaches an engine ("duckdb" or "spark") the one function they spell differently."""
-    return (SQL / f"dialect.{engine}.sql").read_text(encoding="utf-8").strip().rstrip(";")
+def dialect(engine: str) -> list[str]:
+    """The statements that teach an engine ("duckdb" or "spark") what they spell differently; ``sqlite_dialect`` has SQLite's."""
+    text = (SQL / f"dialect.{engine}.sql").read_text(encoding="utf-8")
+    return [statement for statement in text.split(";\n") if statement.strip()]
 
 
 def params(as_of: date) -> pa.Table:
@@ -145,7 +146,8 @@ def use_duckdb(connection: duckdb.DuckDBPyConnection, as_of: date) -> DefineView
     for name, table in reference_tables().items():
         connection.register(name, table)
     connection.register("params", params(as_of))
-    connection.execute(dialect_text("duckdb"))
+    for statement in dialect("duckdb"):
+        connection.execute(statement)
 
     def define(name: str, text: str) -> None:
         kept = "VIEW" if name == "measurements" else "TABLE"  # read once: not worth a table

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics.definitions import catalogue, events, explain, features, gaps, groups, patient_scores
+from analytics.definitions.chart_stages import ChartStages, Records
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.explain import Evidence
 from analytics.definitions.prepared import Prepared
-from analytics.definitions.side_by_side import Records
 
 LARGEST_LINE = 5_000_000  # bytes; the default of the batch
 
@@ -32,6 +32,13 @@ class Asked(NamedTuple):
 
     lines: Sequence[str | bytes]
     model: Mapping[str, Any] | None
+
+
+class Engines(NamedTuple):
+    """What makes events of lines, and what makes a score's records of events."""
+
+    lines: Prepared
+    stages: ChartStages
 
 
 def score(
@@ -56,29 +63,24 @@ def score(
 def score_each(
     charts: Sequence[Asked], as_of: date, base: str | None = None
 ) -> list[dict[str, Any] | Exception]:
-    """Score charts of one EHR in one statement: for each what ``score`` returns, or raises.
+    """Score charts of one EHR: for each what ``score`` returns, or raises.
 
-    No chart knows of another. Where a statement fails, each chart is scored once more by itself.
+    Their lines become events in one statement, and from there on each is alone. Where that statement fails, each chart
+    is scored once more by itself.
     """
     try:
         return _score_each(charts, as_of, base)
     except Exception as error:  # whatever a chart can provoke is told of that chart alone
         if isinstance(error, duckdb.FatalException | duckdb.InternalException):
-            del _thread.prepared  # that DuckDB answers nothing any more
+            del _thread.engines  # that DuckDB answers nothing any more
         if len(charts) == 1:
             return [error]
         return [found for chart in charts for found in score_each([chart], as_of, base)]
 
 
 def _score_each(charts: Sequence[Asked], as_of: date, base: str | None) -> list[dict[str, Any] | Exception]:
-    prepared = _prepared()
-    read = _read(prepared, charts, base)
-    patients = [_or_error(_only_patient, batch.events) for batch in read]
-    sound = [batch.events for batch, patient in zip(read, patients, strict=True) if isinstance(patient, str)]
-    records = iter(prepared.records(sound, as_of) if sound else [])
-    return [_or_error(_result, prepared, chart.model, batch, patient, next(records), as_of)
-            if isinstance(patient, str) else patient
-            for chart, batch, patient in zip(charts, read, patients, strict=True)]  # fmt: skip
+    return [_or_error(_scored, chart.model, batch, as_of)
+            for chart, batch in zip(charts, _read(charts, base), strict=True)]  # fmt: skip
 
 
 def _or_error(made: Callable[..., Any], *given: Any) -> Any:
@@ -88,10 +90,9 @@ def _or_error(made: Callable[..., Any], *given: Any) -> Any:
         return error
 
 
-def _result(
-    prepared: Prepared, model: Mapping[str, Any] | None, batch: events.Batch, patient: str, records: Records,
-    as_of: date,
-) -> dict[str, Any]:  # fmt: skip
+def _scored(model: Mapping[str, Any] | None, batch: events.Batch, as_of: date) -> dict[str, Any]:
+    patient, stages = _only_patient(batch.events), _engines().stages
+    records = stages.records(batch.events, as_of)
     died = _died(records)
     values, evidence = _values(records)
     dropped = Counter(reason for _, reason in batch.dropped) + _unusable_measurements(records)
@@ -112,7 +113,7 @@ def _result(
         "dated": _dated(records),
         "scores": patient_scores.compute(records, values, evidence, as_of),
         "levers": patient_scores.lever_inputs(values, evidence),
-        "gaps": gaps.told(prepared.gaps(values), values, evidence, died),
+        "gaps": gaps.told(stages.gaps(values), values, evidence, died),
         "dropped": dict(sorted(dropped.items())),
         "orders": dict.fromkeys(features.ORDERS, 0) | {how: int(n) for how, n, _, _ in records["order"]},
     }
@@ -121,16 +122,16 @@ def _result(
     return result
 
 
-def _prepared() -> Prepared:
-    """One for each thread, planned at its first score."""
-    if not hasattr(_thread, "prepared"):
-        _thread.prepared = Prepared()
-    return _thread.prepared  # type: ignore[no-any-return]
+def _engines() -> Engines:
+    """Those of this thread, planned at its first score."""
+    if not hasattr(_thread, "engines"):
+        _thread.engines = Engines(Prepared(), ChartStages())
+    return _thread.engines  # type: ignore[no-any-return]
 
 
-def _read(prepared: Prepared, charts: Sequence[Asked], base: str | None) -> list[events.Batch]:
+def _read(charts: Sequence[Asked], base: str | None) -> list[events.Batch]:
     tables, too_bad = zip(*(_read_lines(chart.lines) for chart in charts), strict=True)
-    batches = prepared.events_of(tables, base)
+    batches = _engines().lines.events_of(tables, base)
     return [events.Batch(batch.read + len(bad), batch.events, batch.dropped + bad)
             for batch, bad in zip(batches, too_bad, strict=True)]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Both engines, each run once over the people of all cases."""
+"""All engines, each run once over the people of all cases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ Results = dict[str, engines.Stages]
 def results(spark: Any) -> Results:
     """engine -> stage -> rows."""
     found = as_table([event for case in CASES for event in events_of(case)])
-    return {"duckdb": engines.on_duckdb(found, AS_OF), "spark": engines.on_spark(spark, found, AS_OF)}
+    return {
+        "duckdb": engines.on_duckdb(found, AS_OF),
+        "spark": engines.on_spark(spark, found, AS_OF),
+        "sqlite": engines.on_sqlite(found, AS_OF),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -9,9 +10,15 @@ from typing import Any
 import pyarrow as pa
 
 from analytics.definitions import events, features
+from analytics.definitions.chart_stages import ChartStages
 from analytics.definitions.reference_tables import reference_tables
+from analytics.definitions.sqlite_dialect import create, fill, instant
 
 Stages = dict[str, list[dict[str, Any]]]
+ENGINES = ("duckdb", "spark", "sqlite")
+#: Columns that SQLite, which knows numbers and texts alone, holds as numbers.
+TIMES = {"time", "time_before", "end_time", "recorded", "born", "died_at", "begun", "admitted", "discharged"}
+BOOLEANS = {"inferred"}
 INDEX = features.params(date(2025, 6, 30)).select(["as_of"]).rename_columns(["index_time"])
 
 
@@ -21,7 +28,7 @@ def names() -> list[str]:
 
 
 def on_duckdb(found: pa.Table, as_of: date) -> Stages:
-    """As the chart runs them."""
+    """As the batch runs them, once their people are together."""
     connection = events.connect()
     features.define_in_duckdb(connection, found, as_of)
     connection.execute(f"CREATE TEMP TABLE feature_values AS {features.view_texts()['feature_values']}")
@@ -31,6 +38,26 @@ def on_duckdb(found: pa.Table, as_of: date) -> Stages:
     return {name: connection.sql(f"FROM {name}").to_arrow_table().to_pylist() for name in names()}
 
 
+def on_sqlite(found: pa.Table, as_of: date) -> Stages:
+    """As a chart runs them, here all people at once."""
+    with ChartStages().of(found, as_of) as connection:
+        create(connection, "index_params", INDEX.column_names)
+        fill(connection, "index_params", INDEX)
+        texts = {name: f"SELECT * FROM {name}" for name in features.view_texts()} | {"outcomes": features.outcome_text()}
+        held = {name: _rows(connection.execute(text)) for name, text in texts.items()}
+    people, values = (pa.Table.from_pylist(held[name]) for name in ("people", "feature_values"))
+    return held | {"wide": features.wide(people, values).to_pylist()}
+
+
+def _rows(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
+    names = [name for name, *_ in cursor.description]
+    return [{name: _typed(name, value) for name, value in zip(names, row, strict=True)} for row in cursor]
+
+
+def _typed(name: str, value: Any) -> Any:
+    return instant(value) if name in TIMES else bool(value) if name in BOOLEANS and value is not None else value
+
+
 def on_spark(spark: Any, found: pa.Table, as_of: date) -> Stages:
     """The same texts in Spark SQL. Each stage is brought here and back: Spark would compute it again."""
     given = {"params": features.params(as_of), "index_params": INDEX, "events": found}
@@ -38,7 +65,8 @@ def on_spark(spark: Any, found: pa.Table, as_of: date) -> Stages:
     for name, table in tables.items():
         # In one chunk: Spark 4.3 loses the rows that follow an empty chunk of an Arrow table.
         spark.createDataFrame(table.combine_chunks()).createOrReplaceTempView(name)
-    spark.sql(features.dialect_text("spark"))
+    for statement in features.dialect("spark"):
+        spark.sql(statement)
     held: Stages = {}
     define = _holding(spark, held)
     features.define_shared(define)

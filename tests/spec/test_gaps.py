@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from analytics.definitions import catalogue, events, gap_rules, gaps
-from analytics.definitions.prepared import Prepared
+from analytics.definitions.chart_stages import ChartStages
 from tests.spec.cases_gaps import EXCLUDED, GAP_CASES, OF_RULES, START, GapCase
 from tests.spec.tables import parse
 
@@ -41,7 +41,7 @@ def states(spark: Any) -> dict[str, list[dict[str, Any]]]:
         "spark": spark.sql(states_query()).toArrow().to_pylist(),
     }
 
-PREPARED = Prepared()
+STAGES = ChartStages()
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_when_a_rule_falls_due_again(row: dict[str, str]) -> None:
 
 
 def of_one(case: GapCase, died: bool = False) -> dict[str, dict[str, Any]]:
-    return {gap["id"]: gap for gap in gaps.told(PREPARED.gaps(case.values), case.values, EVIDENCE, died)}
+    return {gap["id"]: gap for gap in gaps.told(STAGES.gaps(case.values), case.values, EVIDENCE, died)}
 
 
 def test_a_way_that_lasts_longer_is_the_evidence() -> None:

@@ -1,4 +1,4 @@
-"""Each case gives what its table says, on DuckDB and on Spark; and the two agree about every row of every stage."""
+"""Each case gives what its table says, on DuckDB, Spark and SQLite; and they agree about every row of every stage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTHING_BUT_BORN = next(case for case in CASES if case.table == "wide")
 
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "spark"])
+@pytest.mark.parametrize("engine", engines.ENGINES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.person)
 def test_case(case: Case, engine: str, of_person: Any) -> None:
     rows = of_person[engine, case.table, case.person]
@@ -26,12 +26,13 @@ def test_case(case: Case, engine: str, of_person: Any) -> None:
     assert shown(rows, columns, case.person) == sorted(tuple(row.values()) for row in expected)
 
 
+@pytest.mark.parametrize("engine", ["spark", "sqlite"])
 @pytest.mark.parametrize("stage", engines.names())
-def test_the_engines_agree_about_every_row(stage: str, results: Any) -> None:
-    duck, spark = (results[engine][stage] for engine in ("duckdb", "spark"))
+def test_the_engines_agree_about_every_row(stage: str, engine: str, results: Any) -> None:
+    duck, other = results["duckdb"][stage], results[engine][stage]
     columns = sorted(duck[0])
-    assert duck and columns == sorted(spark[0])
-    assert shown(duck, columns, "") == shown(spark, columns, "")
+    assert duck and columns == sorted(other[0])
+    assert shown(duck, columns, "") == shown(other, columns, "")
 
 
 def test_every_stage_has_a_case() -> None:
@@ -43,7 +44,7 @@ def test_every_feature_has_a_case_with_its_value() -> None:
     assert catalogue.features().keys() - shown_of == set()
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "spark"])
+@pytest.mark.parametrize("engine", engines.ENGINES)
 def test_without_a_record_each_feature_is_zero_or_unknown_as_it_says(engine: str, of_person: Any) -> None:
     (row,) = of_person[engine, "wide", NOTHING_BUT_BORN.person]
     said = {name: 0.0 if feature.missing == "zero" else None for name, feature in catalogue.features().items()}

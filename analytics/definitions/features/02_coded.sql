@@ -2,6 +2,6 @@
 SELECT e.subject_id, e.time, e.recorded, coalesce(m.code, e.code) AS code, e.numeric_value, e.text_value, e.unit, e.end_time, e.resource
 FROM current_events e
 LEFT JOIN (
-    SELECT resource, code FROM current_events WHERE substring(resource, 1, 11) = 'Medication/'
-) m ON e.code = concat('reference|', m.resource)
+    SELECT DISTINCT 'reference|' || resource AS pointer, code FROM current_events WHERE substring(resource, 1, 11) = 'Medication/'
+) m ON e.code = m.pointer
 WHERE e.subject_id IS NOT NULL

@@ -11,12 +11,12 @@ WITH seen AS (
     SELECT s.code, c.concept, c.family FROM (SELECT e.code, substring(replace(e.code, '.', ''), 1, l.letters) AS beginning FROM seen e CROSS JOIN lengths l) s
     JOIN concepts c ON c.is_prefix AND s.beginning = c.code
 ), called AS (
-    SELECT code, concat(' ', substring(code, 6), ' ') AS words FROM seen WHERE substring(code, 1, 5) = 'name|'
+    SELECT code, ' ' || substring(code, 6) || ' ' AS words FROM seen WHERE substring(code, 1, 5) = 'name|'
 ), ruled_out AS (
-    SELECT DISTINCT s.code, r.name FROM called s JOIN medicine_names_not r ON contains(s.words, concat(' ', r.words, ' '))
+    SELECT DISTINCT s.code, r.name FROM called s JOIN medicine_names_not r ON instr(s.words, ' ' || r.words || ' ') > 0
 ), named AS (
     SELECT DISTINCT s.code, n.concept, n.family
-    FROM called s JOIN medicine_names n ON contains(s.words, concat(' ', n.name, ' '))
+    FROM called s JOIN medicine_names n ON instr(s.words, ' ' || n.name || ' ') > 0
     LEFT JOIN ruled_out r ON s.code = r.code AND (r.name = '' OR r.name = n.name)
     WHERE r.code IS NULL
 ), known_orders AS (

@@ -8,21 +8,19 @@ WITH usable AS (
     FROM usable m JOIN (SELECT subject_id, MIN(time) AS born FROM known WHERE concept = 'born' GROUP BY subject_id) b
         ON m.subject_id = b.subject_id
     WHERE m.concept IN ('weight', 'height') AND m.comparator IS NULL
-      AND year(m.time) - year(b.born)
-          - CASE WHEN month(m.time) < month(b.born)
-                   OR (month(m.time) = month(b.born) AND day(m.time) < day(b.born)) THEN 1 ELSE 0 END >= 18
+      AND years_between(b.born, m.time) >= 18
 ), weighed AS (
     SELECT w.* FROM parts w
-    LEFT JOIN (SELECT DISTINCT subject_id, CAST(time AS DATE) AS day FROM usable WHERE concept = 'body_mass_index') r
-        ON w.subject_id = r.subject_id AND CAST(w.time AS DATE) = r.day
+    LEFT JOIN (SELECT DISTINCT subject_id, day_of(time) AS day FROM usable WHERE concept = 'body_mass_index') r
+        ON w.subject_id = r.subject_id AND day_of(w.time) = r.day
     WHERE w.concept = 'weight' AND r.day IS NULL
 ), paired AS (
     SELECT w.subject_id, w.time AS weighed, w.resource AS weight_resource, w.value AS weight, w.inferred AS weight_inferred,
         h.time AS height_time, h.resource AS height_resource, h.value AS height, h.inferred AS height_inferred,
-        CASE WHEN CAST(h.time AS DATE) <= CAST(w.time AS DATE) THEN 0 ELSE 1 END AS afterwards,
-        abs(days_between(CAST(h.time AS DATE), CAST(w.time AS DATE))) AS days_apart
+        CASE WHEN day_of(h.time) <= day_of(w.time) THEN 0 ELSE 1 END AS afterwards,
+        abs(days_between(h.time, w.time)) AS days_apart
     FROM weighed w JOIN parts h ON w.subject_id = h.subject_id AND h.concept = 'height'
-    WHERE days_between(CAST(w.time AS DATE), CAST(h.time AS DATE)) <= 365
+    WHERE days_between(w.time, h.time) <= 365
 ), placed AS (
     SELECT *, ROW_NUMBER() OVER (PARTITION BY subject_id, weight_resource, weighed, weight
         ORDER BY afterwards ASC NULLS LAST, days_apart ASC NULLS LAST, height_time DESC NULLS LAST, height DESC NULLS LAST,

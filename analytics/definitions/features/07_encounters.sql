@@ -30,25 +30,25 @@ WITH typed AS (
 ), led_to AS (
     SELECT s.subject_id, s.resource, s.time, MIN(v.time) AS begun, MAX(v.emergency) AS emergency
     FROM kinds s JOIN kinds v ON s.subject_id = v.subject_id AND s.resource <> v.resource AND (v.emergency = 1 OR v.observed = 1)
-        AND v.time <= s.time AND v.left_at >= s.time - INTERVAL '1' HOUR
+        AND v.time <= s.time AND v.left_at >= hours_after(s.time, -1)
     WHERE s.inpatient = 1
     GROUP BY s.subject_id, s.resource, s.time
 ), led_to_that AS (
     SELECT s.subject_id, s.resource, s.time, MIN(v.time) AS begun, MAX(v.emergency) AS emergency
     FROM led_to s JOIN kinds v ON s.subject_id = v.subject_id AND s.resource <> v.resource AND (v.emergency = 1 OR v.observed = 1)
-        AND v.time <= s.begun AND v.left_at >= s.begun - INTERVAL '1' HOUR
+        AND v.time <= s.begun AND v.left_at >= hours_after(s.begun, -1)
     GROUP BY s.subject_id, s.resource, s.time
 ), treated AS (
     SELECT DISTINCT s.subject_id, s.resource, s.time
     FROM kinds s JOIN known k ON s.subject_id = k.subject_id AND k.family = 'planned_care' AND k.time >= s.time AND k.time <= s.left_at
     WHERE s.inpatient = 1 AND s.emergency = 0 AND s.urgent = 0
-      AND (k.concept <> 'sleep_study' OR s.left_at <= s.time + INTERVAL '36' HOUR)
+      AND (k.concept <> 'sleep_study' OR s.left_at <= hours_after(s.time, 36))
 )
 SELECT k.subject_id, k.resource, k.time, coalesce(b.begun, a.begun, k.time) AS begun,
     CASE WHEN k.left_at > p.as_of THEN p.as_of ELSE k.left_at END AS end_time,
     k.inpatient, k.emergency, k.sent_on, k.apart,
     CASE WHEN k.excluded = 0 AND (t.resource IS NULL OR coalesce(b.emergency, a.emergency, 0) = 1)
-          AND (k.inpatient = 1 OR (k.emergency = 1 AND k.end_time >= k.time + INTERVAL '24' HOUR)) THEN 1 ELSE 0 END AS acute_stay
+          AND (k.inpatient = 1 OR (k.emergency = 1 AND k.end_time >= hours_after(k.time, 24))) THEN 1 ELSE 0 END AS acute_stay
 FROM kinds k CROSS JOIN params p
 LEFT JOIN led_to a ON k.subject_id = a.subject_id AND k.resource = a.resource AND k.time = a.time
 LEFT JOIN led_to_that b ON k.subject_id = b.subject_id AND k.resource = b.resource AND k.time = b.time

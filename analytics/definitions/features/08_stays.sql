@@ -6,7 +6,7 @@ WITH ordered AS (
                             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS earlier_end
     FROM encounters WHERE acute_stay = 1
 ), numbered AS (
-    SELECT *, SUM(CASE WHEN earlier_end IS NULL OR time > earlier_end + INTERVAL '24' HOUR THEN 1 ELSE 0 END)
+    SELECT *, SUM(CASE WHEN earlier_end IS NULL OR time > hours_after(earlier_end, 24) THEN 1 ELSE 0 END)
         OVER (PARTITION BY subject_id ORDER BY time, end_time, resource ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stay
     FROM ordered
 )

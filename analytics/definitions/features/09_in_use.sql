@@ -6,4 +6,4 @@ FROM known f CROSS JOIN params p
 WHERE f.family IN ('medicine', 'medicine_detail', 'ingredient') AND f.time IS NOT NULL
   AND substring(f.resource, 1, 19) <> 'AllergyIntolerance/'
   AND (f.text_value IS NULL OR f.text_value NOT IN ('proposal', 'option'))
-  AND ((f.end_time IS NULL AND f.time >= p.as_of - INTERVAL '365' DAY) OR f.end_time >= p.as_of)
+  AND ((f.end_time IS NULL AND f.time >= days_after(p.as_of, -365)) OR f.end_time >= p.as_of)

@@ -6,13 +6,13 @@ WITH windows AS (
 ), placed AS (
     SELECT m.subject_id, m.concept, w.window_days, m.value, m.time, m.resource, c.steps,
         CAST(FLOOR((m.value - c.low) * c.steps + 0.5E0) AS DOUBLE) AS x,
-        CAST(days_between(CAST(m.time AS DATE), p.as_of_date) AS DOUBLE) AS days,
+        CAST(days_between(m.time, p.as_of_date) AS DOUBLE) AS days,
         ROW_NUMBER() OVER (PARTITION BY m.subject_id, m.concept, w.window_days
                            ORDER BY m.time DESC, m.value DESC, m.resource DESC) AS from_newest,
         ROW_NUMBER() OVER (PARTITION BY m.subject_id, m.concept, w.window_days
                            ORDER BY m.time ASC, m.value DESC, m.resource DESC) AS from_oldest
     FROM measurements m JOIN plausible c ON m.concept = c.concept JOIN windows w ON m.concept = w.concept CROSS JOIN params p
-    WHERE days_between(CAST(m.time AS DATE), p.as_of_date) < w.window_days
+    WHERE days_between(m.time, p.as_of_date) < w.window_days
 )
 SELECT subject_id, concept, window_days, CAST(COUNT(*) AS DOUBLE) AS n, MAX(steps) AS steps,
     MAX(CASE WHEN from_newest = 1 THEN value END) AS newest,

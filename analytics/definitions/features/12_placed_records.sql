@@ -16,7 +16,7 @@ FROM (
        OR (d.kind = 'days_since' AND f.time IS NOT NULL
            AND NOT (substring(f.resource, 1, 12) = 'Observation/' AND f.numeric_value IS NULL AND f.text_value IS NULL))
        OR (d.kind = 'doses' AND f.time IS NOT NULL)
-       OR (d.kind = 'records' AND days_between(CAST(f.time AS DATE), p.as_of_date) < d.window_days)
+       OR (d.kind = 'records' AND days_between(f.time, p.as_of_date) < d.window_days)
     UNION ALL
     SELECT u.subject_id, d.feature, d.kind, u.time, u.resource, 1 AS answered
     FROM in_use u JOIN feature_defs d ON d.kind = 'in_use' AND u.concept = d.concept

@@ -3,5 +3,5 @@ SELECT DISTINCT f.subject_id, f.concept
 FROM known f CROSS JOIN params p
 WHERE f.family = 'medicine' AND substring(f.resource, 1, 19) <> 'AllergyIntolerance/'
   AND (f.text_value IS NULL OR f.text_value NOT IN ('proposal', 'option'))
-  AND f.time < p.as_of - INTERVAL '365' DAY
-  AND ((f.end_time IS NULL AND f.time >= p.as_of - INTERVAL '730' DAY) OR f.end_time >= p.as_of - INTERVAL '365' DAY)
+  AND f.time < days_after(p.as_of, -365)
+  AND ((f.end_time IS NULL AND f.time >= days_after(p.as_of, -730)) OR f.end_time >= days_after(p.as_of, -365))

@@ -8,7 +8,7 @@ FROM (
         SELECT f.subject_id, d.feature, d.kind, f.concept, CASE WHEN f.end_time < p.as_of THEN 0 ELSE 1 END AS goes_on, f.time
         FROM known f JOIN feature_defs d ON f.family = d.concept CROSS JOIN params p
         WHERE d.kind IN ('family_count', 'ended_family_count')
-           OR (d.kind = 'recent_family_count' AND days_between(CAST(f.time AS DATE), p.as_of_date) < d.window_days)
+           OR (d.kind = 'recent_family_count' AND days_between(f.time, p.as_of_date) < d.window_days)
         UNION ALL
         SELECT u.subject_id, d.feature, d.kind, u.concept, 1 AS goes_on, u.time
         FROM in_use u JOIN feature_defs d ON u.family = d.concept

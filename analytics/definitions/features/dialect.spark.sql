@@ -1,2 +1,8 @@
--- The one function that the two engines spell differently: whole days from the date of a to the date of b.
-CREATE OR REPLACE TEMPORARY FUNCTION days_between(a DATE, b DATE) RETURNS BIGINT RETURN CAST(datediff(b, a) AS BIGINT);
+-- The functions of dialect.duckdb.sql, as Spark SQL has them.
+CREATE OR REPLACE TEMPORARY FUNCTION day_of(t TIMESTAMP_NTZ) RETURNS DATE RETURN CAST(t AS DATE);
+CREATE OR REPLACE TEMPORARY FUNCTION days_between(a TIMESTAMP_NTZ, b TIMESTAMP_NTZ) RETURNS BIGINT
+    RETURN CAST(datediff(CAST(b AS DATE), CAST(a AS DATE)) AS BIGINT);
+CREATE OR REPLACE TEMPORARY FUNCTION years_between(a TIMESTAMP_NTZ, b TIMESTAMP_NTZ) RETURNS BIGINT
+    RETURN year(b) - year(a) - CASE WHEN month(b) < month(a) OR (month(b) = month(a) AND day(b) < day(a)) THEN 1 ELSE 0 END;
+CREATE OR REPLACE TEMPORARY FUNCTION hours_after(t TIMESTAMP_NTZ, n INT) RETURNS TIMESTAMP_NTZ RETURN t + n * INTERVAL '1' HOUR;
+CREATE OR REPLACE TEMPORARY FUNCTION days_after(t TIMESTAMP_NTZ, n INT) RETURNS TIMESTAMP_NTZ RETURN t + n * INTERVAL '1' DAY;

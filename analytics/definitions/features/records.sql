@@ -1,34 +1,36 @@
--- What a chart's score needs of the stages beside the values: (part, subject_id, name, value, time, resource). DuckDB alone.
-SELECT 'person' AS part, subject_id, CAST(NULL AS VARCHAR) AS name, CAST(died AS DOUBLE) AS value, born AS time,
-    concat('Patient/', subject_id) AS resource
-FROM people
+-- What the score of one chart needs of its stages: (part, name, value, time, resource). SQLite alone.
+SELECT 'value' AS part, feature AS name, value, time, resource FROM feature_values
 UNION ALL
-SELECT 'unusable', subject_id, reason, CAST(COUNT(*) AS DOUBLE), NULL, NULL FROM measured WHERE reason IS NOT NULL GROUP BY subject_id, reason
+SELECT 'person', NULL, died, born, 'Patient/' || subject_id FROM people
+UNION ALL
+SELECT 'unusable', reason, COUNT(*), NULL, NULL FROM measured WHERE reason IS NOT NULL GROUP BY reason
 UNION ALL
 -- The newest measurements of each concept, whatever their age: what the values are picked from.
-SELECT 'series', subject_id, concept, value, time, resource FROM measurements
-QUALIFY ROW_NUMBER() OVER (PARTITION BY subject_id, concept ORDER BY time DESC, value DESC, resource DESC) <= 40
+SELECT 'series', concept, value, time, resource
+FROM (
+    SELECT *, ROW_NUMBER() OVER (PARTITION BY subject_id, concept ORDER BY time DESC, value DESC, resource DESC) AS place FROM measurements
+) placed WHERE place <= 40
 UNION ALL
 -- Every code of the patient's own resource and of the conditions on record by as_of.
-SELECT DISTINCT CASE WHEN starts_with(c.resource, 'Patient/') THEN 'patient_code' ELSE 'condition_code' END, c.subject_id, c.code,
-    CAST(NULL AS DOUBLE), CAST(NULL AS TIMESTAMP), NULL
+SELECT DISTINCT CASE WHEN substring(c.resource, 1, 8) = 'Patient/' THEN 'patient_code' ELSE 'condition_code' END, c.code, NULL, NULL, NULL
 FROM coded c CROSS JOIN params p
-WHERE (starts_with(c.resource, 'Patient/') OR starts_with(c.resource, 'Condition/'))
+WHERE (substring(c.resource, 1, 8) = 'Patient/' OR substring(c.resource, 1, 10) = 'Condition/')
   AND (c.time IS NULL OR c.time < p.as_of) AND (c.recorded IS NULL OR c.recorded < p.as_of)
 UNION ALL
 -- The newest stay; how many emergency visits lie in the 182 days before it, the one that led to it apart; and how many
 -- parts of it have no end. Neither has a row where there are none.
-SELECT what, subject_id, NULL, CAST(value AS DOUBLE), time, resource
+SELECT what, NULL, value, time, resource
 FROM (
     WITH newest AS (
-        SELECT subject_id, admitted, discharged, resource FROM stays
-        QUALIFY ROW_NUMBER() OVER (PARTITION BY subject_id ORDER BY admitted DESC, resource DESC) = 1
+        SELECT subject_id, admitted, discharged, resource
+        FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY subject_id ORDER BY admitted DESC, resource DESC) AS place FROM stays) placed
+        WHERE place = 1
     )
     SELECT 'admitted' AS what, subject_id, 0 AS value, admitted AS time, resource FROM newest
     UNION ALL SELECT 'discharged', subject_id, 0, discharged, resource FROM newest
     UNION ALL
     SELECT 'visits_before', n.subject_id, COUNT(*), NULL, NULL FROM encounters e JOIN newest n ON e.subject_id = n.subject_id
-    WHERE e.emergency = 1 AND e.time < n.admitted AND e.time >= n.admitted - INTERVAL '182' DAY GROUP BY n.subject_id
+    WHERE e.emergency = 1 AND e.time < n.admitted AND e.time >= days_after(n.admitted, -182) GROUP BY n.subject_id
     UNION ALL
     SELECT 'unended', n.subject_id, COUNT(*), NULL, NULL FROM encounters e JOIN newest n ON e.subject_id = n.subject_id
     JOIN known k ON e.subject_id = k.subject_id AND e.resource = k.resource
@@ -37,18 +39,18 @@ FROM (
 )
 UNION ALL
 -- The newest creatinine and urine albumin that are at least 90 days older than the newest ones: does an abnormality last?
-SELECT 'before', subject_id, concept, value, time, resource
+SELECT 'before', concept, value, time, resource
 FROM (
     SELECT m.subject_id, m.concept, m.value, m.time, m.resource,
         ROW_NUMBER() OVER (PARTITION BY m.subject_id, m.concept ORDER BY m.time DESC, m.resource DESC) AS place
     FROM measurements m
     JOIN (SELECT subject_id, concept, MAX(time) AS newest FROM measurements GROUP BY subject_id, concept) n
         ON m.subject_id = n.subject_id AND m.concept = n.concept
-    WHERE m.concept IN ('creatinine', 'urine_acr') AND m.time <= n.newest - INTERVAL '90' DAY
+    WHERE m.concept IN ('creatinine', 'urine_acr') AND m.time <= days_after(n.newest, -90)
 ) older WHERE place = 1
 UNION ALL
 -- The medicines in use, by class and by ingredient, with each order of them.
-SELECT DISTINCT 'in_use', subject_id, concept, CAST(NULL AS DOUBLE), time, resource FROM in_use
+SELECT DISTINCT 'in_use', concept, NULL, time, resource FROM in_use
 UNION ALL
 -- Every dated record of what a feature counts the days since: the newest may have ended while an older one has not.
-SELECT 'dated', subject_id, feature, CAST(NULL AS DOUBLE), time, resource FROM placed_records WHERE kind = 'days_since'
+SELECT 'dated', feature, NULL, time, resource FROM placed_records WHERE kind = 'days_since'

@@ -1,4 +1,4 @@
-"""Charts in one statement: byte for byte what each gives alone, whoever stands beside it, in whatever order."""
+"""Charts side by side: byte for byte what each gives alone, whoever stands beside it, in whatever order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.definitions import events, live, side_by_side
+from analytics.definitions import events, live
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.prepared import Prepared
 from tests.spec.live.fhir import RXNORM, Resource, codes, condition, encounter, line, observation, order, patient
@@ -161,33 +161,11 @@ def test_each_chart_is_placed_by_its_own_release() -> None:
 
 
 def test_a_duckdb_that_is_past_help_is_replaced(alone: dict[str, str], monkeypatch) -> None:
-    broken = live._prepared()
+    broken = live._engines().lines
     monkeypatch.setattr(broken, "events_of", lambda *_: (_ for _ in ()).throw(duckdb.FatalException("invalidated")))
     (found,) = live.score_each([asked("died")], AS_OF, BASE)
     assert isinstance(found, duckdb.FatalException)
-    assert told(live.score_each([asked("died")], AS_OF, BASE)[0]) == alone["died"] and live._prepared() is not broken
-
-
-ROW = ("value", "p1#1", "hba1c", 7.1, None)
-
-
-@pytest.mark.parametrize(
-    "row", [("value", "p1#2", "hba1c", 7.1, None, None), ("value", "p1", "hba1c", 7.1, None, None),
-            (*ROW, "Observation/a#0"), (*ROW, "Observation/a#11"), (*ROW, "Observation/a")],
-)  # fmt: skip
-def test_a_row_that_is_not_wholly_of_one_chart_goes_to_nobody(row: tuple[Any, ...]) -> None:
-    of_p1 = pa.table({"subject_id": ["p1"]})
-    with pytest.raises(LookupError):
-        side_by_side.of_each([row], [of_p1, of_p1])
-    assert side_by_side.of_each([(*ROW, "Observation/a#1")], [of_p1, of_p1]) == [
-        {}, {"value": [("hba1c", 7.1, None, "Observation/a")]},
-    ]  # fmt: skip
-
-
-def test_a_code_like_a_pointer_comes_back_as_it_was() -> None:
-    of_p1 = pa.table({"subject_id": ["p1"]})
-    rows = [("condition_code", "p1#0", f"{side_by_side.POINTER}m#0#0", None, None, None)]
-    assert side_by_side.of_each(rows, [of_p1]) == [{"condition_code": [("reference|Medication/m#0", None, None, None)]}]
+    assert told(live.score_each([asked("died")], AS_OF, BASE)[0]) == alone["died"] and live._engines().lines is not broken
 
 
 def test_an_error_of_one_patient_is_that_of_live_score() -> None:

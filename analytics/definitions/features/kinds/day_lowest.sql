@@ -2,9 +2,9 @@
 -- measurement taken together with it: only readings outside of stays and emergency visits count (by their time), and only
 -- a day that has both.
 WITH asked AS (
-    SELECT m.subject_id, d.feature, d.concept, d.answer, m.concept AS measured, m.value, m.time, m.resource, CAST(m.time AS DATE) AS day
+    SELECT m.subject_id, d.feature, d.concept, d.answer, m.concept AS measured, m.value, m.time, m.resource, day_of(m.time) AS day
     FROM measurements m JOIN feature_defs d ON d.kind = 'day_lowest' AND (m.concept = d.concept OR m.concept = d.answer) CROSS JOIN params p
-    WHERE days_between(CAST(m.time AS DATE), p.as_of_date) < d.window_days
+    WHERE days_between(m.time, p.as_of_date) < d.window_days
 ), in_hospital AS (
     SELECT DISTINCT a.subject_id, a.resource
     FROM asked a JOIN encounters e ON a.subject_id = e.subject_id AND a.time >= e.time AND a.time <= e.end_time

@@ -6,6 +6,6 @@ FROM (
     SELECT subject_id, feature, time, resource,
         ROW_NUMBER() OVER (PARTITION BY subject_id, feature ORDER BY time DESC, resource DESC) AS place
     FROM placed_records
-    WHERE kind = 'doses' AND (time_before IS NULL OR days_between(CAST(time_before AS DATE), CAST(time AS DATE)) >= 28)
+    WHERE kind = 'doses' AND (time_before IS NULL OR days_between(time_before, time) >= 28)
 ) counted
 GROUP BY subject_id, feature

@@ -3,9 +3,7 @@
 -- Rounded to a millionth: powers may differ between engines in the last digit of a double.
 WITH given AS (
     SELECT s.subject_id, d.feature, s.time, s.resource, k.*, s.newest / NULLIF(k.kappa, 0) AS ratio,
-        year(s.time) - year(e.born)
-            - CASE WHEN month(s.time) < month(e.born)
-                     OR (month(s.time) = month(e.born) AND day(s.time) < day(e.born)) THEN 1 ELSE 0 END AS age
+        years_between(e.born, s.time) AS age
     FROM summaries s
     JOIN feature_defs d ON d.kind = 'egfr_2021' AND s.concept = d.concept AND s.window_days = d.window_days
     JOIN people e ON s.subject_id = e.subject_id

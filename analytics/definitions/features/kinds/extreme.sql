@@ -6,6 +6,6 @@ FROM (
                            ORDER BY CASE WHEN d.answer = 'highest' THEN 0 - m.value ELSE m.value END ASC NULLS LAST,
                                     m.time DESC, m.resource DESC) AS place
     FROM measurements m JOIN feature_defs d ON d.kind = 'extreme' AND m.concept = d.concept CROSS JOIN params p
-    WHERE d.window_days = 0 OR days_between(CAST(m.time AS DATE), p.as_of_date) < d.window_days
+    WHERE d.window_days = 0 OR days_between(m.time, p.as_of_date) < d.window_days
 ) placed
 WHERE place = 1

@@ -1,4 +1,4 @@
-"""The feature SQL runs on DuckDB and on Spark SQL: idioms that mean two things there are not written."""
+"""The feature SQL runs on DuckDB, Spark SQL and SQLite: idioms that mean two things there are not written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ TRAPS = {
     "max_by, min_by, arg_max, first, last, mode, any_value: ties and NULLs": r"\b(MAX_BY|MIN_BY|ARG_M\w+|FIRST|LAST|"
     r"FIRST_VALUE|MODE|ANY_VALUE)\s*\(",
     "one engine only": r"\b(QUALIFY|EXCLUDE|EXCEPT|PIVOT|LATERAL|DATEDIFF|DATE_DIFF|MONTHS_BETWEEN|"
-    r"ADD_MONTHS|STRFTIME|DATE_FORMAT|LIST_\w+)\b|\bAGE\s*\(",
+    r"ADD_MONTHS|STRFTIME|DATE_FORMAT|LIST_\w+|INTERVAL|CONCAT|CONTAINS|STARTS_WITH)\b|\b(AGE|YEAR|MONTH|DAY)\s*\(",
+    "CAST to a date or a time: SQLite leaves it as it is": r"(?<!\(NULL) AS (DATE|TIMESTAMP)\b",
     "the clock or chance": r"\b(NOW|CURRENT_DATE|CURRENT_TIMESTAMP|TODAY|RANDOM|RAND|UUID)\b",
     "percentiles: discrete, or between values": r"\b(PERCENTILE\w*|QUANTILE\w*|MEDIAN|APPROX_\w+)\s*\(",
     "GREATEST, LEAST, IF, IFNULL, NVL: NULLs differ": r"\b(GREATEST|LEAST|IFNULL|NVL|IFF?)\s*\(",
@@ -87,6 +88,10 @@ def test_the_feature_sql_falls_into_no_trap(name: str) -> None:
         "SELECT 1 QUALIFY x = 1",
         "SELECT * EXCLUDE (a) FROM t",
         "SELECT now()",
+        "SELECT a - INTERVAL '1' DAY",
+        "SELECT CAST(m.time AS DATE)",
+        "SELECT concat(a, b)",
+        "SELECT year(a)",
         "SELECT DATEDIFF(a, b)",
         "SELECT MEDIAN(x)",
         "SELECT GREATEST(a, b)",
@@ -113,6 +118,7 @@ def test_each_trap_bites(sql: str) -> None:
         "SELECT CAST(1 AS DOUBLE) * 365E0",
         "SELECT SUM(CASE WHEN a = 1 THEN 1 ELSE 0 END)",
         "SELECT a / NULLIF(b, 0)",
+        "SELECT CAST(NULL AS TIMESTAMP), day_of(m.time), days_after(a, -90)",
         "SELECT a / 365.25E0",
         "SELECT a ORDER BY recorded DESC NULLS LAST, resource",
         "SELECT RANK() OVER (PARTITION BY a ORDER BY e.version DESC)",
