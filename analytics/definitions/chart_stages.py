@@ -37,6 +37,7 @@ class ChartStages:
             columns = self._connection.execute(f"SELECT * FROM ({text}) LIMIT 0").description  # noqa: S608
             create(self._connection, name, [column for column, *_ in columns])
             self._steps.append(f"INSERT INTO {name} {text}")
+        self._connection.execute("CREATE INDEX coded_by_code ON coded (code)")  # three joins look there
         self._gaps = gaps.select(f"(SELECT {', '.join(f'? AS {name}' for name in gaps.features())})")
 
     @contextmanager

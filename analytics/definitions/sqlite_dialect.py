@@ -29,6 +29,7 @@ INDEXES = {
 def connect() -> sqlite3.Connection:
     """A private SQLite in memory with the reference tables; it begins no transaction by itself."""
     connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=MOST_STATEMENTS)
+    connection.execute("PRAGMA temp_store = MEMORY")  # nobody's data go to a file
     for name, (arguments, function) in FUNCTIONS.items():
         connection.create_function(name, arguments, _of_known(function), deterministic=True)
     for name, table in reference_tables().items():

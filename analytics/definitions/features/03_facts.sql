@@ -23,11 +23,11 @@ WITH seen AS (
     SELECT DISTINCT e.resource FROM coded e JOIN meant m ON e.code = m.code
     WHERE m.family IN ('ingredient', 'medicine', 'medicine_detail')
 )
-SELECT DISTINCT e.subject_id, m.concept, m.family, e.time, e.recorded, e.end_time, e.numeric_value, e.text_value, e.unit, e.resource,
+SELECT DISTINCT e.resource, m.concept, m.family, e.time, e.recorded, e.end_time, e.numeric_value, e.text_value, e.unit, e.subject_id,
     0 AS by_name
 FROM coded e JOIN meant m ON e.code = m.code
 UNION ALL
-SELECT DISTINCT e.subject_id, n.concept, n.family, e.time, e.recorded, e.end_time, e.numeric_value, e.text_value, e.unit, e.resource,
+SELECT DISTINCT e.resource, n.concept, n.family, e.time, e.recorded, e.end_time, e.numeric_value, e.text_value, e.unit, e.subject_id,
     1 AS by_name
 FROM coded e JOIN named n ON e.code = n.code LEFT JOIN known_orders k ON e.resource = k.resource
 WHERE k.resource IS NULL

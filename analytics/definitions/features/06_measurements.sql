@@ -9,28 +9,41 @@ WITH usable AS (
         ON m.subject_id = b.subject_id
     WHERE m.concept IN ('weight', 'height') AND m.comparator IS NULL
       AND years_between(b.born, m.time) >= 18
-), weighed AS (
-    SELECT w.* FROM parts w
+), measured_days AS (
+    SELECT subject_id, day_of(time) AS day, MAX(CASE WHEN concept = 'height' THEN 1 ELSE 0 END) AS has_height,
+        MAX(CASE WHEN concept = 'weight' THEN 1 ELSE 0 END) AS has_weight
+    FROM parts GROUP BY subject_id, day_of(time)
+), height_days AS (
+    SELECT subject_id, day, has_weight,
+        MAX(CASE WHEN has_height = 1 THEN day END) OVER (PARTITION BY subject_id ORDER BY day ASC NULLS LAST) AS up_to_it,
+        MIN(CASE WHEN has_height = 1 THEN day END) OVER (PARTITION BY subject_id ORDER BY day DESC NULLS LAST) AS from_it_on
+    FROM measured_days
+), days AS (
+    SELECT d.subject_id, d.day, CASE WHEN d.up_to_it IS NULL AND days_between(d.day, d.from_it_on) <= 365 THEN d.from_it_on ELSE d.up_to_it END AS height_day
+    FROM height_days d
     LEFT JOIN (SELECT DISTINCT subject_id, day_of(time) AS day FROM usable WHERE concept = 'body_mass_index') r
-        ON w.subject_id = r.subject_id AND day_of(w.time) = r.day
-    WHERE w.concept = 'weight' AND r.day IS NULL
+        ON d.subject_id = r.subject_id AND d.day = r.day
+    WHERE d.has_weight = 1 AND r.day IS NULL
+), heights AS (
+    SELECT subject_id, day_of(time) AS day, time, resource, value, inferred,
+        ROW_NUMBER() OVER (PARTITION BY subject_id, day_of(time) ORDER BY time DESC, value DESC, resource DESC) AS place
+    FROM parts WHERE concept = 'height'
+), weights AS (
+    SELECT subject_id, day_of(time) AS day, time, resource, value, inferred,
+        ROW_NUMBER() OVER (PARTITION BY subject_id, resource, time, value ORDER BY inferred ASC NULLS LAST) AS place
+    FROM parts WHERE concept = 'weight'
 ), paired AS (
     SELECT w.subject_id, w.time AS weighed, w.resource AS weight_resource, w.value AS weight, w.inferred AS weight_inferred,
-        h.time AS height_time, h.resource AS height_resource, h.value AS height, h.inferred AS height_inferred,
-        CASE WHEN day_of(h.time) <= day_of(w.time) THEN 0 ELSE 1 END AS afterwards,
-        abs(days_between(h.time, w.time)) AS days_apart
-    FROM weighed w JOIN parts h ON w.subject_id = h.subject_id AND h.concept = 'height'
-    WHERE days_between(w.time, h.time) <= 365
-), placed AS (
-    SELECT *, ROW_NUMBER() OVER (PARTITION BY subject_id, weight_resource, weighed, weight
-        ORDER BY afterwards ASC NULLS LAST, days_apart ASC NULLS LAST, height_time DESC NULLS LAST, height DESC NULLS LAST,
-            height_resource DESC NULLS LAST) AS place
-    FROM paired
+        h.time AS height_time, h.resource AS height_resource, h.value AS height, h.inferred AS height_inferred
+    FROM weights w
+    JOIN days d ON w.subject_id = d.subject_id AND w.day = d.day
+    JOIN heights h ON d.subject_id = h.subject_id AND d.height_day = h.day AND h.place = 1
+    WHERE w.place = 1
 ), computed AS (
     SELECT subject_id, CASE WHEN height_time > weighed THEN height_time ELSE weighed END AS time,
         CASE WHEN height_time > weighed THEN height_resource ELSE weight_resource END AS resource,
         weight_inferred OR height_inferred AS inferred, FLOOR(weight * 1E6 / NULLIF(height * height, 0) + 0.5E0) / 1E2 AS value
-    FROM placed WHERE place = 1
+    FROM paired
 )
 SELECT subject_id, concept, time, resource, comparator, inferred, value FROM usable
 UNION ALL

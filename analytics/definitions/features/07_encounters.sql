@@ -24,19 +24,20 @@ WITH typed AS (
 ), kinds AS (
     SELECT subject_id, resource, time, end_time, observed, excluded, urgent, apart, sent_on,
         CASE WHEN end_time IS NULL OR end_time < time THEN time ELSE end_time END AS left_at,
+        hours_after(CASE WHEN end_time IS NULL OR end_time < time THEN time ELSE end_time END, 1) AS leads_on_until,
         CASE WHEN classed = 1 THEN inpatient_class ELSE inpatient_type END AS inpatient,
         CASE WHEN classed = 1 THEN emergency_class ELSE emergency_type END AS emergency
     FROM typed
 ), led_to AS (
     SELECT s.subject_id, s.resource, s.time, MIN(v.time) AS begun, MAX(v.emergency) AS emergency
     FROM kinds s JOIN kinds v ON s.subject_id = v.subject_id AND s.resource <> v.resource AND (v.emergency = 1 OR v.observed = 1)
-        AND v.time <= s.time AND v.left_at >= hours_after(s.time, -1)
+        AND v.time <= s.time AND v.leads_on_until >= s.time
     WHERE s.inpatient = 1
     GROUP BY s.subject_id, s.resource, s.time
 ), led_to_that AS (
     SELECT s.subject_id, s.resource, s.time, MIN(v.time) AS begun, MAX(v.emergency) AS emergency
     FROM led_to s JOIN kinds v ON s.subject_id = v.subject_id AND s.resource <> v.resource AND (v.emergency = 1 OR v.observed = 1)
-        AND v.time <= s.begun AND v.left_at >= hours_after(s.begun, -1)
+        AND v.time <= s.begun AND v.leads_on_until >= s.begun
     GROUP BY s.subject_id, s.resource, s.time
 ), treated AS (
     SELECT DISTINCT s.subject_id, s.resource, s.time

@@ -8,7 +8,8 @@ UNION ALL
 -- The newest measurements of each concept, whatever their age: what the values are picked from.
 SELECT 'series', concept, value, time, resource
 FROM (
-    SELECT *, ROW_NUMBER() OVER (PARTITION BY subject_id, concept ORDER BY time DESC, value DESC, resource DESC) AS place FROM measurements
+    SELECT concept, value, time, resource, ROW_NUMBER() OVER (PARTITION BY concept ORDER BY time DESC, value DESC, resource DESC) AS place
+    FROM measurements
 ) placed WHERE place <= 40
 UNION ALL
 -- Every code of the patient's own resource and of the conditions on record by as_of.
@@ -41,12 +42,12 @@ UNION ALL
 -- The newest creatinine and urine albumin that are at least 90 days older than the newest ones: does an abnormality last?
 SELECT 'before', concept, value, time, resource
 FROM (
-    SELECT m.subject_id, m.concept, m.value, m.time, m.resource,
-        ROW_NUMBER() OVER (PARTITION BY m.subject_id, m.concept ORDER BY m.time DESC, m.resource DESC) AS place
+    SELECT m.concept, m.value, m.time, m.resource, ROW_NUMBER() OVER (PARTITION BY m.concept ORDER BY m.time DESC, m.resource DESC) AS place
     FROM measurements m
-    JOIN (SELECT subject_id, concept, MAX(time) AS newest FROM measurements GROUP BY subject_id, concept) n
-        ON m.subject_id = n.subject_id AND m.concept = n.concept
-    WHERE m.concept IN ('creatinine', 'urine_acr') AND m.time <= days_after(n.newest, -90)
+    JOIN (
+        SELECT concept, days_after(MAX(time), -90) AS last_time FROM measurements WHERE concept IN ('creatinine', 'urine_acr') GROUP BY concept
+    ) n ON m.concept = n.concept
+    WHERE m.time <= n.last_time
 ) older WHERE place = 1
 UNION ALL
 -- The medicines in use, by class and by ingredient, with each order of them.
