@@ -51,7 +51,7 @@ class ChartStages:
                 self._connection.execute(step)
             yield self._connection
         finally:
-            fill(self._connection, "events", NOTHING)  # a statement that is kept keeps the values that it was given last
+            fill(self._connection, "events", NOTHING)  # a statement that is kept keeps what it was given last
             self._connection.execute("ROLLBACK")
 
     def records(self, events: pa.Table, as_of: date) -> Records:

@@ -1,4 +1,4 @@
-"""The feature SQL in ``features/`` as stages: the same texts on DuckDB and Spark SQL (everyone) and on SQLite (a chart)."""
+"""The feature SQL in ``features/``: the same texts on DuckDB and Spark SQL (everyone) and on SQLite (one chart)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def records_text() -> str:
 
 
 def dialect(engine: str) -> list[str]:
-    """The statements that teach an engine ("duckdb" or "spark") what they spell differently; ``sqlite_dialect`` has SQLite's."""
+    """The statements that teach an engine ("duckdb" or "spark") what each spells differently (``sqlite_dialect``)."""
     text = (SQL / f"dialect.{engine}.sql").read_text(encoding="utf-8")
     return [statement for statement in text.split(";\n") if statement.strip()]
 

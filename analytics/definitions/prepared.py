@@ -1,9 +1,9 @@
 """The lines of charts to events, in one statement of DuckDB that is planned once.
 
 A chart is small: a statement is planned for longer than it runs, and a planned one takes longer to start than to read a
-chart. So it takes several, side by side (``side_by_side``). Here the texts of ``events/`` are steps of one statement, and
-DuckDB keeps its plan from run to run, which it does only for a statement that reads no table: what changes from run to
-run is handed over as Arrow (``events.Given``).
+chart. So it takes several, side by side (``side_by_side``). Here the texts of ``events/`` are steps of one statement,
+and DuckDB keeps its plan from run to run, which it does only for a statement that reads no table: what changes from run
+to run is handed over as Arrow (``events.Given``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What SQLite needs to run the texts of ``features/``: their functions (``features/dialect.*.sql``) and the reference tables.
+"""What SQLite needs to run the texts of ``features/``: their functions and the reference tables.
 
-A time is here the number of its microseconds since 1970 (UTC), and a date that of its midnight.
+The functions are those of ``features/dialect.*.sql``. A time is here the number of its microseconds since 1970 (UTC), and
+a date is that of its midnight.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analytics.definitions.reference_tables import reference_tables
 
@@ -19,6 +21,8 @@ HOUR = 3_600_000_000
 DAY = 24 * HOUR
 EPOCH = datetime(1970, 1, 1)
 MOST_STATEMENTS = 64  # that are kept planned: more than a score has
+#: Stands for NUL, which FHIR does not allow in a text, and at which SQLite's functions believe that it ends.
+NO_CHARACTER = "\ufffd"
 #: What the texts look up in the reference tables.
 INDEXES = {
     "concepts": ("code",), "plausible": ("concept",), "units": ("concept, unit",), "answers": ("concept, code",),
@@ -46,7 +50,7 @@ def create(connection: sqlite3.Connection, name: str, columns: Iterable[str]) ->
 
 
 def fill(connection: sqlite3.Connection, name: str, table: pa.Table) -> None:
-    """Add the rows of a table; what its last one was is not kept with the statement."""
+    """Add the rows of a table; the statement, which is kept, keeps the values of the last of them."""
     insert = f"INSERT INTO {name} VALUES ({', '.join('?' * table.num_columns)})"  # noqa: S608 (names of our own)
     connection.executemany(insert, zip(*map(_cells, table.columns), strict=True))
 
@@ -57,6 +61,8 @@ def instant(microseconds: int | None) -> datetime | None:
 
 
 def _cells(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_string(column.type) and pc.any(pc.match_substring(column, "\0")).as_py():
+        column = pc.replace_substring(column, "\0", NO_CHARACTER)
     if pa.types.is_date32(column.type):
         column = column.cast(pa.timestamp("us"))
     return list((column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist())

@@ -19,6 +19,8 @@ ENGINES = ("duckdb", "spark", "sqlite")
 #: Columns that SQLite, which knows numbers and texts alone, holds as numbers.
 TIMES = {"time", "time_before", "end_time", "recorded", "born", "died_at", "begun", "admitted", "discharged"}
 BOOLEANS = {"inferred"}
+PEOPLE = pa.schema({"subject_id": pa.string(), "died": pa.int64()})  # of what the wide row is made of
+VALUES = pa.schema({"subject_id": pa.string(), "feature": pa.string(), "value": pa.float64()})
 INDEX = features.params(date(2025, 6, 30)).select(["as_of"]).rename_columns(["index_time"])
 
 
@@ -43,9 +45,11 @@ def on_sqlite(found: pa.Table, as_of: date) -> Stages:
     with ChartStages().of(found, as_of) as connection:
         create(connection, "index_params", INDEX.column_names)
         fill(connection, "index_params", INDEX)
-        texts = {name: f"SELECT * FROM {name}" for name in features.view_texts()} | {"outcomes": features.outcome_text()}
+        texts = {name: f"SELECT * FROM {name}" for name in features.view_texts()}
+        texts["outcomes"] = features.outcome_text()
         held = {name: _rows(connection.execute(text)) for name, text in texts.items()}
-    people, values = (pa.Table.from_pylist(held[name]) for name in ("people", "feature_values"))
+    people = pa.Table.from_pylist(held["people"], PEOPLE)
+    values = pa.Table.from_pylist(held["feature_values"], VALUES)
     return held | {"wide": features.wide(people, values).to_pylist()}
 
 

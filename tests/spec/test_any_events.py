@@ -1,0 +1,69 @@
+"""Whatever the events say, DuckDB (everyone) and SQLite (a chart) make the same rows of them, at every stage."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analytics.definitions import catalogue
+from analytics.definitions.sqlite_dialect import DAY, EPOCH, HOUR, NO_CHARACTER, connect
+from tests.spec import engines
+from tests.spec.tables import AS_OF, as_table, shown
+
+ODD = ["", "\0", "a\0b", "'", "ß", "\U0001f600", "name|metformin\0", "name|metformin", "name|insulin lispro", "name|\0metformin ",
+       "http://loinc.org|4548-4\0", "reference|Medication/m", "%", "mg/dL"]  # fmt: skip
+KNOWN = sorted({code.removesuffix("*") for concept in catalogue.concepts().values() for code in concept.codes[:2]})
+UNITS = sorted({concept.unit for concept in catalogue.concepts().values() if concept.unit})
+TIME = st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2027, 1, 1)).map(lambda t: t.replace(fold=0))
+EVENT = st.fixed_dictionaries({
+    "subject_id": st.sampled_from(["p", "q", None]),
+    "time": TIME,
+    "code": st.sampled_from(KNOWN) | st.sampled_from(ODD) | st.text(max_size=8),
+    "numeric_value": st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 300).map(float),
+    "text_value": st.none() | st.sampled_from(ODD) | st.text(max_size=4),
+    "unit": st.none() | st.sampled_from(UNITS) | st.sampled_from(ODD),
+    "end_time": TIME,
+    "status": st.none() | st.sampled_from(["finished", "entered-in-error", "stopped", ""]),
+    "recorded": TIME,
+    "resource": st.sampled_from([f"{kind}/{ident}" for kind in (
+        "Observation", "Encounter", "Medication", "MedicationRequest", "Procedure", "AllergyIntolerance") for ident in "ab"]),
+    "version": st.sampled_from(["", "2026-01-01#1", "2026-01-02#0"]),
+})  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(EVENT, min_size=1, max_size=30))
+def test_both_engines_make_the_same_rows(events: list[dict[str, object]]) -> None:
+    table = as_table(events)
+    duckdb, sqlite = engines.on_duckdb(table, AS_OF), engines.on_sqlite(table, AS_OF)
+    for stage in engines.names():
+        columns = sorted(duckdb[stage][0]) if duckdb[stage] else []
+        expected = [tuple(cell.replace("\0", NO_CHARACTER) for cell in row) for row in shown(duckdb[stage], columns, "")]
+        assert shown(sqlite[stage], columns, "") == sorted(expected), stage
+
+
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [("day_of(-1)", -DAY), (f"day_of({DAY})", DAY), ("day_of(NULL)", None), ("days_between(-1, 0)", 1),
+     (f"days_between({23 * HOUR}, {25 * HOUR})", 1), ("days_between(NULL, 0)", None), (f"hours_after({HOUR}, -1)", 0),
+     ("days_after(0, 2)", 2 * DAY), ("days_after(0, NULL)", None), ("floor(-0.5)", -1.0), ("sqrt(NULL)", None), ("power(2.0, 3)", 8.0)],
+)  # fmt: skip
+def test_what_sqlite_lacks_is_given_to_it(call: str, value: float | None) -> None:
+    assert connect().execute(f"SELECT {call}").fetchone() == (value,)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "years"),
+    [("1950-02-28", "1980-02-27", 29), ("1950-02-28", "1980-02-28", 30), ("1952-02-29", "1953-02-28", 0),
+     ("1952-02-29", "1953-03-01", 1), ("1969-12-31", "1970-01-01", 0)],
+)  # fmt: skip
+def test_completed_years(earlier: str, later: str, years: int) -> None:
+    first, second = (int((datetime.fromisoformat(one) - EPOCH).total_seconds() * 1e6) for one in (earlier, later))
+    assert connect().execute("SELECT years_between(?, ?)", [first, second]).fetchone() == (years,)
+
+
+def test_nothing_of_a_chart_goes_to_a_file() -> None:
+    assert connect().execute("PRAGMA temp_store").fetchone() == (2,)  # sorting, too, happens in memory
