@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from analytics.definitions import features, gaps
 from analytics.definitions.events import EVENT_SCHEMA
-from analytics.definitions.sqlite_dialect import connect, create, fill, instant
+from analytics.definitions.sqlite_dialect import connect, create, fill, in_sqlite, instant
 
 #: name of a record ("value", "unusable", "person", ...) -> its rows (name, value, time, resource).
 Records = dict[str, list[tuple[Any, ...]]]
@@ -33,11 +33,12 @@ class ChartStages:
         create(self._connection, "params", features.params(date.min).column_names)
         create(self._connection, "events", EVENT_SCHEMA.names)
         self._steps = []
-        for name, text in features.view_texts().items():
+        for name, text in ((name, in_sqlite(text)) for name, text in features.view_texts().items()):
             columns = self._connection.execute(f"SELECT * FROM ({text}) LIMIT 0").description  # noqa: S608
             create(self._connection, name, [column for column, *_ in columns])
             self._steps.append(f"INSERT INTO {name} {text}")
         self._connection.execute("CREATE INDEX coded_by_code ON coded (code)")  # three joins look there
+        self._told = in_sqlite(features.records_text())
         self._gaps = gaps.select(f"(SELECT {', '.join(f'? AS {name}' for name in gaps.features())})")
 
     @contextmanager
@@ -57,7 +58,7 @@ class ChartStages:
     def records(self, events: pa.Table, as_of: date) -> Records:
         """What a score needs of the stages of one chart."""
         with self.of(events, as_of) as connection:
-            rows = connection.execute(features.records_text()).fetchall()
+            rows = connection.execute(self._told).fetchall()
         found: Records = defaultdict(list)
         for part, name, value, time, resource in rows:
             found[part].append((name, None if value is None else float(value), instant(time), resource))

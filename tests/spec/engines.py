@@ -12,7 +12,7 @@ import pyarrow as pa
 from analytics.definitions import events, features
 from analytics.definitions.chart_stages import ChartStages
 from analytics.definitions.reference_tables import reference_tables
-from analytics.definitions.sqlite_dialect import create, fill, instant
+from analytics.definitions.sqlite_dialect import create, fill, in_sqlite, instant
 
 Stages = dict[str, list[dict[str, Any]]]
 ENGINES = ("duckdb", "spark", "sqlite")
@@ -46,7 +46,7 @@ def on_sqlite(found: pa.Table, as_of: date) -> Stages:
         create(connection, "index_params", INDEX.column_names)
         fill(connection, "index_params", INDEX)
         texts = {name: f"SELECT * FROM {name}" for name in features.view_texts()}
-        texts["outcomes"] = features.outcome_text()
+        texts["outcomes"] = in_sqlite(features.outcome_text())
         held = {name: _rows(connection.execute(text)) for name, text in texts.items()}
     people = pa.Table.from_pylist(held["people"], PEOPLE)
     values = pa.Table.from_pylist(held["feature_values"], VALUES)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.definitions import catalogue
-from analytics.definitions.sqlite_dialect import DAY, EPOCH, HOUR, NO_CHARACTER, connect
+from analytics.definitions.sqlite_dialect import DAY, EPOCH, HOUR, NO_CHARACTER, add_mathematics, connect, in_sqlite
 from tests.spec import engines
 from tests.spec.tables import AS_OF, as_table, shown
 
-ODD = ["", "\0", "a\0b", "'", "ß", "\U0001f600", "name|metformin\0", "name|metformin", "name|insulin lispro", "name|\0metformin ",
-       "http://loinc.org|4548-4\0", "reference|Medication/m", "%", "mg/dL"]  # fmt: skip
+ODD = ["", "\0", "a\0b", "'", "ß", "\U0001f600", "name|metformin\0", "name|metformin", "name|insulin lispro",
+       "name|\0metformin ", "http://loinc.org|4548-4\0", "reference|Medication/m", "%", "mg/dL"]  # fmt: skip
 KNOWN = sorted({code.removesuffix("*") for concept in catalogue.concepts().values() for code in concept.codes[:2]})
+KINDS = ("Observation", "Encounter", "Medication", "MedicationRequest", "Procedure", "AllergyIntolerance")
 UNITS = sorted({concept.unit for concept in catalogue.concepts().values() if concept.unit})
 TIME = st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2027, 1, 1)).map(lambda t: t.replace(fold=0))
 EVENT = st.fixed_dictionaries({
@@ -28,8 +31,7 @@ EVENT = st.fixed_dictionaries({
     "end_time": TIME,
     "status": st.none() | st.sampled_from(["finished", "entered-in-error", "stopped", ""]),
     "recorded": TIME,
-    "resource": st.sampled_from([f"{kind}/{ident}" for kind in (
-        "Observation", "Encounter", "Medication", "MedicationRequest", "Procedure", "AllergyIntolerance") for ident in "ab"]),
+    "resource": st.sampled_from([f"{kind}/{ident}" for kind in KINDS for ident in "ab"]),
     "version": st.sampled_from(["", "2026-01-01#1", "2026-01-02#0"]),
 })  # fmt: skip
 
@@ -41,18 +43,44 @@ def test_both_engines_make_the_same_rows(events: list[dict[str, object]]) -> Non
     duckdb, sqlite = engines.on_duckdb(table, AS_OF), engines.on_sqlite(table, AS_OF)
     for stage in engines.names():
         columns = sorted(duckdb[stage][0]) if duckdb[stage] else []
-        expected = [tuple(cell.replace("\0", NO_CHARACTER) for cell in row) for row in shown(duckdb[stage], columns, "")]
-        assert shown(sqlite[stage], columns, "") == sorted(expected), stage
+        expected = shown(duckdb[stage], columns, "")
+        without_nul = sorted(tuple(cell.replace("\0", NO_CHARACTER) for cell in row) for row in expected)
+        assert shown(sqlite[stage], columns, "") == without_nul, stage
 
 
 @pytest.mark.parametrize(
     ("call", "value"),
     [("day_of(-1)", -DAY), (f"day_of({DAY})", DAY), ("day_of(NULL)", None), ("days_between(-1, 0)", 1),
      (f"days_between({23 * HOUR}, {25 * HOUR})", 1), ("days_between(NULL, 0)", None), (f"hours_after({HOUR}, -1)", 0),
-     ("days_after(0, 2)", 2 * DAY), ("days_after(0, NULL)", None), ("floor(-0.5)", -1.0), ("sqrt(NULL)", None), ("power(2.0, 3)", 8.0)],
+     ("days_after(day_of(1), 2)", 2 * DAY), ("days_after(max(0, 1), 0 - 1)", 1 - DAY), ("days_after(0, NULL)", None),
+     ("years_between(NULL, 0)", None)],
 )  # fmt: skip
-def test_what_sqlite_lacks_is_given_to_it(call: str, value: float | None) -> None:
-    assert connect().execute(f"SELECT {call}").fetchone() == (value,)
+def test_what_sqlite_lacks_is_written_out(call: str, value: float | None) -> None:
+    assert connect().execute(f"SELECT {in_sqlite(call)}").fetchone() == (value,)
+
+
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [("floor(-0.5)", -1.0), ("floor(NULL)", None), ("sqrt(2.25)", 1.5), ("power(2.0, 3)", 8.0)],
+)  # fmt: skip
+def test_an_sqlite_without_mathematics_gets_it(call: str, value: float | None) -> None:
+    class Without:
+        """A connection whose SQLite was built without those functions, as far as it tells."""
+
+        def __init__(self) -> None:
+            self.real, self.given = sqlite3.connect(":memory:"), list[str]()
+
+        def execute(self, sql: str) -> sqlite3.Cursor:
+            return self.real.execute(f"{sql} WHERE name NOT IN ('floor', 'power', 'sqrt')")
+
+        def create_function(self, name: str, *given: Any, **how: Any) -> None:
+            self.given.append(name)
+            self.real.create_function(name, *given, **how)
+
+    without = Without()
+    add_mathematics(cast(sqlite3.Connection, without))
+    assert without.given == ["floor", "power", "sqrt"]
+    assert without.real.execute(f"SELECT {call}").fetchone() == (value,)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +90,7 @@ def test_what_sqlite_lacks_is_given_to_it(call: str, value: float | None) -> Non
 )  # fmt: skip
 def test_completed_years(earlier: str, later: str, years: int) -> None:
     first, second = (int((datetime.fromisoformat(one) - EPOCH).total_seconds() * 1e6) for one in (earlier, later))
-    assert connect().execute("SELECT years_between(?, ?)", [first, second]).fetchone() == (years,)
+    assert connect().execute(f"SELECT {in_sqlite(f'years_between({first}, {second})')}").fetchone() == (years,)
 
 
 def test_nothing_of_a_chart_goes_to_a_file() -> None:
