@@ -63,12 +63,11 @@ def shaped(column: Matrix, step: Mapping[str, Any]) -> Matrix:
 
 
 def squared_distances(prepared: Matrix, centres: Sequence[Sequence[float]]) -> Matrix:
-    """Squared Euclidean distance of each person (row) to each centre (column)."""
+    """Squared Euclidean distance of each person (row) to each centre (column), summed up feature by feature."""
     distances = np.zeros((prepared.shape[0], len(centres)))
-    for number, centre in enumerate(centres):
-        for place, middle in enumerate(centre):
-            step = prepared[:, place] - middle
-            distances[:, number] += step * step
+    for place, middles in enumerate(np.array(centres, dtype=np.float64).T):
+        step = prepared[:, [place]] - middles
+        distances += step * step
     return distances
 
 
