@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -62,25 +62,24 @@ def score(
 
 def score_each(
     charts: Sequence[Asked], as_of: date, base: str | None = None
-) -> list[dict[str, Any] | Exception]:
-    """Score charts of one EHR: for each what ``score`` returns, or raises.
+) -> Iterator[dict[str, Any] | Exception]:
+    """Score charts of one EHR: for each, as soon as it is there, what ``score`` returns, or raises.
 
     Their lines become events in one statement, and from there on each is alone. Where that statement fails, each chart
-    is scored once more by itself.
+    is scored by itself.
     """
     try:
-        return _score_each(charts, as_of, base)
+        read = _read(charts, base)
     except Exception as error:  # whatever a chart can provoke is told of that chart alone
         if isinstance(error, duckdb.FatalException | duckdb.InternalException):
             del _thread.engines  # that DuckDB answers nothing any more
         if len(charts) == 1:
-            return [error]
-        return [found for chart in charts for found in score_each([chart], as_of, base)]
-
-
-def _score_each(charts: Sequence[Asked], as_of: date, base: str | None) -> list[dict[str, Any] | Exception]:
-    return [_or_error(_scored, chart.model, batch, as_of)
-            for chart, batch in zip(charts, _read(charts, base), strict=True)]  # fmt: skip
+            yield error
+        else:
+            yield from (found for chart in charts for found in score_each([chart], as_of, base))
+        return
+    for chart, batch in zip(charts, read, strict=True):
+        yield _or_error(_scored, chart.model, batch, as_of)
 
 
 def _or_error(made: Callable[..., Any], *given: Any) -> Any:

@@ -99,7 +99,7 @@ def told(found: dict[str, Any] | Exception) -> str:
 
 @pytest.fixture(scope="module")
 def alone() -> dict[str, str]:
-    return {name: told(live.score_each([asked(name)], AS_OF, BASE)[0]) for name in CHARTS}
+    return {name: told(next(live.score_each([asked(name)], AS_OF, BASE))) for name in CHARTS}
 
 
 def test_the_charts_tell_what_they_are_for(alone: dict[str, str]) -> None:
@@ -120,7 +120,7 @@ def test_the_charts_tell_what_they_are_for(alone: dict[str, str]) -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(list(CHARTS)), min_size=2, max_size=8))
 def test_each_chart_gets_what_it_gets_alone(alone: dict[str, str], names: list[str]) -> None:
-    found = live.score_each([asked(name) for name in names], AS_OF, BASE)
+    found = list(live.score_each([asked(name) for name in names], AS_OF, BASE))
     assert [told(one) for one in found] == [alone[name] for name in names]
 
 
@@ -128,7 +128,7 @@ def test_each_chart_gets_what_it_gets_alone(alone: dict[str, str], names: list[s
 def test_all_charts_at_once_in_any_order(alone: dict[str, str], turn: int) -> None:
     sound = [name for name in CHARTS if name != "letters that are none"]  # which would have each scored by itself
     names = [*sound[turn:], *sound[:turn], *sound[turn:]]
-    found = live.score_each([asked(name) for name in names], AS_OF, BASE)
+    found = list(live.score_each([asked(name) for name in names], AS_OF, BASE))
     assert [told(one) for one in found] == [alone[name] for name in names]
 
 
@@ -150,13 +150,14 @@ def test_a_chart_that_breaks_a_statement_is_told_so_alone(alone: dict[str, str],
 
 def test_an_error_in_the_arithmetic_of_one_chart_is_its_own(alone: dict[str, str]) -> None:
     without = {key: value for key, value in model().items() if key != "groups"}
-    found = live.score_each([asked("a whole chart"), live.Asked(asked("a whole chart").lines, without)], AS_OF, BASE)
-    assert told(found[0]) == alone["a whole chart"] and isinstance(found[1], KeyError)
+    charts = [asked("a whole chart"), live.Asked(asked("a whole chart").lines, without)]
+    whole, broken = live.score_each(charts, AS_OF, BASE)
+    assert told(whole) == alone["a whole chart"] and isinstance(broken, KeyError)
 
 
 def test_each_chart_is_placed_by_its_own_release() -> None:
     lines = asked("a whole chart").lines
-    found = live.score_each([live.Asked(lines, None), live.Asked(lines, model())], AS_OF, BASE)
+    found = list(live.score_each([live.Asked(lines, None), live.Asked(lines, model())], AS_OF, BASE))
     assert [one["group_hidden"] if isinstance(one, dict) else one for one in found] == ["no_release", None]
 
 
@@ -165,7 +166,7 @@ def test_a_duckdb_that_is_past_help_is_replaced(alone: dict[str, str], monkeypat
     monkeypatch.setattr(broken, "events_of", lambda *_: (_ for _ in ()).throw(duckdb.FatalException("invalidated")))
     (found,) = live.score_each([asked("died")], AS_OF, BASE)
     assert isinstance(found, duckdb.FatalException)
-    assert told(live.score_each([asked("died")], AS_OF, BASE)[0]) == alone["died"]
+    assert told(next(live.score_each([asked("died")], AS_OF, BASE))) == alone["died"]
     assert live._engines().lines is not broken
 
 

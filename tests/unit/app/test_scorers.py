@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from datetime import date
 from random import Random
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any
 
 import pytest
@@ -86,6 +86,27 @@ def test_one_alone_is_scored_at_once_and_those_that_come_meanwhile_together(
     assert statements.begun == [[b"first"], [b"a", b"b", b"c"]]
 
 
+def test_a_score_is_told_before_the_next_one_is_made(scorers: Scorers, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, turns = list[Any](), Semaphore(0)
+
+    def score_each(charts: Sequence[live.Asked], *_: Any) -> Iterator[Any]:
+        for chart in charts:
+            begun.append(chart.lines[0])
+            assert turns.acquire(timeout=10)
+            yield {"of": chart.lines[0]}
+
+    monkeypatch.setattr("app.scorers.live.score_each", score_each)
+    scorers.submit([b"first"], TODAY, None, EHR)
+    until(lambda: begun == [b"first"])
+    one, other = (scorers.submit([name], TODAY, None, EHR) for name in (b"a", b"b"))
+    turns.release(2)
+    assert one.result(10) == {"of": b"a"}
+    until(lambda: begun == [b"first", b"a", b"b"])
+    assert not other.done()
+    turns.release()
+    assert other.result(10) == {"of": b"b"}
+
+
 def test_only_charts_of_one_ehr_and_one_day_go_together(submit: Submit, statements: Statements) -> None:
     other, before = "https://other.example/fhir", date(2026, 6, 29)
     asked = [submit(b"a"), submit(b"b", base=other), submit(b"c", on=before), submit(b"d"), submit(b"e", base=other)]
@@ -148,7 +169,7 @@ def test_at_the_end_nobody_is_left_waiting(submit: Submit, statements: Statement
 def test_threads_plan_before_the_first_chart() -> None:
     scorers = Scorers(2, "test")
     scorers.warm()
-    planned = {scorers.pool.submit(lambda: hasattr(live._thread, "prepared")).result(60) for _ in range(8)}
+    planned = {scorers.pool.submit(lambda: hasattr(live._thread, "engines")).result(60) for _ in range(8)}
     scorers.shutdown()
     assert planned == {True}
 
