@@ -8,7 +8,8 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from operator import call
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,7 +26,6 @@ from fhir_fixtures.ehr.guard import Rights
 from fhir_fixtures.ehr.keys import public_jwk
 from fhir_fixtures.ehr.launches import DEFAULT_CLIENT
 from fhir_fixtures.ehr.outcome import FhirError
-from fhir_fixtures.ehr.resource_types import CLINICAL_TYPES
 from fhir_fixtures.ehr.sandbox import Sandbox, external_base, fhir_base, sandbox
 from fhir_fixtures.ehr.scopes import resource_scopes
 from fhir_fixtures.ehr.vault import Access, Grant
@@ -44,7 +44,10 @@ ALGORITHM = "ES384"
 
 @dataclass
 class Draft:
-    """A call before it is signed and sent; faults change it. `raw` and `token` replace what the rest would make."""
+    """A call before it is signed and sent; faults change it. `raw` and `token` replace what the rest would make.
+
+    A member of the body may be a function that makes it: what a fault leaves out is not made.
+    """
 
     url: str
     body: dict[str, Any]
@@ -59,6 +62,10 @@ class Draft:
         if self.token is not None:
             return self.token
         return jwt.encode(self.header, self.claims, self.key, algorithms=[self.header["alg"]])
+
+    def written(self) -> bytes:
+        """The body as it goes out."""
+        return orjson.dumps(self.body, default=call) if self.raw is None else self.raw
 
 
 @dataclass
@@ -161,7 +168,7 @@ def _called(base: str, service: dict[str, Any], patient: str, user: str, more: d
         "fhirServer": fhir_base(request),
         "fhirAuthorization": _authorization(here, patient, user),
         "context": {"userId": user, "patientId": patient, **({"encounterId": visit} if visit else {}), **more},
-        "prefetch": _prefetch(here, service.get("prefetch") or {}, patient),
+        "prefetch": partial(_prefetch, here, service.get("prefetch") or {}, patient),
     }
     return _sent(_draft(url, body), url)
 
@@ -180,7 +187,7 @@ def _prefetch(here: Sandbox, templates: dict[str, str], patient: str) -> dict[st
     found: dict[str, Any] = {}
     for key, template in templates.items():
         path, pairs = _filled_in(template, patient)
-        if path.partition("/")[0] not in here.kinds | CLINICAL_TYPES:
+        if not here.knows(path.partition("/")[0]):
             continue
         try:
             found[key] = _searched(here, rights, path, pairs) if pairs else _record(here, rights, path)
@@ -225,7 +232,7 @@ def _draft(url: str, body: dict[str, Any]) -> Draft:
 
 
 def _sent(draft: Draft, service: str) -> Answer:
-    raw = orjson.dumps(draft.body) if draft.raw is None else draft.raw
+    raw = draft.written()
     headers = {"Authorization": f"Bearer {draft.signed()}", "Content-Type": "application/json"}
     began = time.monotonic()
     try:

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request as AnyRequest
 from fhir_fixtures.ehr.clients import Client
 from fhir_fixtures.ehr.ingest import display_name
 from fhir_fixtures.ehr.keys import new_key
+from fhir_fixtures.ehr.resource_types import CLINICAL_TYPES
 from fhir_fixtures.ehr.store import Condition, Store
 from fhir_fixtures.ehr.vault import Vault
 
@@ -54,6 +55,10 @@ class Sandbox:
     def kinds(self) -> frozenset[str]:
         """Resource types that the store was built with."""
         return frozenset(self.store.types())
+
+    def knows(self, kind: str) -> bool:
+        """Can this type be read and searched? Those of the store, and those of which there could be some."""
+        return kind in CLINICAL_TYPES or kind in self.kinds
 
     @cached_property
     def clinicians(self) -> list[Clinician]:

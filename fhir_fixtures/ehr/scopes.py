@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 CONTEXT_SCOPES = frozenset(
     ("launch", "launch/patient", "launch/encounter", "openid", "fhirUser", "profile", "offline_access", "online_access")
@@ -32,6 +33,7 @@ class Scope:
         return self.type in ("*", kind) and action in self.actions
 
 
+@lru_cache(1024)  # each request asks what its token's words mean
 def parse(text: str) -> Scope | None:
     """The resource scope in one word; None when it is none, is out of order, or narrows by anything but `category`."""
     found = _PATTERN.fullmatch(text)

@@ -1,8 +1,9 @@
 """FHIR search parameters as SQL conditions (FHIR R4, "Search"). Knows nothing of HTTP, tokens or paging."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from fhir_fixtures.ehr.dates import EARLIEST, interval
@@ -37,7 +38,8 @@ class Parameter:
     condition: Callable[[str], Condition]
 
 
-def parameters(kind: str) -> dict[str, Parameter]:
+@lru_cache(256)  # there are fewer types
+def parameters(kind: str) -> Mapping[str, Parameter]:
     """Every search parameter of a resource type by name, beside the result parameters (_count, _sort, ...)."""
     listed = [
         Parameter("_id", "token", lambda value: in_list("id", _split(value))),
@@ -45,7 +47,7 @@ def parameters(kind: str) -> dict[str, Parameter]:
         Parameter("identifier", "token", lambda value: _tokens(("identifier",), value)),
     ]
     listed += [*_patient_parameters(kind), *_coded_parameters(kind), *_date_parameters(kind), *_target_parameters(kind)]
-    return {parameter.name: parameter for parameter in listed}
+    return MappingProxyType({parameter.name: parameter for parameter in listed})
 
 
 def _patient_parameters(kind: str) -> Iterable[Parameter]:
@@ -127,7 +129,19 @@ def _bare(token: str) -> str:
 
 @lru_cache(256)  # long lists of codes come with each chart, and are slow to write
 def _tokens(columns: tuple[str, ...], value: str) -> Condition:
-    return any_of(token_condition(column, one) for column in columns for one in _split(value))
+    return any_of(_any_token(column, _split(value)) for column in columns)
+
+
+def _any_token(column: str, wanted: list[str]) -> Condition:
+    """One of these tokens. Most resources have one token, which is looked up among those that are wanted; only of
+    several, or where a system or a code alone is wanted, is each looked for.
+    """
+    each = [token_condition(column, one) for one in wanted]
+    texts = [str(one.values[0]) for one in each]
+    if len(texts) < 2 or not all(text.startswith("\n") and text.endswith("\n") for text in texts):
+        return any_of(each)
+    several = Condition(f"instr(substr({column}, 2), char(10)) < length({column}) - 1")
+    return any_of([in_list(column, texts), all_of([several, any_of(each)])])
 
 
 def _patients(value: str) -> Condition:

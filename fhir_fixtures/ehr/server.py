@@ -99,14 +99,14 @@ def _is_fhir() -> bool:
 
 def _headers(response: Response) -> Response:
     """Security headers on all, CORS for the registered apps' origins on what apps call."""
-    origins = sandbox().app_origins()
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     if response.mimetype == "text/html":
-        response.headers["Content-Security-Policy"] = content_security_policy(origins)
+        response.headers["Content-Security-Policy"] = content_security_policy(sandbox().app_origins())
         response.headers.setdefault("Cache-Control", "no-store")
-    if request.headers.get("Origin") in origins and (_is_fhir() or request.path.startswith("/auth/")):
-        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+    origin = request.headers.get("Origin")
+    if origin and origin in sandbox().app_origins() and (_is_fhir() or request.path.startswith("/auth/")):
+        response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Accept, Prefer, If-None-Exist"
         response.headers["Access-Control-Expose-Headers"] = "Location, Content-Location, Retry-After, X-Progress"
         response.headers.add("Vary", "Origin")

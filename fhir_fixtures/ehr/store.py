@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def any_of(conditions: Iterable[Condition]) -> Condition:
 def _joined(conditions: Iterable[Condition], word: str, empty: str) -> Condition:
     parts = list(conditions)
     sql = word.join(f"({part.sql})" for part in parts) or empty
-    return Condition(sql, tuple(value for part in parts for value in part.values))
+    return Condition(sql, tuple(chain.from_iterable(part.values for part in parts)))
 
 
 def in_list(column: str, values: Iterable[str]) -> Condition:

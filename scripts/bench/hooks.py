@@ -48,6 +48,7 @@ KINDS = {"prefetch": "", "token": "/~hook-no-prefetch"}  # part of the EHR's add
 AT_ONCE = 64  # calls that the bench can have open
 GOAL_MS = 500
 WARM_CALLS = 12
+MEMORY_EVERY = 10.0  # seconds; servers that have been warmed hardly grow
 _own = threading.local()
 WITHOUT_STATUS = {-1: "no turn", 0: "time-out"}
 
@@ -84,7 +85,7 @@ def measured(both: Servers, kind: str, rate: float, seconds: float) -> Row:
     asked = [draw.choice(both.patients) for _ in range(round(rate * seconds))]
     for one in asked[:WARM_CALLS]:
         call(url, one)
-    with Watch(both.app_pid) as app, Watch(both.ehr_pid) as ehr:
+    with Watch(both.app_pid, MEMORY_EVERY) as app, Watch(both.ehr_pid, MEMORY_EVERY) as ehr:
         before = time.process_time()
         answers = at_rate(url, asked, rate)
         client = time.process_time() - before  # with the looks at both servers

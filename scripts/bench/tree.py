@@ -19,13 +19,13 @@ class Tree:
     peak_mb: float = 0.0  # largest sum of PSS: pages that several processes share count once
     _cpu: dict[tuple[int, int], float] = field(default_factory=dict)  # (pid, start) -> seconds
 
-    def look(self) -> None:
-        """Note what each process has used so far."""
-        pss = 0
-        for pid, stat in _descendants(self.root):
+    def look(self, memory: bool = True) -> None:
+        """Note what each process has used so far; memory, whose pages the kernel counts one by one, only if asked."""
+        found = _descendants(self.root)
+        for pid, stat in found:
             self._cpu[pid, int(stat[19])] = (int(stat[11]) + int(stat[12])) / TICK
-            pss += _pss(pid)
-        self.peak_mb = max(self.peak_mb, pss / 1024)
+        if memory:
+            self.peak_mb = max(self.peak_mb, sum(_pss(pid) for pid, _ in found) / 1024)
 
     @property
     def cpu(self) -> float:
@@ -48,10 +48,14 @@ class Used:
 
 
 class Watch:
-    """Watches a tree (ours, if none is named) from a thread while a block runs; `used` is there afterwards."""
+    """Watches a tree (ours, if none is named) from a thread while a block runs; `used` is there afterwards.
 
-    def __init__(self, root: int | None = None) -> None:
-        self._tree, self._stop = Tree(root or os.getpid()), threading.Event()
+    `memory_every`: seconds between two looks at memory, beside those at the beginning and the end; longer where the
+    looks, 10 ms and more for a large process, would take a share of what is timed.
+    """
+
+    def __init__(self, root: int | None = None, memory_every: float = EVERY) -> None:
+        self._tree, self._stop, self._memory_every = Tree(root or os.getpid()), threading.Event(), memory_every
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.used = Used(0, 0, 0)
         self._looking = 0.0  # seconds of the processor that the looks took
@@ -71,8 +75,11 @@ class Watch:
         self.used = Used(seconds, self._tree.cpu - self._cpu - ours, self._tree.peak_mb)
 
     def _run(self) -> None:
+        looked = self._began
         while not self._stop.wait(EVERY):
-            self._tree.look()
+            memory = time.monotonic() - looked >= self._memory_every
+            looked = time.monotonic() if memory else looked
+            self._tree.look(memory)
             self._looking = time.thread_time()
 
 

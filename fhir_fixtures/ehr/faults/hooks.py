@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import operator
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +30,8 @@ def _changed(change: Callable[[Call, Any], None]) -> Fault:
 def _prefetch(change: Callable[[Call, dict[str, Any]], None]) -> Fault:
     def changed(call: Call, draft: Any) -> None:
         if "prefetch" in draft.body:
-            draft.body["prefetch"] = orjson.loads(orjson.dumps(draft.body["prefetch"]))  # its parts are bytes so far
+            made = orjson.dumps(draft.body["prefetch"], default=operator.call)  # a function so far, its parts bytes
+            draft.body["prefetch"] = orjson.loads(made)
             change(call, draft.body["prefetch"])
 
     return _changed(changed)

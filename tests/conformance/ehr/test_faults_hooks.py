@@ -12,6 +12,7 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from fhir_fixtures.ehr import hooks
 from fhir_fixtures.ehr.live import Live, serve_in_thread
 from fhir_fixtures.ehr.store import Store
 from tests.conformance.ehr.conftest import everything, lines
@@ -152,6 +153,31 @@ def test_each_jwt_is_new(ehr: Live, service: Service) -> None:
 def test_a_member_is_left_out(ehr: Live, service: Service, fault: str, member: str) -> None:
     call(ehr, fault)
     assert member not in service.body
+
+
+def test_a_prefetch_that_is_left_out_is_not_searched_for(
+    ehr: Live, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    searched = hooks.first_page
+    monkeypatch.setattr(hooks, "first_page", lambda *given: asked.append(given[2].kind) or searched(*given))
+    call(ehr, "hook-no-prefetch")
+    assert asked == []
+    call(ehr)
+    assert "Condition" in asked
+
+
+def test_prefetch_is_of_its_moment_and_of_its_patient(ehr: Live, service: Service) -> None:
+    asthma = {"resourceType": "Condition", "id": "asthma", "subject": {"reference": "Patient/anna"}}
+    removal = {"resourceType": "Bundle", "entry": [{"request": {"method": "DELETE", "url": "Condition/asthma"}}]}
+    for change, there in ((asthma, True), (removal, False)):
+        headers = {"Content-Type": "application/fhir+ndjson"}
+        reply = requests.post(f"{ehr.base_url}/changes", json.dumps(change), headers=headers, timeout=30)
+        assert reply.status_code == 200
+        for patient in ("bert", "anna"):
+            requests.post(f"{ehr.base_url}/cds-hooks/patient-view", json={"patient": patient}, timeout=30)
+            ids = {entry["resource"]["id"] for entry in service.body["prefetch"]["conditions"]["entry"]}
+            assert ids == {f"{patient}-dm", *(["asthma"] if there and patient == "anna" else [])}
 
 
 @pytest.mark.parametrize(("fault", "name", "shown"), [
