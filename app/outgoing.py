@@ -15,6 +15,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from app.deadline import use_deadlines
+from app.kept import Kept
 from app.registry import is_loopback, origin_of
 
 CONNECT_SECONDS = 5.0
@@ -38,21 +39,25 @@ class _NoAuth(AuthBase):
         return request
 
 
-def session(origins: frozenset[str], max_bytes: int, total_seconds: float | None = None) -> requests.Session:
+def session(
+    origins: frozenset[str], max_bytes: int, total_seconds: float | None = None, kept: Kept | None = None
+) -> requests.Session:
     """A requests session that reaches `origins` alone and reads at most `max_bytes` of each (unpacked) reply.
 
-    `total_seconds` shortens TOTAL_SECONDS for what a page can do without.
+    `total_seconds` shortens TOTAL_SECONDS for what a page can do without. `kept`: connections of this EHR that its
+    reads may go over; all else, and each repetition, gets connections of the session's own.
     """
     given = requests.Session()
     given.auth = _NoAuth()
-    return guard(given, origins, max_bytes, total_seconds)
+    return guard(given, origins, max_bytes, total_seconds, kept)
 
 
 def guard(
-    given: requests.Session, origins: frozenset[str], max_bytes: int, total_seconds: float | None = None
-) -> requests.Session:
+    given: requests.Session, origins: frozenset[str], max_bytes: int, total_seconds: float | None = None,
+    kept: Kept | None = None,
+) -> requests.Session:  # fmt: skip
     """Put the rule under an existing session, such as authlib's."""
-    adapter = _BoundedAdapter(origins, max_bytes, total_seconds)
+    adapter = _BoundedAdapter(origins, max_bytes, total_seconds, kept)
     given.mount("https://", adapter)
     given.mount("http://", adapter)
     given.trust_env = not all(is_loopback(origin) for origin in origins)  # a proxy has no business on loopback
@@ -67,8 +72,10 @@ def seconds_apart(response: requests.Response) -> float | None:
 
 
 class _BoundedAdapter(HTTPAdapter):
-    def __init__(self, origins: frozenset[str], max_bytes: int, total_seconds: float | None) -> None:
-        self.origins, self.max_bytes, self.total_seconds = origins, max_bytes, total_seconds
+    def __init__(
+        self, origins: frozenset[str], max_bytes: int, total_seconds: float | None, kept: Kept | None
+    ) -> None:
+        self.origins, self.max_bytes, self.total_seconds, self.kept = origins, max_bytes, total_seconds, kept
         super().__init__(pool_maxsize=16)
         use_deadlines(self.poolmanager)
 
@@ -88,12 +95,14 @@ class _BoundedAdapter(HTTPAdapter):
         total = self.total_seconds or TOTAL_SECONDS
         kwargs.update(stream=True, timeout=kwargs.get("timeout") or (CONNECT_SECONDS, min(READ_SECONDS, total)))
         begin = time.monotonic()
+        kept = self.kept if request.method == "GET" else None
         for left in reversed(range(RETRIES + 1 if request.method == "GET" else 1)):
             try:
-                response = super().send(request, **kwargs)
+                response = kept.send(request, **kwargs) if kept else super().send(request, **kwargs)
             except requests.ConnectionError as error:  # a kept connection that the EHR has closed since, for example
                 if not left or isinstance(error, requests.exceptions.SSLError) or time.monotonic() > begin + total / 2:
                     raise
+                kept = None
                 continue
             pause = _pause(response) if left and response.status_code in BUSY else None
             if pause is None or time.monotonic() + pause > begin + total:
@@ -118,6 +127,8 @@ class _BoundedAdapter(HTTPAdapter):
         except (HTTPError, OSError) as error:  # OutgoingRefused is an OSError too: all of requests' errors are
             response.close()
             raise error if isinstance(error, OutgoingRefused) else requests.ConnectionError("broke off") from error
+        if self.kept is not None and response.status_code != 200:
+            response.raw.close()  # after an interim reply, such as 103, what is asked next would get the answer to this
         response.raw.release_conn()
         response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]
 
