@@ -5,6 +5,7 @@ The rule sits in the transport adapter, under authlib, fhirclient and our own co
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.cookies import extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
+from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
 from app.deadline import use_deadlines
@@ -63,6 +67,20 @@ def guard(
     given.trust_env = not all(is_loopback(origin) for origin in origins)  # a proxy has no business on loopback
     given.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # a hospital's own certificate authority
     return given
+
+
+def get(http: requests.Session, url: str, headers: Mapping[str, str], auth: AuthBase) -> requests.Response:
+    """As `http.get`, for a third of the work: nothing of ours has parameters, hooks or redirects."""
+    request = requests.PreparedRequest()
+    request.method, request.url = "GET", requote_uri(url)
+    request.headers = CaseInsensitiveDict({**http.headers, **headers})
+    if http.cookies:  # of this session, such as those of a load balancer that has the next page
+        request.prepare_cookies(http.cookies)
+    settings = http.merge_environment_settings(request.url, {}, None, None, None)
+    response = http.get_adapter(request.url).send(auth(request), **settings)
+    if "Set-Cookie" in response.headers:
+        extract_cookies_to_jar(http.cookies, request, response.raw)
+    return response
 
 
 def seconds_apart(response: requests.Response) -> float | None:

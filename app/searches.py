@@ -19,7 +19,7 @@ from fhirclient.server import (
 )
 
 from app.kept import Kept
-from app.outgoing import BUSY, OutgoingRefused, guard
+from app.outgoing import BUSY, OutgoingRefused, get, guard
 from app.problems import Problem
 from app.registry import Ehr, origin_of
 from app.smart import Bearer, CallToken
@@ -66,10 +66,10 @@ class ChartServer(FHIRServer):  # type: ignore[misc]  # fhirclient has no types
         if not self.ehr.takes_token(url):
             raise OutgoingRefused("address lies outside of the registered FHIR base and hosts")
         accept = {"Accept": "application/fhir+json", **(headers or {})}
-        response = self.session.get(url, headers=accept)
+        response = get(self.session, url, accept, self.bearer)
         if response.status_code == 401:
             self.bearer.refresh(self.bearer.used(response.request))
-            response = self.session.get(url, headers=accept)
+            response = get(self.session, url, accept, self.bearer)
         self.raise_for_status(response)
         return response
 
