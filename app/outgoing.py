@@ -73,13 +73,14 @@ def get(http: requests.Session, url: str, headers: Mapping[str, str], auth: Auth
     """As `http.get`, for a third of the work: nothing of ours has parameters, hooks or redirects."""
     request = requests.PreparedRequest()
     request.method, request.url = "GET", requote_uri(url)
-    request.headers = CaseInsensitiveDict({**http.headers, **headers})
+    all_headers: dict[str, Any] = {**http.headers, **headers}
+    request.headers = CaseInsensitiveDict(all_headers)
     if http.cookies:  # of this session, such as those of a load balancer that has the next page
         request.prepare_cookies(http.cookies)
-    settings = http.merge_environment_settings(request.url, {}, None, None, None)
+    settings: dict[str, Any] = dict(http.merge_environment_settings(request.url, {}, None, None, None))
     response = http.get_adapter(request.url).send(auth(request), **settings)
     if "Set-Cookie" in response.headers:
-        extract_cookies_to_jar(http.cookies, request, response.raw)
+        extract_cookies_to_jar(http.cookies, request, response.raw)  # type: ignore[no-untyped-call]
     return response
 
 
