@@ -114,7 +114,7 @@ def _read(
     searches: dict[str, list[Future[Found]]] = {part.resource_type: [] for part in missing}
     left_out = dict.fromkeys(searches, 0)
     for part in missing:
-        asked = [query + part.narrowing for query in queries(part.resource_type, call.patient, call.granted)]
+        asked = [query + part.quoted for query in queries(part.resource_type, call.patient, call.granted)]
         left_out[part.resource_type] += max(0, len(asked) - MOST_SEARCHES)
         searches[part.resource_type] += [
             pool.submit(search, server, query, call.patient, deadline) for query in asked[:MOST_SEARCHES]
