@@ -1,6 +1,6 @@
 """An end for a reply's headers: a socket's timeout starts again with each byte, so a slow drip would never meet it.
 
-And for a connection that is kept: what comes beyond a reply is no part of the next one.
+And for a connection that is used again: what belongs to one reply is never read as the next one.
 """
 
 import contextlib
@@ -74,8 +74,11 @@ class _Reply(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._reading)
 
     def begin(self) -> None:
+        """A connection is used again after a 200 alone: behind a 103, for one, the answer itself is still to come."""
         super().begin()
         self._reading.have_headers()
+        if self.status != 200:
+            self.will_close = True
 
     def _close_conn(self) -> None:
         """With what came beyond the end of this reply the next one on this connection would begin."""

@@ -146,8 +146,6 @@ class _BoundedAdapter(HTTPAdapter):
         except (HTTPError, OSError) as error:  # OutgoingRefused is an OSError too: all of requests' errors are
             response.close()
             raise error if isinstance(error, OutgoingRefused) else requests.ConnectionError("broke off") from error
-        if self.kept is not None and response.status_code != 200:
-            response.raw.close()  # after an interim reply, such as 103, what is asked next would get the answer to this
         response.raw.release_conn()
         response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]
 
