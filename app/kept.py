@@ -45,12 +45,6 @@ class _Idle(queue.LifoQueue[Any]):
             self._watch(IDLE_SECONDS)
         super()._put(item)
 
-    def _get(self) -> Any:
-        found = super()._get()
-        if found is not None and found.idle_since + IDLE_SECONDS < time.monotonic():
-            found.close()  # it is opened anew by its next use
-        return found
-
     def _watch(self, seconds: float) -> None:
         if not self._is_watched:
             self._is_watched = True

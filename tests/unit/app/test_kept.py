@@ -148,9 +148,9 @@ def test_a_read_that_meets_a_connection_just_closed_is_asked_again_over_a_new_on
     with ThreadPoolExecutor(5) as pool:  # five connections, all of which close at their next request
         here_again = wire(lambda nth, _: [0.2, REPLY + b"{}"] if nth == 1 else [None])
         list(pool.map(lambda _: over(kept, here_again.url).get(here_again.url), range(5)))
-    for one in (here, here, here_again):
+    for one in (here, here, here, here_again):
         assert over(kept, one.url).get(one.url).content == b"{}"
-    assert here.connections == [0, 0, 1]
+    assert here.connections == [0, 0, 1, 2]  # what is asked again goes over a connection of its own session
     assert len(here_again.asked) == 7  # five, one in vain, one over a new connection
 
 
