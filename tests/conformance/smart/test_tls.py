@@ -1,5 +1,5 @@
-"""TLS of both clients: how it is begun, what is said to a server whose certificate nobody vouches for, and when it is used
-again."""
+"""TLS of both clients: how it is begun, when it is used again, and what is said where nobody vouches for a certificate.
+"""
 
 from pathlib import Path
 
