@@ -77,7 +77,9 @@ def get(http: requests.Session, url: str, headers: Mapping[str, str], auth: Auth
     request.headers = CaseInsensitiveDict(all_headers)
     if http.cookies:  # of this session, such as those of a load balancer that has the next page
         request.prepare_cookies(http.cookies)
-    settings: dict[str, Any] = dict(http.merge_environment_settings(request.url, {}, None, None, None))
+    settings: dict[str, Any] = {"verify": http.verify}
+    if http.trust_env:  # there may be a proxy
+        settings = dict(http.merge_environment_settings(request.url, {}, None, None, None))
     response = http.get_adapter(request.url).send(auth(request), **settings)
     if "Set-Cookie" in response.headers:
         extract_cookies_to_jar(http.cookies, request, response.raw)  # type: ignore[no-untyped-call]
@@ -91,9 +93,7 @@ def seconds_apart(response: requests.Response) -> float | None:
 
 
 class _BoundedAdapter(HTTPAdapter):
-    def __init__(
-        self, origins: frozenset[str], max_bytes: int, total_seconds: float | None, kept: Kept | None
-    ) -> None:
+    def __init__(self, origins: frozenset[str], max_bytes: int, total_seconds: float | None, kept: Kept | None) -> None:
         self.origins, self.max_bytes, self.total_seconds, self.kept = origins, max_bytes, total_seconds, kept
         super().__init__(pool_maxsize=16)
         use_deadlines(self.poolmanager)

@@ -99,6 +99,13 @@ def kept() -> Iterator[Kept]:
     made.close()
 
 
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def over(kept: Kept, url: str, most: int = 1000) -> requests.Session:
     return session(frozenset({url}), most, kept=kept)
 
@@ -204,19 +211,14 @@ def test_connections_that_nobody_uses_are_closed(wire, kept, monkeypatch) -> Non
     here = wire(lambda *_: [0.1, REPLY + b"{}"])
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: over(kept, here.url).get(here.url), range(3)))
-    deadline = time.monotonic() + 5
-    while len(here.ended) < 3 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert sorted(here.ended) == [0, 1, 2]
+    wait_for(lambda: sorted(here.ended) == [0, 1, 2])
 
 
 def test_at_most_so_many_connections_are_kept(wire, kept) -> None:
     here = wire(lambda *_: [0.3, REPLY + b"{}"])
     with ThreadPoolExecutor(MOST_IDLE + 4) as pool:
         list(pool.map(lambda _: over(kept, here.url).get(here.url), range(MOST_IDLE + 4)))
-    deadline = time.monotonic() + 3
-    while len(here.ended) < 4 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: len(here.ended) >= 4)
     assert len(here.ended) == 4
 
 
@@ -254,7 +256,20 @@ def test_two_ehrs_share_no_connection_even_at_one_address(wire, ehr_at) -> None:
         ChartServer(ehr, CallToken(ehr, "token"), turns.kept(ehr)).request_data("metadata")
     turns.shutdown()
     assert here.connections == [0, 1, 0, 1]
-    deadline = time.monotonic() + 3
-    while len(here.ended) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert sorted(here.ended) == [0, 1]  # they end with the app
+    wait_for(lambda: sorted(here.ended) == [0, 1])  # they end with the app
+
+
+def test_a_proxy_of_this_machine_is_used_and_its_connections_are_kept_too(wire, kept, ehr_at, monkeypatch) -> None:
+    proxy = wire(lambda *_: [REPLY + b"{}"])
+    monkeypatch.setattr(kept_module, "IDLE_SECONDS", 0.5)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    ehr = ehr_at("http://ehr.example")
+    for _ in range(2):
+        ChartServer(ehr, CallToken(ehr, "token"), kept).request_data("metadata")
+    assert [request.partition(b" HTTP")[0] for _, request in proxy.asked] == [
+        b"GET http://ehr.example/fhir/metadata"
+    ] * 2
+    assert proxy.connections == [0, 0]
+    wait_for(lambda: proxy.ended == [0])
