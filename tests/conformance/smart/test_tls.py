@@ -1,15 +1,10 @@
-"""TLS of both clients: how it is begun, when it is used again, and what is said where nobody vouches for a certificate.
-"""
+"""TLS of both clients: how it is begun, and what is said to a server whose certificate nobody vouches for."""
 
 from pathlib import Path
 
-import pytest
-
-from app.kept import Kept
-from app.outgoing import session
 from tests.conformance.smart.backend import export
 from tests.conformance.smart.browser import Browser, problem_of
-from tests.conformance.smart.tls import TLS_1_2, answering, certificate, hellos, unknown
+from tests.conformance.smart.tls import TLS_1_2, hellos, unknown
 from tests.conformance.smart.world import World
 
 
@@ -50,14 +45,3 @@ def test_req_230_232_the_export_says_nothing_to_a_server_that_is_not_who_it_shou
 def test_req_230_232_the_export_wants_https(world: World, tmp_path: Path) -> None:
     run = export(world, tmp_path, issuer="http://ehr.example/fhir")
     assert run.ended.returncode != 0 and "https" in run.printed
-
-
-def test_what_tls_holds_of_one_reply_is_never_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that nobody asked for, in the record with the one before: no look at the socket shows it."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate(tmp_path)))
-    kept = Kept()
-    with answering(tmp_path) as url:
-        for _ in range(3):
-            with session(frozenset({url}), 10_000, kept=kept) as http:
-                assert set(http.get(url).content) == {ord("a")}
-    kept.close()

@@ -19,6 +19,7 @@ from app.searches import ChartServer
 from app.smart import CallToken
 from app.smart.scopes import Granted
 from app.turns import Turns
+from tests.conformance.smart.tls import answering, certificate
 
 Step = bytes | float | None  # bytes that are sent, seconds that are waited, None: the connection is closed
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
@@ -188,6 +189,16 @@ def test_what_belongs_to_one_reply_is_never_the_next_one(wire, kept, first) -> N
         time.sleep(0.1 + pause)
         assert over(kept, here.url).get(here.url).content == b"{}"
     assert here.connections[1] == 1
+
+
+def test_what_tls_holds_of_one_reply_is_never_the_next_one(kept, tmp_path, monkeypatch) -> None:
+    """An answer that nobody asked for, in one record with the one before: no look at the socket shows it."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate(tmp_path)))
+    with answering(tmp_path) as url:
+        for _ in range(3):
+            with over(kept, url, most=10_000) as http:
+                assert set(http.get(url).content) == {ord("a")}
+        kept.close()
 
 
 def test_a_reply_that_is_too_large_ends_its_connection(wire, kept) -> None:
