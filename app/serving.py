@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from app import serving_tables
-from app.serving_tables import CURRENT_RELEASE, DOCUMENT, MEMBERSHIP, RELEASE, Member, Membership, Order, Placement
+from app.serving_tables import CURRENT_RELEASE, MEMBERSHIP, MODEL, PAPER, Member, Membership, Order, Placement
 
 __all__ = ["Member", "Membership", "Order", "Placement", "Release", "Serving"]
 
@@ -52,9 +52,8 @@ class Serving:
         if not rows:
             return None
         release_id, created_at, as_of = rows[0]
-        query = select(RELEASE.c.model).where(RELEASE.c.release_id == release_id)
         try:
-            model = self._paper((release_id, created_at, "release"), query)
+            model = self._paper(MODEL, release_id, created_at, "release")
             return Release(str(release_id), str(as_of)[:10], model, created_at) if model is not None else None
         except ValueError:
             LOG.error("serving: the current release of %s is not JSON; publish again", ehr)
@@ -110,9 +109,8 @@ class Serving:
 
         None where it was published by an earlier Kindred, which had no documents.
         """
-        query = select(DOCUMENT.c.body).where(DOCUMENT.c.release_id == release.release_id, DOCUMENT.c.name == name)
         try:
-            return self._paper((release.release_id, release.created_at, name), query)
+            return self._paper(PAPER, release.release_id, release.created_at, name)
         except ValueError:
             LOG.error("serving: the %s of a release is not JSON; publish it again", name)
             return None
@@ -143,21 +141,21 @@ class Serving:
         self._names |= read
         return {key: self._names.get(key, {}) for key in ((row.release_id, row.created_at) for row in rows)}
 
-    def _paper(self, key: tuple[str, str | None, str], query: Any) -> dict[str, Any] | None:
+    def _paper(self, query: Any, release_id: str, created_at: str | None, name: str) -> dict[str, Any] | None:
         """A paper of a release, read once in this process: a release never changes. Raises ValueError for no JSON."""
-        paper = self._papers.get(key) if key[1] is not None else None
-        if paper is not None:
-            return paper
-        row = self._first(query)
-        if row is None:
+        key = (release_id, created_at, name)
+        known = self._papers.get(key) if created_at is not None else None  # threads may put a new dict in its place
+        if known is not None:
+            return known
+        rows = self._all(query, {"release_id": release_id, "name": name})
+        if not rows:
             return None
-        paper = json.loads(row[0])
+        paper = json.loads(rows[0][0])
         if not isinstance(paper, dict):
             raise ValueError("not an object")
-        if key[1] is not None:
-            for oldest in list(self._papers)[: max(0, len(self._papers) + 1 - PAPERS)]:
-                self._papers.pop(oldest, None)
-            self._papers[key] = paper
+        if created_at is not None:
+            kept = list(self._papers.items())[-PAPERS + 1 :]
+            self._papers = dict([*kept, (key, paper)])
         return paper
 
     def _first(self, query: Any) -> Any:

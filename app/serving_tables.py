@@ -81,13 +81,17 @@ def history(ehr: str, patient: str) -> Select[Any]:
     )  # fmt: skip
 
 
-# The release that is current for :ehr. Written once: to put a statement together costs more than to run it.
+# What each call for cards asks is written once: to put a statement together costs more than to run it.
 CURRENT_RELEASE = (
     select(RELEASE.c.release_id, RELEASE.c.created_at, RELEASE.c.as_of)
     .join(CURRENT, CURRENT.c.release_id == RELEASE.c.release_id)
     .where(CURRENT.c.ehr == bindparam("ehr"), RELEASE.c.ehr == bindparam("ehr"))
     .limit(1)
 )
+MODEL = select(RELEASE.c.model).where(RELEASE.c.release_id == bindparam("release_id")).limit(1)
+PAPER = select(DOCUMENT.c.body).where(
+    DOCUMENT.c.release_id == bindparam("release_id"), DOCUMENT.c.name == bindparam("name")
+).limit(1)
 VERSION = select(func.max(SCHEMA.c.version))
 
 
