@@ -115,7 +115,7 @@ class HookStore:
     def _forget(self, connection: Connection, table: Table) -> None:
         """Delete the rows whose time is over, now and then."""
         now = time.time()
-        if not 0 <= now - self._forgot.get(table.name, 0.0) < FORGET_SECONDS:
+        if now >= self._forgot.get(table.name, 0.0) + FORGET_SECONDS:
             connection.execute(delete(table).where(table.c.forget_at < now))
             self._forgot[table.name] = now
 

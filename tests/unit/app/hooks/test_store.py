@@ -29,13 +29,10 @@ def test_used_jwts_are_forgotten_after_they_have_ended(engine, ehr_at, clock) ->
     assert not store.use_once(ehr, "b", clock[0] + 10)
 
 
-@pytest.mark.parametrize("after", [30 * 86_400 + 1, -86_400])  # a clock that was put back does not keep rows for ever
-def test_cards_are_forgotten_after_thirty_days(engine, ehr_at, clock, after) -> None:
+def test_cards_are_forgotten_after_thirty_days(engine, ehr_at, clock) -> None:
     store, ehr = HookStore(engine, b"k" * 32), ehr_at("http://127.0.0.1:1")
     store.note_cards(ehr, [Given("u1", "service", "group", "about")])
     assert store.card(ehr, "service", "u1") is not None
-    clock[0] += after
+    clock[0] += 30 * 86_400 + 1
     store.note_cards(ehr, [Given("u2", "service", "group", "about")])
-    clock[0] += 32 * 86_400
-    store.note_cards(ehr, [Given("u3", "service", "group", "about")])
     assert count(engine, CARD) == 1
