@@ -26,6 +26,7 @@ from app.hooks.calls import MOST_BYTES
 from app.turns import SERVER_THREADS
 
 EXIT_SETTINGS, EXIT_PORT, EXIT_AUDIT = 3, 17, 21
+RECEIVED = 128 * 1024  # bytes taken from a socket at a time: a call for cards brings a whole chart
 LOG = logging.getLogger("app")
 
 
@@ -76,7 +77,7 @@ def _serve(config: Config, host: str, port: int) -> None:
     app = create_app(config)
     try:
         server = create_server(app, host=host, port=port, threads=SERVER_THREADS, ident=None,
-                               max_request_body_size=MOST_BYTES + 1)  # fmt: skip
+                               max_request_body_size=MOST_BYTES + 1, recv_bytes=RECEIVED)  # fmt: skip
     except OSError:
         _end(EXIT_PORT, f"{host}:{port} cannot be listened on: it is taken or not allowed; choose another with --port.")
     app.extensions["turns"].warm()

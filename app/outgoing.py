@@ -5,6 +5,7 @@ The rule sits in the transport adapter, under authlib, fhirclient and our own co
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -12,9 +13,13 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.cookies import extract_cookies_to_jar
+from requests.structures import CaseInsensitiveDict
+from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
 from app.deadline import use_deadlines
+from app.kept import Kept
 from app.registry import is_loopback, origin_of
 
 CONNECT_SECONDS = 5.0
@@ -38,26 +43,47 @@ class _NoAuth(AuthBase):
         return request
 
 
-def session(origins: frozenset[str], max_bytes: int, total_seconds: float | None = None) -> requests.Session:
+def session(
+    origins: frozenset[str], max_bytes: int, total_seconds: float | None = None, kept: Kept | None = None
+) -> requests.Session:
     """A requests session that reaches `origins` alone and reads at most `max_bytes` of each (unpacked) reply.
 
-    `total_seconds` shortens TOTAL_SECONDS for what a page can do without.
+    `total_seconds` shortens TOTAL_SECONDS for what a page can do without. `kept`: connections of this EHR that its
+    reads may go over; all else, and each repetition, gets connections of the session's own.
     """
     given = requests.Session()
     given.auth = _NoAuth()
-    return guard(given, origins, max_bytes, total_seconds)
+    return guard(given, origins, max_bytes, total_seconds, kept)
 
 
 def guard(
-    given: requests.Session, origins: frozenset[str], max_bytes: int, total_seconds: float | None = None
-) -> requests.Session:
+    given: requests.Session, origins: frozenset[str], max_bytes: int, total_seconds: float | None = None,
+    kept: Kept | None = None,
+) -> requests.Session:  # fmt: skip
     """Put the rule under an existing session, such as authlib's."""
-    adapter = _BoundedAdapter(origins, max_bytes, total_seconds)
+    adapter = _BoundedAdapter(origins, max_bytes, total_seconds, kept)
     given.mount("https://", adapter)
     given.mount("http://", adapter)
     given.trust_env = not all(is_loopback(origin) for origin in origins)  # a proxy has no business on loopback
     given.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True  # a hospital's own certificate authority
     return given
+
+
+def get(http: requests.Session, url: str, headers: Mapping[str, str], auth: AuthBase) -> requests.Response:
+    """As `http.get`, for a third of the work: nothing of ours has parameters, hooks or redirects."""
+    request = requests.PreparedRequest()
+    request.method, request.url = "GET", requote_uri(url)
+    all_headers: dict[str, Any] = {**http.headers, **headers}
+    request.headers = CaseInsensitiveDict(all_headers)
+    if http.cookies:  # of this session, such as those of a load balancer that has the next page
+        request.prepare_cookies(http.cookies)
+    settings: dict[str, Any] = {"verify": http.verify}
+    if http.trust_env:  # there may be a proxy
+        settings = dict(http.merge_environment_settings(request.url, {}, None, None, None))
+    response = http.get_adapter(request.url).send(auth(request), **settings)
+    if "Set-Cookie" in response.headers:
+        extract_cookies_to_jar(http.cookies, request, response.raw)  # type: ignore[no-untyped-call]
+    return response
 
 
 def seconds_apart(response: requests.Response) -> float | None:
@@ -67,8 +93,8 @@ def seconds_apart(response: requests.Response) -> float | None:
 
 
 class _BoundedAdapter(HTTPAdapter):
-    def __init__(self, origins: frozenset[str], max_bytes: int, total_seconds: float | None) -> None:
-        self.origins, self.max_bytes, self.total_seconds = origins, max_bytes, total_seconds
+    def __init__(self, origins: frozenset[str], max_bytes: int, total_seconds: float | None, kept: Kept | None) -> None:
+        self.origins, self.max_bytes, self.total_seconds, self.kept = origins, max_bytes, total_seconds, kept
         super().__init__(pool_maxsize=16)
         use_deadlines(self.poolmanager)
 
@@ -88,12 +114,14 @@ class _BoundedAdapter(HTTPAdapter):
         total = self.total_seconds or TOTAL_SECONDS
         kwargs.update(stream=True, timeout=kwargs.get("timeout") or (CONNECT_SECONDS, min(READ_SECONDS, total)))
         begin = time.monotonic()
+        kept = self.kept if request.method == "GET" else None
         for left in reversed(range(RETRIES + 1 if request.method == "GET" else 1)):
             try:
-                response = super().send(request, **kwargs)
+                response = kept.send(request, **kwargs) if kept else super().send(request, **kwargs)
             except requests.ConnectionError as error:  # a kept connection that the EHR has closed since, for example
                 if not left or isinstance(error, requests.exceptions.SSLError) or time.monotonic() > begin + total / 2:
                     raise
+                kept = None
                 continue
             pause = _pause(response) if left and response.status_code in BUSY else None
             if pause is None or time.monotonic() + pause > begin + total:

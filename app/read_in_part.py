@@ -3,7 +3,7 @@
 It is done once, on the score itself, before a page, a card or a reply sees it: no surface has to remember it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from analytics.definitions import catalogue, scores
@@ -17,13 +17,15 @@ def in_doubt(unread: Iterable[Unread]) -> frozenset[str]:
     return frozenset(one.resource_type for one in unread)
 
 
-def hiding(unread: Iterable[Unread], features: Mapping[str, float | None]) -> list[str]:
+def hiding(unread: Collection[Unread], features: Mapping[str, float | None]) -> list[str]:
     """The types that were not read well enough to place this person in a group. features: of the score, as read or not.
 
     Where one counts a thing without a record as not there, all of it is needed. A measurement that is not known is told
     so, and the group can stand; not where there is none at all, for that would be a group of medians. What only takes
     things out of a count (a treatment makes a stay a planned one) is needed where there is something to take out.
     """
+    if not unread:
+        return []
     grouped = [one for one in catalogue.features().values() if one.grouped]
     counted = {kind for one in grouped for kind in one.records}
     counted |= {kind for one in grouped if features[one.name] != 0 for kind in one.left_out_by}

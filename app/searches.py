@@ -18,7 +18,8 @@ from fhirclient.server import (
     FHIRUnauthorizedException,
 )
 
-from app.outgoing import BUSY, OutgoingRefused, session
+from app.kept import Kept
+from app.outgoing import BUSY, OutgoingRefused, get, guard
 from app.problems import Problem
 from app.registry import Ehr, origin_of
 from app.smart import Bearer, CallToken
@@ -46,13 +47,16 @@ class Unreadable(Exception):
 class ChartServer(FHIRServer):  # type: ignore[misc]  # fhirclient has no types
     """fhirclient's server for one launch or one call for cards.
 
-    Nothing is asked, with a token or without, outside of `Ehr.takes_token`. `seconds` bounds each request.
+    Nothing is asked, with a token or without, outside of `Ehr.takes_token`. `kept`: connections of this EHR that reads
+    may go over. `seconds` bounds each request.
     """
 
-    def __init__(self, ehr: Ehr, bearer: Bearer | CallToken, seconds: float | None = None) -> None:
+    def __init__(
+        self, ehr: Ehr, bearer: Bearer | CallToken, kept: Kept | None = None, seconds: float | None = None
+    ) -> None:
         super().__init__(None, base_uri=ehr.issuer)
         self.ehr, self.bearer = ehr, bearer
-        self.session = session(ehr.allowed_origins, MAX_BYTES, seconds)
+        self.session: requests.Session = guard(self.session, ehr.allowed_origins, MAX_BYTES, seconds, kept)
         self.session.headers.update(ehr.headers)
         self.session.auth = bearer
 
@@ -62,10 +66,10 @@ class ChartServer(FHIRServer):  # type: ignore[misc]  # fhirclient has no types
         if not self.ehr.takes_token(url):
             raise OutgoingRefused("address lies outside of the registered FHIR base and hosts")
         accept = {"Accept": "application/fhir+json", **(headers or {})}
-        response = self.session.get(url, headers=accept)
+        response = get(self.session, url, accept, self.bearer)
         if response.status_code == 401:
             self.bearer.refresh(self.bearer.used(response.request))
-            response = self.session.get(url, headers=accept)
+            response = get(self.session, url, accept, self.bearer)
         self.raise_for_status(response)
         return response
 

@@ -2,18 +2,17 @@
 
 import json
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from app import serving_tables
-from app.serving_tables import CURRENT, DOCUMENT, MEMBERSHIP, RELEASE, SCHEMA, Member, Membership, Order, Placement
+from app.serving_tables import CURRENT_RELEASE, MEMBERSHIP, MODEL, PAPER, Member, Membership, Order, Placement
 
 __all__ = ["Member", "Membership", "Order", "Placement", "Release", "Serving"]
 
@@ -21,6 +20,7 @@ LOG = logging.getLogger(__name__)
 VERSION = 6  # of the tables (analytics/tables.sql)
 PATIENCE = 3  # seconds for a connection, for one from the pool, and for a statement: a person waits for the page
 MOST = 1000  # members in one answer
+PAPERS = 16  # of releases, kept in this process
 CONNECTIONS = 10  # to PostgreSQL at once from this process, at most
 SESSION = f"SET statement_timeout = '{PATIENCE}s'; SET default_transaction_read_only = on"
 
@@ -32,6 +32,7 @@ class Release:
     release_id: str
     as_of: str
     model: dict[str, Any] = field(repr=False)
+    created_at: str | None = None  # with the id, what tells it from every other; None: it was not read from the tables
 
 
 class Serving:
@@ -40,20 +41,20 @@ class Serving:
     def __init__(self, url: str) -> None:
         self._engine = _read_only(url)
         self._names: dict[tuple[str, str], dict[int, str]] = {}  # of a release that was made at that instant
+        self._papers: dict[tuple[str, str | None, str], dict[str, Any]] = {}  # the same, and the name of the paper
 
     def current(self, ehr: str) -> Release | None:
         """The release that is current for this EHR, or None: none published yet, or the tables cannot be used.
 
         The log says why they cannot be used.
         """
-        query = (
-            select(RELEASE.c.release_id, RELEASE.c.as_of, RELEASE.c.model)
-            .join(CURRENT, CURRENT.c.release_id == RELEASE.c.release_id)
-            .where(CURRENT.c.ehr == ehr, RELEASE.c.ehr == ehr)
-        )
-        row = self._first(query)
+        rows = self._all(CURRENT_RELEASE, {"ehr": ehr})
+        if not rows:
+            return None
+        release_id, created_at, as_of = rows[0]
         try:
-            return Release(str(row.release_id), str(row.as_of)[:10], _model(row.model)) if row else None
+            model = self._paper(MODEL, release_id, created_at, "release")
+            return Release(str(release_id), str(as_of)[:10], model, created_at) if model is not None else None
         except ValueError:
             LOG.error("serving: the current release of %s is not JSON; publish again", ehr)
             return None
@@ -108,11 +109,8 @@ class Serving:
 
         None where it was published by an earlier Kindred, which had no documents.
         """
-        row = self._first(
-            select(DOCUMENT.c.body).where(DOCUMENT.c.release_id == release.release_id, DOCUMENT.c.name == name)
-        )
         try:
-            return _model(row.body) if row else None
+            return self._paper(PAPER, release.release_id, release.created_at, name)
         except ValueError:
             LOG.error("serving: the %s of a release is not JSON; publish it again", name)
             return None
@@ -143,18 +141,35 @@ class Serving:
         self._names |= read
         return {key: self._names.get(key, {}) for key in ((row.release_id, row.created_at) for row in rows)}
 
+    def _paper(self, query: Any, release_id: str, created_at: str | None, name: str) -> dict[str, Any] | None:
+        """A paper of a release, read once in this process: a release never changes. Raises ValueError for no JSON."""
+        key = (release_id, created_at, name)
+        known = self._papers.get(key) if created_at is not None else None  # threads may put a new dict in its place
+        if known is not None:
+            return known
+        rows = self._all(query, {"release_id": release_id, "name": name})
+        if not rows:
+            return None
+        paper = json.loads(rows[0][0])
+        if not isinstance(paper, dict):
+            raise ValueError("not an object")
+        if created_at is not None:
+            kept = list(self._papers.items())[-PAPERS + 1 :]
+            self._papers = dict([*kept, (key, paper)])
+        return paper
+
     def _first(self, query: Any) -> Any:
         """The first row, None where there is none or the tables cannot be used."""
         rows = self._all(query.limit(1))
         return rows[0] if rows else None
 
-    def _all(self, query: Any) -> Sequence[Any] | None:
+    def _all(self, query: Any, given: Mapping[str, Any] | None = None) -> Sequence[Any] | None:
         """All rows; None, and the reason in the log, where the tables cannot be used."""
         try:
             with self._engine.connect() as connection:
                 trouble = _other_version(connection)
                 if trouble is None:
-                    return connection.execute(query).all()
+                    return connection.execute(query, given).all()
         except SQLAlchemyError as error:
             trouble = _reason(error)
         LOG.warning("serving: %s", trouble)
@@ -179,7 +194,7 @@ def _names(model: str) -> dict[int, str]:
 
 
 def _other_version(connection: Connection) -> str | None:
-    found = connection.execute(select(func.max(SCHEMA.c.version))).scalar()
+    found = connection.execute(serving_tables.VERSION).scalar()
     if found == VERSION:
         return None
     return f"the tables are of version {found}, this app reads version {VERSION}: publish with the Kindred of this app"
@@ -198,15 +213,6 @@ def _reason(error: SQLAlchemyError) -> str:
     if code == "57014":
         return f"it did not answer within {PATIENCE} s"
     return f"it cannot be read ({code})"
-
-
-@lru_cache(maxsize=16)
-def _model(text: str) -> dict[str, Any]:
-    """A paper of a release as published; parsed once, since a release never changes."""
-    model = json.loads(text)
-    if not isinstance(model, dict):
-        raise ValueError("not an object")
-    return model
 
 
 def _read_only(url: str) -> Engine:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Select, and_, column, select, table
+from sqlalchemy import Select, and_, bindparam, column, func, select, table
 
 SCHEMA = table("serving_schema", column("version"))
 RELEASE = table("release", *map(column, ("release_id", "ehr", "created_at", "as_of", "definitions_hash", "model",
@@ -79,6 +79,20 @@ def history(ehr: str, patient: str) -> Select[Any]:
         .where(RELEASE.c.ehr == ehr, RELEASE.c.published_at <= now.where(CURRENT.c.ehr == ehr).scalar_subquery())
         .order_by(RELEASE.c.as_of, RELEASE.c.published_at)
     )  # fmt: skip
+
+
+# What each call for cards asks is written once: to put a statement together costs more than to run it.
+CURRENT_RELEASE = (
+    select(RELEASE.c.release_id, RELEASE.c.created_at, RELEASE.c.as_of)
+    .join(CURRENT, CURRENT.c.release_id == RELEASE.c.release_id)
+    .where(CURRENT.c.ehr == bindparam("ehr"), RELEASE.c.ehr == bindparam("ehr"))
+    .limit(1)
+)
+MODEL = select(RELEASE.c.model).where(RELEASE.c.release_id == bindparam("release_id")).limit(1)
+PAPER = select(DOCUMENT.c.body).where(
+    DOCUMENT.c.release_id == bindparam("release_id"), DOCUMENT.c.name == bindparam("name")
+).limit(1)
+VERSION = select(func.max(SCHEMA.c.version))
 
 
 def models(release_ids: Collection[str]) -> Select[Any]:

@@ -56,6 +56,12 @@ HEAD = Table(
 )  # fmt: skip
 CHAINED = tuple(name for name in AUDIT.columns.keys() if name not in ("chain", "key_id"))  # noqa: SIM118 -- no dict
 
+# Written once: to put a statement together costs more than to run it.
+_LAST = select(AUDIT.c.id, AUDIT.c.chain).order_by(AUDIT.c.id.desc()).limit(1)
+_HEAD = select(HEAD.c.last)
+_ADD, _END = AUDIT.insert(), insert(HEAD)
+_END = _END.on_conflict_do_update([HEAD.c.one], set_={"last": _END.excluded.last, "seal": _END.excluded.seal})
+
 _GUARDS = {
     "audit_keeps_rows": "BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay'); END",
     "audit_keeps_values": "BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay as they are'); END",
@@ -113,17 +119,16 @@ def append(engine: Engine, *rows: Mapping[str, str | None], secret_key: bytes | 
     key = chain_key(secret_key or current_app.extensions["secret_key"])
     with engine.begin() as connection:
         connection.execute(text("BEGIN IMMEDIATE"))  # who writes next must see these rows
-        last = connection.execute(select(AUDIT.c.id, AUDIT.c.chain).order_by(AUDIT.c.id.desc()).limit(1)).first()
-        head = connection.execute(select(HEAD.c.last)).scalar() or 0
+        last = connection.execute(_LAST).first()
+        head = connection.execute(_HEAD).scalar() or 0
         number = max(head, last.id if last else 0)  # an id is never used again
         chain = last.chain if last else None
         for values in rows:
             number += 1
             row = dict.fromkeys(CHAINED) | {"id": number, "time": time.time()} | dict(values)
             chain = link(key, chain, row)
-            connection.execute(AUDIT.insert().values(row | {"chain": chain, "key_id": key_id(key)}))
-        end = {"last": number, "seal": seal(key, number, str(chain))}
-        connection.execute(insert(HEAD).values(one=1, **end).on_conflict_do_update([HEAD.c.one], set_=end))
+            connection.execute(_ADD, row | {"chain": chain, "key_id": key_id(key)})
+        connection.execute(_END, {"one": 1, "last": number, "seal": seal(key, number, str(chain))})
 
 
 def record_hook(engine: Engine, ehr: str, who: str, patient: str, release: str | None, instance: str) -> None:

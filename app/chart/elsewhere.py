@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from flask import Response, current_app, make_response, redirect, request, url_for
-from sqlalchemy import Column, Engine, LargeBinary, String, Table, delete, select
+from sqlalchemy import Column, Engine, LargeBinary, String, Table, bindparam, delete, select
 
 from analytics.definitions import gaps
 from app import audit
@@ -32,6 +32,7 @@ REPORTS = Table(
     Column("gap", String, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
 )  # fmt: skip
+_OF = select(REPORTS).where(REPORTS.c.patient_hash == bindparam("whose"))
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Reports:
         """Gap id -> what was reported of it for this patient; one that this key does not open is not there."""
         whose = self._whose(ehr, patient)
         with self._engine.connect() as connection:
-            rows = connection.execute(select(REPORTS).where(REPORTS.c.patient_hash == whose)).mappings().all()
+            rows = connection.execute(_OF, {"whose": whose}).mappings().all()
         opened = {row["gap"]: self._open(whose, row["gap"], row["sealed"]) for row in rows}
         return {gap: report for gap, report in opened.items() if report is not None}
 

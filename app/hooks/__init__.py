@@ -21,7 +21,7 @@ from app.hooks.answers import WORDS, Refused, of_problem, of_status
 from app.hooks.caller import authenticated
 from app.hooks.calls import Call, json_object, read_call
 from app.hooks.cards import Draft, drafts
-from app.hooks.data import chart_of
+from app.hooks.data import chart_of, server_of
 from app.hooks.discovery import SELECT, SERVICES, described
 from app.hooks.feedback import keep, read_feedback
 from app.hooks.orders.cards import order_drafts
@@ -140,7 +140,7 @@ def _cards(call: Call, chosen: Chosen | None, ehr: Ehr, service: str) -> list[di
 
 def _view(call: Call, ehr: Ehr, on: date, release: Release | None) -> list[Draft]:
     """Cards for the chart that is opened. Raises TimeoutError as `score_chart` does."""
-    chart = chart_of(call, ehr, on, turns().card_readers(ehr))
+    chart = chart_of(call, ehr, on, server_of(call, ehr), turns().card_readers(ehr))
     score = score_chart(chart, on, release, ehr, turns().card_scorers, SCORE_SECONDS)
     done = reports().of(ehr, call.patient)
     gaps = [gap for gap in score["gaps"] if gap["id"] not in done]
@@ -152,11 +152,11 @@ def _select(call: Call, chosen: Chosen, ehr: Ehr, on: date, release: Release | N
     """Cards for the selected orders. The chart is looked at only where a rule knows what was selected."""
     if not chosen.has_any:
         return []
-    readers, scorers = turns().card_readers(ehr), turns().card_scorers
-    medicines = of_drafts(draft_orders(chosen, call, ehr, readers), on, ehr, scorers, SCORE_SECONDS)
+    server, readers, scorers = server_of(call, ehr), turns().card_readers(ehr), turns().card_scorers
+    medicines = of_drafts(draft_orders(chosen, call, ehr, server, readers), on, ehr, scorers, SCORE_SECONDS)
     if not any(map(is_subject, medicines)):
         return []
-    chart = chart_of(call, ehr, on, readers)
+    chart = chart_of(call, ehr, on, server, readers)
     score = score_chart(chart, on, release, ehr, scorers, SCORE_SECONDS)
     return order_drafts(medicines, score, chart, on, ehr)
 

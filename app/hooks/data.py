@@ -30,6 +30,7 @@ from app.medicines import unnamed
 from app.problems import Problem
 from app.registry import Ehr
 from app.searches import ChartServer, Unreadable, given, search
+from app.turns import turns
 
 READ_SECONDS = 3.0  # for all that is read: an EHR gives a card up after a second or two
 # Types without which no risk group is told.
@@ -37,18 +38,23 @@ NEEDED = frozenset({"Condition", "Observation", "Encounter", "MedicationRequest"
 Resource = dict[str, Any]
 
 
-def chart_of(call: Call, ehr: Ehr, on: date, pool: ThreadPoolExecutor) -> Chart:
+def server_of(call: Call, ehr: Ehr) -> ChartServer | None:
+    """What reads with the token of a call, for all that is read for it; None where it brought none."""
+    return ChartServer(ehr, call.token, turns().kept(ehr), READ_SECONDS) if call.token is not None else None
+
+
+def chart_of(call: Call, ehr: Ehr, on: date, server: ChartServer | None, pool: ThreadPoolExecutor) -> Chart:
     """The call's patient. Raises Refused `precondition` where what is needed can be had nowhere, or `other_patient`."""
     brought, missing, unread = _brought(call, ehr, on)
     record = _brought_patient(call)
-    if call.token is None:
+    if server is None:
         if record is None or NEEDED & {part.resource_type for part in missing}:
             raise Refused("precondition", "no_token")
         unread += [Unread(part.resource_type, "not_granted") for part in missing]
     elif record is None or missing:
-        record, found, failed = _read(call, ehr, record, missing, pool)
+        record, found, failed = _read(call, server, record, missing, pool)
         brought, unread = _joined(brought, found), unread + failed
-    unread += _nameless(brought.get("MedicationRequest", []), call, ehr, pool)
+    unread += _nameless(brought.get("MedicationRequest", []), call, ehr, server, pool)
     if any(one.why == "other_patient" for one in unread):
         raise Refused("other_patient", "read")
     assert record is not None  # it came, or was read, or the call has ended
@@ -100,16 +106,15 @@ def _brought_patient(call: Call) -> Resource | None:
 
 
 def _read(
-    call: Call, ehr: Ehr, record: Resource | None, missing: list[Part], pool: ThreadPoolExecutor
+    call: Call, server: ChartServer, record: Resource | None, missing: list[Part], pool: ThreadPoolExecutor
 ) -> tuple[Resource, dict[str, list[Resource]], list[Unread]]:
     """The Patient, where it did not come, and the missing parts, all at once."""
-    assert call.token is not None
-    server, deadline = ChartServer(ehr, call.token, READ_SECONDS), time.monotonic() + READ_SECONDS
+    deadline = time.monotonic() + READ_SECONDS
     patient = None if record else pool.submit(read_patient, server, call.patient, call.granted)
     searches: dict[str, list[Future[Found]]] = {part.resource_type: [] for part in missing}
     left_out = dict.fromkeys(searches, 0)
     for part in missing:
-        asked = [query + part.narrowing for query in queries(part.resource_type, call.patient, call.granted)]
+        asked = [query + part.quoted for query in queries(part.resource_type, call.patient, call.granted)]
         left_out[part.resource_type] += max(0, len(asked) - MOST_SEARCHES)
         searches[part.resource_type] += [
             pool.submit(search, server, query, call.patient, deadline) for query in asked[:MOST_SEARCHES]
@@ -131,12 +136,13 @@ def _joined(one: dict[str, list[Resource]], other: dict[str, list[Resource]]) ->
     return {name: [*one.get(name, []), *other.get(name, [])] for name in {**one, **other}}
 
 
-def _nameless(orders: list[Resource], call: Call, ehr: Ehr, pool: ThreadPoolExecutor) -> list[Unread]:
+def _nameless(
+    orders: list[Resource], call: Call, ehr: Ehr, server: ChartServer | None, pool: ThreadPoolExecutor
+) -> list[Unread]:
     """Add the Medications that orders point to, where the token reaches them; how many orders stay without one."""
     count = len(unnamed(orders, ehr))
     if not count:
         return []
-    if call.token is None:
+    if server is None:
         return [Unread("MedicationRequest", "unnamed", count=count)]
-    server = ChartServer(ehr, call.token, READ_SECONDS)
     return name_orders(orders, server, call.granted, pool, time.monotonic() + READ_SECONDS)

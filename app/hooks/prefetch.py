@@ -6,7 +6,9 @@ Orders, conditions and procedures are asked whole: an old one may still hold.
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
+
+from requests.utils import requote_uri
 
 from analytics.definitions import catalogue
 
@@ -30,6 +32,11 @@ class Part:
     def template(self) -> str:
         """As discovery gives it."""
         return f"{self.resource_type}?patient={PATIENT}&_count={COUNT}{self.narrowing}"
+
+    @cached_property
+    def quoted(self) -> str:
+        """What narrows the search, as it stands in an address: quoted once, since it may be long."""
+        return requote_uri(self.narrowing)
 
 
 @lru_cache(8)  # EHRs have their days, and a day its calls

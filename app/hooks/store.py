@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Engine, Float, String, Table, and_, delete, select
+from sqlalchemy import Column, Connection, Engine, Float, String, Table, bindparam, delete, select
 
 from app.database import METADATA, without_waiting
 from app.registry import Ehr
 from app.smart.pending import hashed
 
 DAY = 86_400.0
+FORGET_SECONDS = 60.0  # between two looks for rows that are to be forgotten
 FEEDBACK_DAYS = 30  # after its call, for which a card takes feedback
 KEPT_DAYS = 365  # that feedback is kept, which is also the longest `quiet_days`
 
@@ -49,6 +50,15 @@ FEEDBACK = Table(
     Column("received_at", Float, nullable=False, index=True),
     info={"passing": True},
 )  # fmt: skip
+# Written once: to put a statement together costs more than to run it.
+_USE = USED_JTI.insert().prefix_with("OR IGNORE")
+_OVERRIDDEN = select(FEEDBACK.c.about).where(
+    FEEDBACK.c.about.in_(bindparam("about", expanding=True)),
+    FEEDBACK.c.outcome == "overridden", FEEDBACK.c.outcome_at > bindparam("since"),
+)  # fmt: skip
+_CARD = select(CARD).where(
+    CARD.c.uuid == bindparam("uuid"), CARD.c.ehr == bindparam("ehr"), CARD.c.service == bindparam("service")
+)
 
 
 @dataclass(frozen=True)
@@ -66,14 +76,14 @@ class HookStore:
 
     def __init__(self, engine: Engine, secret_key: bytes) -> None:
         self.engine, self._key = without_waiting(engine), secret_key
+        self._forgot: dict[str, float] = {}  # by table: when, in Unix seconds
 
     def use_once(self, ehr: Ehr, jti: str, forget_at: float) -> bool:
         """Note a JWT as used; False where it was used before, by any process over this database."""
         mark = hashed(f"{ehr.name}\n{jti}")
-        note = USED_JTI.insert().prefix_with("OR IGNORE").values(jti_hash=mark, forget_at=forget_at)
         with self.engine.begin() as connection:
-            connection.execute(delete(USED_JTI).where(USED_JTI.c.forget_at < time.time()))
-            return connection.execute(note).rowcount == 1
+            self._forget(connection, USED_JTI)
+            return connection.execute(_USE, {"jti_hash": mark, "forget_at": forget_at}).rowcount == 1
 
     def about(self, ehr: Ehr, user: str, patient: str, *said: str) -> str:
         """The digest under which a card for this user and patient that says this is found again."""
@@ -83,10 +93,8 @@ class HookStore:
     def is_quiet(self, about: Iterable[str], days: int) -> set[str]:
         """Of these cards, those that were overridden within so many days."""
         since = time.time() - days * DAY
-        told = and_(FEEDBACK.c.about.in_(list(about)), FEEDBACK.c.outcome == "overridden")
         with self.engine.connect() as connection:
-            rows = connection.execute(select(FEEDBACK.c.about).where(told, FEEDBACK.c.outcome_at > since))
-            return {row.about for row in rows}
+            return set(connection.execute(_OVERRIDDEN, {"about": list(about), "since": since}).scalars())
 
     def note_cards(self, ehr: Ehr, cards: Iterable[Given]) -> None:
         """Keep what is needed to understand feedback on these cards."""
@@ -95,15 +103,21 @@ class HookStore:
         if not rows:
             return
         with self.engine.begin() as connection:
-            connection.execute(delete(CARD).where(CARD.c.forget_at < now))
+            self._forget(connection, CARD)
             connection.execute(CARD.insert(), rows)
 
     def card(self, ehr: Ehr, service: str, uuid: str) -> Given | None:
         """A card that this service gave to this EHR; None for any other."""
-        found = select(CARD).where(CARD.c.uuid == uuid, CARD.c.ehr == ehr.name, CARD.c.service == service)
         with self.engine.connect() as connection:
-            row = connection.execute(found).first()
+            row = connection.execute(_CARD, {"uuid": uuid, "ehr": ehr.name, "service": service}).first()
         return Given(row.uuid, row.service, row.kind, row.about) if row else None
+
+    def _forget(self, connection: Connection, table: Table) -> None:
+        """Delete the rows whose time is over, now and then."""
+        now = time.time()
+        if now >= self._forgot.get(table.name, 0.0) + FORGET_SECONDS:
+            connection.execute(delete(table).where(table.c.forget_at < now))
+            self._forgot[table.name] = now
 
     def note_feedback(self, ehr: Ehr, card: Given, outcome: str, reason: str, outcome_at: float) -> bool:
         """Keep one outcome; False where it is known already: a CDS client may repeat itself."""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -96,17 +97,24 @@ def origin_of(url: str) -> str:
     an IP address stands in its usual form.
     """
     parts = urlsplit(url)
-    found = _HOST.fullmatch(parts.netloc)
-    if parts.scheme not in DEFAULT_PORTS or not found or not url.isprintable() or url != url.strip():
+    if not url.isprintable() or url != url.strip():
+        raise ValueError("not an address that can be read in one way alone")
+    return _origin(parts.scheme, parts.netloc)
+
+
+@lru_cache(256)  # the hosts that there are; what a path or query says is not kept
+def _origin(scheme: str, netloc: str) -> str:
+    found = _HOST.fullmatch(netloc)
+    if scheme not in DEFAULT_PORTS or not found:
         raise ValueError("not an address that can be read in one way alone")
     host = f"[{ipaddress.IPv6Address(found['six'])}]" if found["six"] else found["name"].lower()
     if _NUMBER.fullmatch(host):
         ipaddress.IPv4Address(host)
-    default = DEFAULT_PORTS[parts.scheme]
+    default = DEFAULT_PORTS[scheme]
     port = int(found["port"] or default)
     if not 0 < port < 65536:
         raise ValueError("not a port")
-    return f"{parts.scheme}://{host}" + ("" if port == default else f":{port}")
+    return f"{scheme}://{host}" + ("" if port == default else f":{port}")
 
 
 def is_loopback(url: str) -> bool:

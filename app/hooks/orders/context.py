@@ -69,15 +69,17 @@ def read_chosen(call: Call, ehr: Ehr) -> Chosen:
     return Chosen([one for one in resources if one["resourceType"] == KIND], medications, by_url, selected)
 
 
-def draft_orders(chosen: Chosen, call: Call, ehr: Ehr, pool: ThreadPoolExecutor) -> list[DraftOrder]:
+def draft_orders(
+    chosen: Chosen, call: Call, ehr: Ehr, server: ChartServer | None, pool: ThreadPoolExecutor
+) -> list[DraftOrder]:
     """The drafts that are orders to take something, each with its medicine as far as that is known.
 
     A Medication that did not come is read with the call's token, where it was granted.
     """
     orders = [one for one in chosen.orders if one.get("status") not in OVER and not one.get("doNotPerform")]
     medications = chosen.medications
-    if call.token is not None and call.granted.may_read("Medication"):
-        server, deadline = ChartServer(ehr, call.token, READ_SECONDS), time.monotonic() + READ_SECONDS
+    if server is not None and call.granted.may_read("Medication"):
+        deadline = time.monotonic() + READ_SECONDS
         medications = medications + read_missing([*orders, *medications], server, pool, deadline)
     by_id = {one["id"]: one for one in medications if isinstance(one.get("id"), str)}
     return [
