@@ -83,10 +83,12 @@ class Prepared:
 
 
 def _batch(lines: pa.Table, found: pa.Table) -> events.Batch:
-    dropped = found.filter(pc.is_valid(found["reason"]))
-    kept = found.filter(pc.is_null(found["reason"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
-    refused = zip(dropped["line_no"].to_pylist(), dropped["reason"].to_pylist(), strict=True)
-    return events.Batch(lines.num_rows, kept, list(refused))
+    refused = list[tuple[int, str]]()
+    if found["reason"].null_count < found.num_rows:
+        none = found.filter(pc.is_valid(found["reason"]))
+        refused = list(zip(none["line_no"].to_pylist(), none["reason"].to_pylist(), strict=True))
+        found = found.filter(pc.is_null(found["reason"]))
+    return events.Batch(lines.num_rows, found.select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA), refused)
 
 
 def _to_events() -> str:
