@@ -229,7 +229,7 @@ def events_select(resource_type: str) -> str:
 
 
 def mapping(resource_type: str) -> str:
-    """SELECT that reads the ``lines`` of a type as one row each, its items (which become events) and the rules of the type."""
+    """SELECT that reads the ``lines`` of a type: a row each, with the items that become events and the type's rules."""
     rules = _rules()
     return f"""SELECT * EXCLUDE (line), hash(line) AS digest, '{resource_type}' AS expected_type,
         {resource_type not in rules["without_subject"]} AS has_subject,
