@@ -79,6 +79,7 @@ def connect(base: str | None = None) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"threads": 1, "autoinstall_known_extensions": False})
     connection.execute("SET TimeZone = 'UTC'; SET enable_external_access = false")
     connection.execute(_text("macros"))
+    connection.execute(_limits())
     define_server(connection, base)
     return connection
 
@@ -224,23 +225,26 @@ class Reader:
 def events_select(resource_type: str) -> str:
     """SELECT of the events of the ``lines`` of a type, and of line_no and reason for each line that gives none."""
     steps = last_steps()
-    return f"""WITH mapped AS ({mapping(resource_type)}), rules AS ({rules_select(resource_type)}),
-        checked AS ({steps["checked"]}) {steps["new_events"]}"""
-
-
-def rules_select(resource_type: str) -> str:
-    """SELECT of the one row of ``rules`` for a type."""
-    rules = _rules()
-    return (
-        f"SELECT '{resource_type}' AS expected_type, {resource_type not in rules['without_subject']} AS has_subject, "
-        f"{resource_type not in rules['without_time']} AS needs_time, TIMESTAMP '{rules['earliest']}' AS earliest, "
-        f"TIMESTAMP '{rules['latest']}' AS latest, CAST({rules['largest_value']} AS DOUBLE) AS largest_value"
-    )
+    return f'WITH mapped AS ({mapping(resource_type)}), checked AS ({steps["checked"]}) {steps["new_events"]}'
 
 
 def mapping(resource_type: str) -> str:
-    """SELECT that reads the ``lines`` of a type as one row each, with the items that become events."""
-    return _text(resource_type)
+    """SELECT that reads the ``lines`` of a type: a row each, with the items that become events and the type's rules."""
+    rules = _rules()
+    return f"""SELECT * EXCLUDE (line), hash(line) AS digest, '{resource_type}' AS expected_type,
+        {resource_type not in rules["without_subject"]} AS has_subject,
+        {resource_type not in rules["without_time"]} AS needs_time
+        FROM ({_text(resource_type)})"""  # noqa: S608
+
+
+def _limits() -> str:
+    """The limits of ``rules.toml`` as macros."""
+    rules = _rules()
+    return (
+        f"CREATE MACRO earliest() AS TIMESTAMP '{rules['earliest']}'; "
+        f"CREATE MACRO latest() AS TIMESTAMP '{rules['latest']}'; "
+        f"CREATE MACRO largest_value() AS CAST({rules['largest_value']} AS DOUBLE)"
+    )
 
 
 def last_steps() -> dict[str, str]:

@@ -57,10 +57,12 @@ class Prepared:
 
 
 def _batch(lines: pa.Table, found: pa.Table) -> events.Batch:
-    dropped = found.filter(pc.is_valid(found["reason"]))
-    kept = found.filter(pc.is_null(found["reason"])).select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA)
-    refused = zip(dropped["line_no"].to_pylist(), dropped["reason"].to_pylist(), strict=True)
-    return events.Batch(lines.num_rows, kept, list(refused))
+    refused = list[tuple[int, str]]()
+    if found["reason"].null_count < found.num_rows:
+        none = found.filter(pc.is_valid(found["reason"]))
+        refused = list(zip(none["line_no"].to_pylist(), none["reason"].to_pylist(), strict=True))
+        found = found.filter(pc.is_null(found["reason"]))
+    return events.Batch(lines.num_rows, found.select(events.EVENT_SCHEMA.names).cast(events.EVENT_SCHEMA), refused)
 
 
 def _to_events() -> str:
@@ -70,8 +72,6 @@ def _to_events() -> str:
     steps = events.last_steps()
     nulls = ", ".join(f"NULL AS {name}" for name in events.EVENT_SCHEMA.names)
     mapped = "\nUNION ALL\n".join(map(_mapped, types))
-    rules = " UNION ALL ".join(map(events.rules_select, types))
-    # The check is passed once for all types: of the rules of each type, all but its own find a line of another type.
     return f"""
         WITH server AS MATERIALIZED (SELECT base FROM given_server), typed AS MATERIALIZED (
             SELECT line_no, line,
@@ -79,20 +79,17 @@ def _to_events() -> str:
                 coalesce(TRY(json_extract_string(line, '$.resourceType')),
                          CASE WHEN json_valid(line) THEN '' END) AS found
             FROM raw_lines
-        ), every AS MATERIALIZED ({mapped}),
-        mapped AS (SELECT * EXCLUDE (found) FROM every WHERE type = found),
-        rules AS MATERIALIZED ({rules}),
-        checked AS (SELECT * FROM ({steps["checked"]}) WHERE reason IS DISTINCT FROM 'other_type')
+        ),
+        mapped AS MATERIALIZED ({mapped}), checked AS ({steps["checked"]})
         SELECT {", ".join(events.EVENT_SCHEMA.names)}, line_no, reason FROM ({steps["new_events"]})
-        UNION ALL SELECT {nulls}, line_no, 'other_type' FROM every WHERE type IS DISTINCT FROM found
         UNION ALL SELECT {nulls}, line_no,
             CASE WHEN found IS NULL THEN 'broken_json' WHEN found = '' THEN 'no_type' ELSE 'unused_type' END
         FROM typed WHERE found IS NULL OR found NOT IN ({known})"""  # noqa: S608
 
 
 def _mapped(resource_type: str) -> str:
-    """SELECT of the lines of one type as its text reads them, and of the type by which they came there."""
-    return f"""SELECT *, '{resource_type}' AS found FROM (
+    """SELECT of the lines of one type as its text reads them."""
+    return f"""SELECT * FROM (
         WITH lines AS (SELECT line_no, line FROM typed WHERE found = '{resource_type}')
         SELECT * FROM ({events.mapping(resource_type)}))"""  # noqa: S608
 

@@ -6,7 +6,7 @@ WITH parsed AS (
         "onsetDateTime":"VARCHAR","recordedDate":"VARCHAR"}') AS r
     FROM lines
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.patient.reference, 'Patient') AS subject,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, r.patient.reference AS subject,
     r.verificationStatus.coding[1].code AS status,
     coalesce(r.onsetDateTime, r.recordedDate) AS time_text, CAST(NULL AS VARCHAR) AS end_text,
     r.recordedDate AS recorded_text, r.meta.lastUpdated AS updated_text,

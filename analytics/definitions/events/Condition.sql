@@ -7,7 +7,7 @@ WITH parsed AS (
         "abatementDateTime":"VARCHAR","abatementPeriod":{"end":"VARCHAR"}}') AS r
     FROM lines
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.subject.reference, 'Patient') AS subject,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, r.subject.reference AS subject,
     r.verificationStatus.coding[1].code AS status,
     coalesce(r.onsetDateTime, r.onsetPeriod.start, r.recordedDate) AS time_text,
     coalesce(r.abatementDateTime, r.abatementPeriod.end) AS end_text, r.recordedDate AS recorded_text, r.meta.lastUpdated AS updated_text,

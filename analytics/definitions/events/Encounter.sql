@@ -10,7 +10,7 @@ WITH parsed AS (
         "hospitalization":{"admitSource":{"coding":[{"code":"VARCHAR"}]},"dischargeDisposition":{"coding":[{"code":"VARCHAR"}]}}}') AS r
     FROM lines
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.subject.reference, 'Patient') AS subject, r.status AS status,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, r.subject.reference AS subject, r.status AS status,
     r.period.start AS time_text, r.period.end AS end_text, CAST(NULL AS VARCHAR) AS recorded_text, r.meta.lastUpdated AS updated_text,
     list_concat(
         CASE WHEN r.class.code IS NOT NULL

@@ -4,7 +4,7 @@ WITH parsed AS (
         "occurrenceDateTime":"VARCHAR","recorded":"VARCHAR"}') AS r
     FROM lines
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.patient.reference, 'Patient') AS subject, r.status AS status,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, r.patient.reference AS subject, r.status AS status,
     r.occurrenceDateTime AS time_text, CAST(NULL AS VARCHAR) AS end_text, r.recorded AS recorded_text, r.meta.lastUpdated AS updated_text,
     coded_items(r.vaccineCode) AS items
 FROM parsed

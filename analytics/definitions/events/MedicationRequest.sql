@@ -14,7 +14,7 @@ WITH parsed AS (
         list_filter(coalesce(r.contained, []), lambda c: '#' || c.id = r.medicationReference.reference) AS inside
     FROM parsed
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.subject.reference, 'Patient') AS subject,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, r.subject.reference AS subject,
     CASE WHEN r.doNotPerform THEN 'do-not-perform' ELSE r.status END AS status,
     r.authoredOn AS time_text, r.dispenseRequest.validityPeriod.end AS end_text, r.authoredOn AS recorded_text, r.meta.lastUpdated AS updated_text,
     list_concat(

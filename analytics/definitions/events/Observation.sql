@@ -24,7 +24,7 @@ WITH parsed AS (
         lambda c: item(system_code(c), numeric_value := number, text_value := words, unit := unit)) AS items
     FROM valued
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.subject.reference, 'Patient') AS subject, r.status AS status,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, r.subject.reference AS subject, r.status AS status,
     coalesce(r.effectiveDateTime, r.effectiveInstant, r.effectivePeriod.start, r.issued) AS time_text,
     r.effectivePeriod.end AS end_text, r.issued AS recorded_text, r.meta.lastUpdated AS updated_text,
     CASE WHEN r.component IS NULL THEN items ELSE list_concat(items,

@@ -7,15 +7,15 @@ WITH parsed AS (
                       "extension":[{"url":"VARCHAR","valueCoding":{"system":"VARCHAR","code":"VARCHAR"}}]}]}') AS r
     FROM lines
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, {'base': '', 'id': r.id} AS subject, CAST(NULL AS VARCHAR) AS status,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, 'Patient/' || r.id AS subject, CAST(NULL AS VARCHAR) AS status,
     r.birthDate AS time_text, CAST(NULL AS VARCHAR) AS end_text, CAST(NULL AS VARCHAR) AS recorded_text, r.meta.lastUpdated AS updated_text,
     list_concat(
-        [item('MEDS_BIRTH', own_time := r.birthDate)],
-        CASE WHEN r.gender IS NOT NULL THEN [item('http://hl7.org/fhir/administrative-gender|' || r.gender, own_time := coalesce(r.birthDate, ''))] END,
+        [item('MEDS_BIRTH')],
+        CASE WHEN r.gender IS NOT NULL THEN [item('http://hl7.org/fhir/administrative-gender|' || r.gender)] END,
         CASE WHEN r.deceasedDateTime IS NOT NULL THEN [item('MEDS_DEATH', own_time := r.deceasedDateTime)]
              WHEN r.deceasedBoolean THEN [item('MEDS_DEATH', own_time := '')] END,
         list_transform(list_filter(flatten(list_transform(coalesce(r.extension, []), lambda e: coalesce(e.extension, []))),
                                    lambda e: e.url = 'ombCategory' AND e.valueCoding.code IS NOT NULL),
-                       lambda e: item(system_code(e.valueCoding), own_time := coalesce(r.birthDate, '')))
+                       lambda e: item(system_code(e.valueCoding)))
     ) AS items
 FROM parsed

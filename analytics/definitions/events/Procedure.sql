@@ -4,7 +4,7 @@ WITH parsed AS (
         "performedDateTime":"VARCHAR","performedPeriod":{"start":"VARCHAR","end":"VARCHAR"}}') AS r
     FROM lines
 )
-SELECT line_no, line, r.resourceType AS type, r.id AS id, reference_to(r.subject.reference, 'Patient') AS subject, r.status AS status,
+SELECT line_no, line, r.resourceType AS type, r.id AS id, r.subject.reference AS subject, r.status AS status,
     coalesce(r.performedDateTime, r.performedPeriod.start) AS time_text, r.performedPeriod.end AS end_text,
     CAST(NULL AS VARCHAR) AS recorded_text, r.meta.lastUpdated AS updated_text,
     coded_items(r.code) AS items

@@ -19,6 +19,9 @@ CREATE MACRO reference_to(reference, type) AS CASE
     ELSE regexp_extract(reference,
         '^((?i:https?)://[^?#]*)/' || type || '/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?$', ['base', 'id']) END;
 
+-- A logical id (R4 §2.24.0.1). (To count apart: '{1,64}' becomes 64 states, and each statement of a chart sets them up anew.)
+CREATE MACRO is_id(s) AS regexp_full_match(s, '[A-Za-z0-9.\-]+') AND length(s) <= 64;
+
 -- The server of a FHIR base, as R4 compares addresses (§3.1.0.1.3, Identity): http and https are one, the path counts letter by letter;
 -- the host is in lower case and the scheme's own port left out (RFC 3986 §6.2). Whatever else differs is another server.
 CREATE MACRO server_of(base) AS
