@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics.definitions import catalogue, events, explain, features, gaps, groups, patient_scores
+from analytics.definitions.chart_events import ChartEvents
 from analytics.definitions.chart_stages import ChartStages, Records
 from analytics.definitions.errors import SubjectError
 from analytics.definitions.explain import Evidence
-from analytics.definitions.prepared import Prepared
 
 LARGEST_LINE = 5_000_000  # bytes; the default of the batch
 
@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 class Engines(NamedTuple):
     """What makes events of lines, and what makes a score's records of events."""
 
-    lines: Prepared
+    events: ChartEvents
     stages: ChartStages
 
 
@@ -124,13 +124,13 @@ def _scored(model: Mapping[str, Any] | None, batch: events.Batch, as_of: date) -
 def _engines() -> Engines:
     """Those of this thread, planned at its first score."""
     if not hasattr(_thread, "engines"):
-        _thread.engines = Engines(Prepared(), ChartStages())
+        _thread.engines = Engines(ChartEvents(), ChartStages())
     return _thread.engines  # type: ignore[no-any-return]
 
 
 def _read(charts: Sequence[Asked], base: str | None) -> list[events.Batch]:
     tables, too_bad = zip(*(_read_lines(chart.lines) for chart in charts), strict=True)
-    batches = _engines().lines.events_of(tables, base)
+    batches = _engines().events.events_of(tables, base)
     return [events.Batch(batch.read + len(bad), batch.events, batch.dropped + bad)
             for batch, bad in zip(batches, too_bad, strict=True)]  # fmt: skip
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.definitions import events, live
+from analytics.definitions.chart_events import ChartEvents
 from analytics.definitions.errors import SubjectError
-from analytics.definitions.prepared import Prepared
 from tests.spec.live.fhir import RXNORM, Resource, codes, condition, encounter, line, observation, order, patient
 from tests.spec.live.test_live import CHART
 from tests.unit.analytics.definitions.models import model
@@ -135,14 +135,14 @@ def test_all_charts_at_once_in_any_order(alone: dict[str, str], turn: int) -> No
 def test_a_chart_that_breaks_a_statement_is_told_so_alone(alone: dict[str, str], monkeypatch) -> None:
     """Whatever DuckDB may stumble over: here a chart of three lines."""
     names = ["a whole chart", "a Medication with its order", "a Medication that no order names", "died"]
-    events_of = Prepared.events_of
+    events_of = ChartEvents.events_of
 
-    def stumbling(self: Prepared, charts: Sequence[pa.Table], base: str | None = None) -> list[events.Batch]:
+    def stumbling(self: ChartEvents, charts: Sequence[pa.Table], base: str | None = None) -> list[events.Batch]:
         if any(chart.num_rows == 3 for chart in charts):
             raise duckdb.OutOfMemoryException("too much")
         return events_of(self, charts, base)
 
-    monkeypatch.setattr(Prepared, "events_of", stumbling)
+    monkeypatch.setattr(ChartEvents, "events_of", stumbling)
     first, broken, *rest = live.score_each([asked(name) for name in names], AS_OF, BASE)
     assert isinstance(broken, duckdb.OutOfMemoryException)
     assert [told(one) for one in (first, *rest)] == [alone[name] for name in names if name != names[1]]
@@ -162,12 +162,12 @@ def test_each_chart_is_placed_by_its_own_release() -> None:
 
 
 def test_a_duckdb_that_is_past_help_is_replaced(alone: dict[str, str], monkeypatch) -> None:
-    broken = live._engines().lines
+    broken = live._engines().events
     monkeypatch.setattr(broken, "events_of", lambda *_: (_ for _ in ()).throw(duckdb.FatalException("invalidated")))
     (found,) = live.score_each([asked("died")], AS_OF, BASE)
     assert isinstance(found, duckdb.FatalException)
     assert told(next(live.score_each([asked("died")], AS_OF, BASE))) == alone["died"]
-    assert live._engines().lines is not broken
+    assert live._engines().events is not broken
 
 
 def test_an_error_of_one_patient_is_that_of_live_score() -> None:

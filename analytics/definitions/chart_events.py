@@ -1,9 +1,10 @@
 """The lines of charts to events, in one statement of DuckDB that is planned once.
 
 A chart is small: a statement is planned for longer than it runs, and a planned one takes longer to start than to read a
-chart. So it takes several, side by side (``side_by_side``). Here the texts of ``events/`` are steps of one statement,
-and DuckDB keeps its plan from run to run, which it does only for a statement that reads no table: what changes from run
-to run is handed over as Arrow (``events.Given``).
+chart. So it takes several charts, side by side: whose an event is says the number of its line, never a FHIR id. (Two
+people may have one id, at two EHRs or where one is asked for twice with different resources.) Here the texts of
+``events/`` are steps of one statement, and DuckDB keeps its plan from run to run, which it does only for a statement
+that reads no table: what changes from run to run is handed over as Arrow (``events.Given``).
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics.definitions import events
-from analytics.definitions.side_by_side import Lines
 
 
-class Prepared:
+class ChartEvents:
     """A private DuckDB that has planned the way from lines to events; for one thread."""
 
     def __init__(self) -> None:
@@ -34,7 +36,7 @@ class Prepared:
 
     def events_of(self, charts: Sequence[pa.Table], base: str | None = None) -> list[events.Batch]:
         """As ``events.Reader`` does it for lines of any type, for each chart; base as ``events.connect`` has it."""
-        lines = Lines(charts)
+        lines = _Lines(charts)
         with self._handing_over(raw_lines=lines.table, given_server=self._server(base)):
             found = self._connection.sql("EXECUTE to_events").to_arrow_table()
         return [_batch(lines, own) for lines, own in zip(charts, lines.of_each(found), strict=True)]
@@ -54,6 +56,26 @@ class Prepared:
         finally:  # nobody's data stay here
             for name in given:
                 self._given[name].table = self._given[name].schema.empty_table()
+
+
+class _Lines:
+    """The lines of several charts as one table, numbered anew from 0."""
+
+    def __init__(self, charts: Sequence[pa.Table]) -> None:
+        together = pa.concat_tables(charts)
+        self._numbers = together["line_no"].to_numpy()
+        self._ends = np.cumsum([chart.num_rows for chart in charts])
+        self.table = together.set_column(0, "line_no", pa.array(np.arange(together.num_rows)))
+
+    def of_each(self, found: pa.Table) -> list[pa.Table]:
+        """Rows with the ``line_no`` of this table, for each chart its own, with the ``line_no`` they had there."""
+        lines = found["line_no"].to_numpy()
+        place = found.schema.get_field_index("line_no")
+        found = found.set_column(place, "line_no", pa.array(self._numbers[lines]))
+        if len(self._ends) == 1:
+            return [found]
+        whose: npt.NDArray[np.int64] = np.searchsorted(self._ends, lines, side="right")
+        return [found.filter(pa.array(whose == number)) for number in range(len(self._ends))]
 
 
 def _batch(lines: pa.Table, found: pa.Table) -> events.Batch:
