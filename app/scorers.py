@@ -1,4 +1,4 @@
-"""Threads that score. Charts that wait together are scored together: most of a statement's time goes to its start.
+"""Threads that score. The lines of charts that wait together are read in one statement: most of its time is its start.
 
 No chart waits for another to come: one alone is scored at once, and those that come meanwhile are the next statement's.
 What becomes of one chart is told to whom asked for it alone (`live.score_each`).
@@ -16,7 +16,7 @@ from analytics.definitions import live
 
 Score = dict[str, Any]
 WARM_SECONDS = 10.0
-MOST_CHARTS = 8  # of one statement: the first of them waits for the last
+MOST_CHARTS = 4  # of one statement: the last of them waits for the scores of the others
 MOST_LINES = 4000  # of one statement of several charts: a large one is nobody's burden but its own
 
 
@@ -27,7 +27,7 @@ class _Waiting(NamedTuple):
 
 
 class Scorers:
-    """Threads that score, each with its own DuckDB."""
+    """Threads that score, each with its own DuckDB and SQLite."""
 
     def __init__(self, threads: int, name: str) -> None:
         self._threads = threads

@@ -23,8 +23,8 @@ CARDS_AT_ONCE = 12  # of the calls for cards, those of one EHR
 CARD_SECONDS = 0.4  # that a call for cards waits for its turn: later, nobody looks at the card
 READERS = 32  # threads that ask one EHR; they come into being as they are needed
 CARD_READERS = 16  # threads that ask one EHR for what a call for cards did not bring
-# Statements at once: a score is all processor, and each thread keeps a planned DuckDB. Cards have half as many threads:
-# those that wait share the next statement, and the rest of a call, and the EHR, need the other cores.
+# Scores at once: a score is all processor, and each thread keeps a planned DuckDB and SQLite. Cards have half as many
+# threads: those that wait share the next statement, and the rest of a call, and the EHR, need the other cores.
 CORES = os.cpu_count() or 2
 SCORERS, CARD_SCORERS = max(2, CORES), max(1, CORES // 2)
 

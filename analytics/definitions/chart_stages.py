@@ -1,7 +1,7 @@
 """The stages of one chart in SQLite: the texts of ``features/``, which run on DuckDB and on Spark SQL for everyone.
 
 A chart is some hundred rows, and the texts are some hundred steps: what they cost there is the start of each step, and
-SQLite starts one in a tenth of the time that DuckDB takes (`make bench ARGS="--only live"`).
+SQLite starts one in a tenth of the time that DuckDB takes (scripts/bench/README.md, live).
 """
 
 from __future__ import annotations
@@ -52,8 +52,17 @@ class ChartStages:
                 self._connection.execute(step)
             yield self._connection
         finally:
-            fill(self._connection, "events", NOTHING)  # a statement that is kept keeps what it was given last
-            self._connection.execute("ROLLBACK")
+            self._forget()
+
+    def _forget(self) -> None:
+        """Nothing stays, whatever failed: neither rows nor, with a statement that is kept, what it was given last."""
+        try:
+            if not self._connection.in_transaction:  # SQLite ends one by itself where it has no room left
+                self._connection.execute("BEGIN")
+            fill(self._connection, "events", NOTHING)
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def records(self, events: pa.Table, as_of: date) -> Records:
         """What a score needs of the stages of one chart."""
@@ -69,5 +78,5 @@ class ChartStages:
         try:
             (found,) = self._connection.execute(self._gaps, [values[name] for name in gaps.features()]).fetchall()
             return tuple(found)
-        finally:  # as above
+        finally:  # a statement that is kept keeps what it was given last
             self._connection.execute(self._gaps, [None] * len(gaps.features())).fetchall()

@@ -154,12 +154,3 @@ def use_duckdb(connection: duckdb.DuckDBPyConnection, as_of: date) -> DefineView
         connection.execute(f"CREATE OR REPLACE TEMP {kept} {name} AS {text}")
 
     return define
-
-
-def define_in_duckdb(connection: duckdb.DuckDBPyConnection, events: pa.Table, as_of: date) -> None:
-    """All stages over the events of one patient (or a small population) in DuckDB."""
-    define = use_duckdb(connection, as_of)
-    connection.register("events", events)
-    define_shared(define)
-    define_facts(define)
-    define_dated(define)

@@ -1,8 +1,8 @@
 """Care gaps: the rules of ``gaps.toml`` as SQL over one wide row of features, for a chart and for everyone.
 
 A rule is an ordered list of cases; the first whose condition holds decides. ``columns`` gives the state alone, for
-both engines; ``select`` the number of the case, from which the chart has its words (SQLite runs it: one row costs it a
-twentieth of what it costs DuckDB). The conditions are the same texts.
+DuckDB and Spark SQL; ``select`` the number of the case, from which the chart has its words (SQLite runs it: one row
+costs it a twentieth of what it costs DuckDB). The conditions are the same texts.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -71,8 +72,7 @@ def score_each(
     try:
         read = _read(charts, base)
     except Exception as error:  # whatever a chart can provoke is told of that chart alone
-        if isinstance(error, duckdb.FatalException | duckdb.InternalException):
-            del _thread.engines  # that DuckDB answers nothing any more
+        _renew_engines(error)
         if len(charts) == 1:
             yield error
         else:
@@ -86,7 +86,14 @@ def _or_error(made: Callable[..., Any], *given: Any) -> Any:
     try:
         return made(*given)
     except Exception as error:
+        _renew_engines(error)
         return error
+
+
+def _renew_engines(error: Exception) -> None:
+    """The next chart of this thread gets engines of its own after an error that one may not have survived."""
+    if isinstance(error, duckdb.FatalException | duckdb.InternalException | sqlite3.Error | MemoryError):
+        _thread.__dict__.pop("engines", None)
 
 
 def _scored(model: Mapping[str, Any] | None, batch: events.Batch, as_of: date) -> dict[str, Any]:

@@ -79,7 +79,7 @@ States = dict[str, str]
 
 
 def states_query(table: str) -> str:
-    """The batch's states of everyone in a table of features; the same text for both engines."""
+    """The batch's states of everyone in a table of features; the same text for DuckDB and Spark."""
     columns = ", ".join(f"{text} AS {rule}" for rule, text in gaps.columns().items())
     return f"SELECT subject_id, {columns} FROM {table}"
 

@@ -1,4 +1,4 @@
-"""Random histories in one statement, of the same ids and of others: each gives what it gives alone."""
+"""Random histories side by side, of the same ids and of others: each gives what it gives alone."""
 
 from __future__ import annotations
 

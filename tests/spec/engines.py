@@ -30,9 +30,12 @@ def names() -> list[str]:
 
 
 def on_duckdb(found: pa.Table, as_of: date) -> Stages:
-    """As the batch runs them, once their people are together."""
+    """As the tasks of ``build`` run them (the first two stages are Spark's there)."""
     connection = events.connect()
-    features.define_in_duckdb(connection, found, as_of)
+    define = features.use_duckdb(connection, as_of)
+    connection.register("events", found)
+    for define_some in (features.define_shared, features.define_facts, features.define_dated):
+        define_some(define)
     connection.execute(f"CREATE TEMP TABLE feature_values AS {features.view_texts()['feature_values']}")
     connection.register("index_params", INDEX)
     features.define_wide(connection)

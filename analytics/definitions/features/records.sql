@@ -23,26 +23,25 @@ UNION ALL
 SELECT what, NULL, value, time, resource
 FROM (
     WITH newest AS (
-        SELECT subject_id, admitted, discharged, resource
-        FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY subject_id ORDER BY admitted DESC, resource DESC) AS place FROM stays) placed
+        SELECT admitted, discharged, resource
+        FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY admitted DESC, resource DESC) AS place FROM stays) placed
         WHERE place = 1
     )
-    SELECT 'admitted' AS what, subject_id, 0 AS value, admitted AS time, resource FROM newest
-    UNION ALL SELECT 'discharged', subject_id, 0, discharged, resource FROM newest
+    SELECT 'admitted' AS what, 0 AS value, admitted AS time, resource FROM newest
+    UNION ALL SELECT 'discharged', 0, discharged, resource FROM newest
     UNION ALL
-    SELECT 'visits_before', n.subject_id, COUNT(*), NULL, NULL FROM encounters e JOIN newest n ON e.subject_id = n.subject_id
-    WHERE e.emergency = 1 AND e.time < n.admitted AND e.time >= days_after(n.admitted, -182) GROUP BY n.subject_id
+    SELECT 'visits_before', COUNT(*), NULL, NULL FROM encounters e CROSS JOIN newest n
+    WHERE e.emergency = 1 AND e.time < n.admitted AND e.time >= days_after(n.admitted, -182) HAVING COUNT(*) > 0
     UNION ALL
-    SELECT 'unended', n.subject_id, COUNT(*), NULL, NULL FROM encounters e JOIN newest n ON e.subject_id = n.subject_id
-    JOIN known k ON e.subject_id = k.subject_id AND e.resource = k.resource
+    SELECT 'unended', COUNT(*), NULL, NULL FROM encounters e CROSS JOIN newest n JOIN known k ON e.resource = k.resource
     WHERE e.acute_stay = 1 AND k.family IN ('encounter', 'encounter_by_type') AND k.end_time IS NULL AND e.time >= n.admitted AND e.time <= n.discharged
-    GROUP BY n.subject_id
+    HAVING COUNT(*) > 0
 )
 UNION ALL
 -- The newest creatinine and urine albumin that are at least 90 days older than the newest ones: does an abnormality last?
 SELECT 'before', concept, value, time, resource
 FROM (
-    SELECT m.concept, m.value, m.time, m.resource, ROW_NUMBER() OVER (PARTITION BY m.concept ORDER BY m.time DESC, m.resource DESC) AS place
+    SELECT m.concept, m.value, m.time, m.resource, ROW_NUMBER() OVER (PARTITION BY m.concept ORDER BY m.time DESC, m.value DESC, m.resource DESC) AS place
     FROM measurements m
     JOIN (
         SELECT concept, days_after(MAX(time), -90) AS last_time FROM measurements WHERE concept IN ('creatinine', 'urine_acr') GROUP BY concept

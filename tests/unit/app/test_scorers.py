@@ -1,4 +1,4 @@
-"""Charts that wait together are scored in one statement, and each caller gets the score of its own chart."""
+"""Charts that wait together are read in one statement, and each caller gets the score of its own chart."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

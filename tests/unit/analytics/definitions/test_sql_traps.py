@@ -23,7 +23,9 @@ TRAPS = {
     r"FIRST_VALUE|MODE|ANY_VALUE)\s*\(",
     "one engine only": r"\b(QUALIFY|EXCLUDE|EXCEPT|PIVOT|LATERAL|DATEDIFF|DATE_DIFF|MONTHS_BETWEEN|"
     r"ADD_MONTHS|STRFTIME|DATE_FORMAT|LIST_\w+|INTERVAL|CONCAT|CONTAINS|STARTS_WITH)\b|\b(AGE|YEAR|MONTH|DAY)\s*\(",
-    "CAST to a date or a time: SQLite leaves it as it is": r"(?<!\(NULL) AS (DATE|TIMESTAMP)\b",
+    "CAST to a date, a time or a text: SQLite leaves it as it is, or makes a number of it":
+        r"(?<!\(NULL) AS (DATE|TIMESTAMP|STRING|VARCHAR)\b",
+    "MAX, MIN of several: rows, or values of one row": r"\b(MAX|MIN)\s*\((?:[^()]|\([^()]*\))*,",
     "the clock or chance": r"\b(NOW|CURRENT_DATE|CURRENT_TIMESTAMP|TODAY|RANDOM|RAND|UUID)\b",
     "percentiles: discrete, or between values": r"\b(PERCENTILE\w*|QUANTILE\w*|MEDIAN|APPROX_\w+)\s*\(",
     "GREATEST, LEAST, IF, IFNULL, NVL: NULLs differ": r"\b(GREATEST|LEAST|IFNULL|NVL|IFF?)\s*\(",
@@ -91,6 +93,8 @@ def test_the_feature_sql_falls_into_no_trap(name: str) -> None:
         "SELECT a - INTERVAL '1' DAY",
         "SELECT CAST(m.time AS DATE)",
         "SELECT concat(a, b)",
+        "SELECT CAST(code AS STRING)",
+        "SELECT MAX(a, b)",
         "SELECT year(a)",
         "SELECT DATEDIFF(a, b)",
         "SELECT MEDIAN(x)",
