@@ -18,8 +18,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
-from app.deadline import use_deadlines
-from app.kept import Kept
+from app.deadline import end_at, use_deadlines
 from app.registry import is_loopback, origin_of
 
 CONNECT_SECONDS = 5.0
@@ -43,25 +42,22 @@ class _NoAuth(AuthBase):
         return request
 
 
-def session(
-    origins: frozenset[str], max_bytes: int, total_seconds: float | None = None, kept: Kept | None = None
-) -> requests.Session:
+def session(origins: frozenset[str], max_bytes: int, total_seconds: float | None = None) -> requests.Session:
     """A requests session that reaches `origins` alone and reads at most `max_bytes` of each (unpacked) reply.
 
-    `total_seconds` shortens TOTAL_SECONDS for what a page can do without. `kept`: connections of this EHR that its
-    reads may go over; all else, and each repetition, gets connections of the session's own.
+    `total_seconds` shortens TOTAL_SECONDS for what a page can do without. Its connections are its own: where an EHR or
+    what stands before it answers out of turn, the reply to one person's page cannot be another's.
     """
     given = requests.Session()
     given.auth = _NoAuth()
-    return guard(given, origins, max_bytes, total_seconds, kept)
+    return guard(given, origins, max_bytes, total_seconds)
 
 
 def guard(
-    given: requests.Session, origins: frozenset[str], max_bytes: int, total_seconds: float | None = None,
-    kept: Kept | None = None,
-) -> requests.Session:  # fmt: skip
+    given: requests.Session, origins: frozenset[str], max_bytes: int, total_seconds: float | None = None
+) -> requests.Session:
     """Put the rule under an existing session, such as authlib's."""
-    adapter = _BoundedAdapter(origins, max_bytes, total_seconds, kept)
+    adapter = _BoundedAdapter(origins, max_bytes, total_seconds)
     given.mount("https://", adapter)
     given.mount("http://", adapter)
     given.trust_env = not all(is_loopback(origin) for origin in origins)  # a proxy has no business on loopback
@@ -93,8 +89,8 @@ def seconds_apart(response: requests.Response) -> float | None:
 
 
 class _BoundedAdapter(HTTPAdapter):
-    def __init__(self, origins: frozenset[str], max_bytes: int, total_seconds: float | None, kept: Kept | None) -> None:
-        self.origins, self.max_bytes, self.total_seconds, self.kept = origins, max_bytes, total_seconds, kept
+    def __init__(self, origins: frozenset[str], max_bytes: int, total_seconds: float | None) -> None:
+        self.origins, self.max_bytes, self.total_seconds = origins, max_bytes, total_seconds
         super().__init__(pool_maxsize=16)
         use_deadlines(self.poolmanager)
 
@@ -112,16 +108,16 @@ class _BoundedAdapter(HTTPAdapter):
         if not known:
             raise OutgoingRefused("origin is not registered for this EHR")
         total = self.total_seconds or TOTAL_SECONDS
-        kwargs.update(stream=True, timeout=kwargs.get("timeout") or (CONNECT_SECONDS, min(READ_SECONDS, total)))
         begin = time.monotonic()
-        kept = self.kept if request.method == "GET" else None
+        asked_for = kwargs.get("timeout")
         for left in reversed(range(RETRIES + 1 if request.method == "GET" else 1)):
+            rest = max(0.1, begin + total - time.monotonic())
+            kwargs.update(stream=True, timeout=asked_for or (min(CONNECT_SECONDS, rest), min(READ_SECONDS, rest)))
             try:
-                response = kept.send(request, **kwargs) if kept else super().send(request, **kwargs)
+                response = super().send(request, **kwargs)
             except requests.ConnectionError as error:  # a kept connection that the EHR has closed since, for example
                 if not left or isinstance(error, requests.exceptions.SSLError) or time.monotonic() > begin + total / 2:
                     raise
-                kept = None
                 continue
             pause = _pause(response) if left and response.status_code in BUSY else None
             if pause is None or time.monotonic() + pause > begin + total:
@@ -135,8 +131,9 @@ class _BoundedAdapter(HTTPAdapter):
         return response
 
     def _read(self, response: requests.Response, deadline: float) -> None:
-        """Read the body as requests would, within the limits. `read1` returns what is there, so a drip is noticed."""
+        """Read the body as requests would, within the limits."""
         size, parts = 0, []
+        end_at(response.raw, deadline)
         try:
             while part := response.raw.read1(65536, decode_content=True):
                 size += len(part)
@@ -145,7 +142,11 @@ class _BoundedAdapter(HTTPAdapter):
                 parts.append(part)
         except (HTTPError, OSError) as error:  # OutgoingRefused is an OSError too: all of requests' errors are
             response.close()
-            raise error if isinstance(error, OutgoingRefused) else requests.ConnectionError("broke off") from error
+            if isinstance(error, OutgoingRefused):
+                raise
+            if time.monotonic() >= deadline:
+                raise OutgoingRefused("reply took too long") from error
+            raise requests.ConnectionError("broke off") from error
         response.raw.release_conn()
         response._content, response._content_consumed = b"".join(parts), True  # type: ignore[attr-defined]
 

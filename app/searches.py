@@ -18,7 +18,6 @@ from fhirclient.server import (
     FHIRUnauthorizedException,
 )
 
-from app.kept import Kept
 from app.outgoing import BUSY, OutgoingRefused, get, guard
 from app.problems import Problem
 from app.registry import Ehr, origin_of
@@ -47,16 +46,13 @@ class Unreadable(Exception):
 class ChartServer(FHIRServer):  # type: ignore[misc]  # fhirclient has no types
     """fhirclient's server for one launch or one call for cards.
 
-    Nothing is asked, with a token or without, outside of `Ehr.takes_token`. `kept`: connections of this EHR that reads
-    may go over. `seconds` bounds each request.
+    Nothing is asked, with a token or without, outside of `Ehr.takes_token`. `seconds` bounds each request.
     """
 
-    def __init__(
-        self, ehr: Ehr, bearer: Bearer | CallToken, kept: Kept | None = None, seconds: float | None = None
-    ) -> None:
+    def __init__(self, ehr: Ehr, bearer: Bearer | CallToken, seconds: float | None = None) -> None:
         super().__init__(None, base_uri=ehr.issuer)
         self.ehr, self.bearer = ehr, bearer
-        self.session: requests.Session = guard(self.session, ehr.allowed_origins, MAX_BYTES, seconds, kept)
+        self.session: requests.Session = guard(self.session, ehr.allowed_origins, MAX_BYTES, seconds)
         self.session.headers.update(ehr.headers)
         self.session.auth = bearer
 
@@ -250,7 +246,10 @@ def _withheld(bundle: dict[str, Any]) -> bool:
 
 
 def _resources(bundle: dict[str, Any], resource_type: str, patient: str, ehr: Ehr) -> Iterator[dict[str, Any]]:
-    """Resources of the type asked for, and Medications that came with them; none where one is of another patient."""
+    """Resources of the type asked for, and Medications that came with them; none where one is of another patient.
+
+    What is told as found (R4 Bundle.entry.search.mode match) and is of another type answers another question.
+    """
     for entry in dicts(bundle, "entry"):
         resource = entry.get("resource")
         if not isinstance(resource, dict):
@@ -261,6 +260,8 @@ def _resources(bundle: dict[str, Any], resource_type: str, patient: str, ehr: Eh
             raise Unreadable("other_patient")
         if resource.get("resourceType") in (resource_type, "Medication"):
             yield resource
+        elif isinstance(entry.get("search"), dict) and entry["search"].get("mode") == "match":
+            raise Unreadable("malformed")
 
 
 def read(server: ChartServer, kind: str, identity: str, patient: str) -> dict[str, Any]:

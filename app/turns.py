@@ -1,4 +1,4 @@
-"""Room for every EHR: one that is slow holds its own threads, connections and share of requests, and nobody else's.
+"""Room for every EHR: one that is slow holds its own threads and share of requests, and nobody else's.
 
 And room for cards: a CDS client gives one up after a second or two, so none waits behind launches and charts.
 """
@@ -10,7 +10,6 @@ from threading import BoundedSemaphore
 
 from flask import Flask, current_app, g
 
-from app.kept import Kept
 from app.problems import Problem
 from app.registry import Ehr
 from app.scorers import Scorers
@@ -39,17 +38,12 @@ class Turns:
         self._charts = BoundedSemaphore(CHARTS)
         self._card_pools = {name: ThreadPoolExecutor(CARD_READERS, thread_name_prefix=f"card-{name}") for name in names}
         self._free_cards = {name: BoundedSemaphore(CARDS_AT_ONCE) for name in names}
-        self._kept = {name: Kept() for name in names}
         self.scorers = Scorers(SCORERS, "score")
         self.card_scorers = Scorers(CARD_SCORERS, "score-card")
 
     def readers(self, ehr: Ehr) -> ThreadPoolExecutor:
         """The threads that read from this EHR."""
         return self._pools[ehr.name]
-
-    def kept(self, ehr: Ehr) -> Kept:
-        """The connections to this EHR that are kept from one call or page to the next."""
-        return self._kept[ehr.name]
 
     def take(self, ehr: Ehr) -> None:
         """Let the current request wait for this EHR until it ends. Raises Problem where too many do already."""
@@ -79,13 +73,11 @@ class Turns:
             scorers.warm()
 
     def shutdown(self, cancel_futures: bool = False) -> None:
-        """End all threads that read or score, and the kept connections."""
+        """End all threads that read or score."""
         for pool in (*self._pools.values(), *self._card_pools.values()):
             pool.shutdown(cancel_futures=cancel_futures)
         for scorers in (self.scorers, self.card_scorers):
             scorers.shutdown(cancel_futures=cancel_futures)
-        for kept in self._kept.values():
-            kept.close()
 
 
 def install(app: Flask, ehrs: Iterable[str]) -> None:

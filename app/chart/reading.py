@@ -75,7 +75,7 @@ def _read(smart: Smart, ehr: Ehr, launch: Launch) -> tuple[Chart, Launch]:
     bearer.renew_if_ending()
     for _ in range(2):
         context = bearer.context
-        chart = read_chart(ChartServer(ehr, bearer, turns().kept(ehr)), context, turns().readers(ehr))
+        chart = read_chart(ChartServer(ehr, bearer), context, turns().readers(ehr))
         if bearer.context.scopes == context.scopes:
             return chart, replace(launch, context=context)
     raise Problem("ehr_unreachable", "scopes_keep_changing")

@@ -52,8 +52,7 @@ def source_of(smart: Smart, ehr: Ehr, launch: Launch, kind: str, identity: str) 
         raise Problem("not_found", "type")
     bearer = smart.bearer(launch)
     bearer.renew_if_ending()
-    granted, deadline = bearer.context.granted, time.monotonic() + CHART_SECONDS
-    server = ChartServer(ehr, bearer, turns().kept(ehr))
+    server, granted, deadline = ChartServer(ehr, bearer), bearer.context.granted, time.monotonic() + CHART_SECONDS
     patient = turns().readers(ehr).submit(read_patient, server, who, granted)
     try:
         if not granted.may_read(kind):

@@ -85,7 +85,7 @@ def _read(opening: Opening, query: str, most: int) -> tuple[Launch, list[dict[st
     bearer.renew_if_ending()
     _check(against_list(bearer.context))
     deadline = time.monotonic() + SECONDS
-    server = ChartServer(opening.ehr, bearer, turns().kept(opening.ehr))
+    server = ChartServer(opening.ehr, bearer)
     asked = turns().readers(opening.ehr).submit(people, server, f"{query}&_elements={ELEMENTS}", most, deadline)
     try:
         found, more = asked.result(SECONDS)

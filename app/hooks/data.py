@@ -30,7 +30,6 @@ from app.medicines import unnamed
 from app.problems import Problem
 from app.registry import Ehr
 from app.searches import ChartServer, Unreadable, given, search
-from app.turns import turns
 
 READ_SECONDS = 3.0  # for all that is read: an EHR gives a card up after a second or two
 # Types without which no risk group is told.
@@ -40,7 +39,7 @@ Resource = dict[str, Any]
 
 def server_of(call: Call, ehr: Ehr) -> ChartServer | None:
     """What reads with the token of a call, for all that is read for it; None where it brought none."""
-    return ChartServer(ehr, call.token, turns().kept(ehr), READ_SECONDS) if call.token is not None else None
+    return ChartServer(ehr, call.token, READ_SECONDS) if call.token is not None else None
 
 
 def chart_of(call: Call, ehr: Ehr, on: date, server: ChartServer | None, pool: ThreadPoolExecutor) -> Chart:

@@ -11,7 +11,6 @@ from app.chart.mark import check_form
 from app.chart.reading import launch_of
 from app.chart.view import View, view_of
 from app.searches import ChartServer
-from app.turns import turns
 from app.write_back.create import Answer
 from app.write_back.offer import Offer, offer_of, seal, trouble_with
 from app.write_back.words import NOT_OFFERED, OUTCOMES, PROVENANCE, Outcome
@@ -61,8 +60,7 @@ def _page_of(opened: LaunchPage, clicked: str | None) -> Page:
     if offer.finding is None:
         gone = OUTCOMES["not_offered"] if clicked is not None else None
         return Page(view, offer, offer.why_not, outcome=gone, status=gone.status if gone else 200)
-    server = ChartServer(opened.ehr, opened.smart.bearer(launch), turns().kept(opened.ehr))
-    writer = Writer(engine, server, launch, offer, offer.finding)
+    writer = Writer(engine, ChartServer(opened.ehr, opened.smart.bearer(launch)), launch, offer, offer.finding)
     if clicked is None:
         return _to_look_at(view, writer)
     trouble = trouble_with(launch.sid, offer, clicked)

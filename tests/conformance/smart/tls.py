@@ -104,19 +104,3 @@ def certificate(folder: Path) -> Path:
     path = folder / "server.pem"
     path.write_bytes(key.private_bytes(*form) + made.public_bytes(serialization.Encoding.PEM))
     return path
-
-
-@contextlib.contextmanager
-def answering(folder: Path) -> Iterator[str]:
-    """A TLS server that sends an answer of 9,000 times "a" to each request, and in the same record one of "b"."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
-
-    def handle(connection: socket.socket) -> None:
-        with context.wrap_socket(connection, server_side=True) as secure:
-            while secure.recv(65_536):
-                secure.sendall(head % 9_000 + b"a" * 9_000 + head % 1 + b"b")
-
-    with accepting(handle) as url:
-        yield url

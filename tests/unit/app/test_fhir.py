@@ -212,6 +212,15 @@ def test_the_record_of_another_person_among_the_results_ends_the_page(read) -> N
     assert (caught.value.code, caught.value.cause) == ("patient_mismatch", "search")
 
 
+@pytest.mark.parametrize("mode", ["match", "include", "outcome", None])
+def test_what_is_told_as_found_is_of_the_type_asked_for(read, mode) -> None:
+    """Else it answers another question, and what was asked for is not known to be none."""
+    page = bundle({"resourceType": "AllergyIntolerance", "id": "a", "patient": {"reference": "Patient/p1"}})
+    page["entry"][0] |= {"search": {"mode": mode}} if mode else {}
+    chart, _ = read({CONDITIONS: page})
+    assert chart.unread == ([Unread("Condition", "malformed")] if mode == "match" else [])
+
+
 @pytest.mark.parametrize("base", ["https://ehr.example/fhir/tenant-2", "https://ehr.example/fhir2",
                                   "https://ehr.example", "https://ehr.example:8443/fhir"])  # fmt: skip
 def test_the_same_id_under_another_base_of_the_same_host_is_another_person(ehr_at, base: str) -> None:
