@@ -114,6 +114,7 @@ def _scored(model: Mapping[str, Any] | None, batch: events.Batch, as_of: date) -
         "limits": [],
         "missing": explain.missing(values, [f.name for f in catalogue.features().values() if f.grouped]),
         "series": _series(records),
+        "units_assumed": _units_assumed(records),
         "in_use": _in_use(records),
         "evidence": {name: _evidence(*one) for name, one in evidence.items()},
         "dated": _dated(records),
@@ -178,6 +179,16 @@ def _series(records: Records) -> dict[str, list[dict[str, Any]]]:
         point = {"time": time.date().isoformat(), "value": value, "resource": resource}
         series.setdefault(concept, []).append(point)
     return series
+
+
+def _units_assumed(records: Records) -> dict[str, dict[str, Any]]:
+    """Of each concept that has measurements without a unit, read by their size: how many, and the newest of them."""
+    found: dict[str, dict[str, Any]] = {}
+    told = sorted(records["unit_assumed"], key=lambda row: (row[0], row[2], row[1], row[3]))
+    for concept, value, time, resource in told:
+        n = found.get(concept, {"n": 0})["n"] + 1
+        found[concept] = {"n": n, "value": value, **_evidence(time, resource)}
+    return found
 
 
 def _evidence(time: datetime | None, resource: str | None) -> dict[str, str | None]:

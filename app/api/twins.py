@@ -37,6 +37,7 @@ def chart(reading: Reading) -> dict[str, Any]:
         "unread": [{"what": what, "why": why} for what, why in view.unread],
         "rests_on_part": view.rests_on_part,
         "orders": score["orders"],
+        "units_assumed": score["units_assumed"],
         "scores": told(score["scores"], unread_types(reading)),
         "gaps": [_gap(one) for one in gaps.judged(reading)],
     }

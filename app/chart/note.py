@@ -48,6 +48,7 @@ def _lines(
         for reason in view.reasons:
             yield f"- {reason.sentence}" + (f" {reason.usual_said}." if reason.usual_said else "")
     yield view.by_name
+    yield from _listed("Recorded without a unit:", [one.sentence for one in view.units_assumed])
     lacking = "Not known from what could be read:" if view.rests_on_part else "Not in the chart, or old:"
     yield from _listed(lacking, [one.sentence for one in missing])
     yield from _listed("Could not be read:", [f"{what}: {why}." for what, why in view.unread])

@@ -20,6 +20,7 @@ from app.chart.words import (
     day,
     firmness,
     percent,
+    unit_assumed,
     unread_words,
 )
 from app.read_in_part import HIDDEN, hiding, in_doubt
@@ -31,6 +32,14 @@ PLAIN_UNITS = {"1": "", "a": "years", "d": "days"}
 
 #: Kinds of features that tell nothing new beside the value they are worked out of.
 WORKED_OUT = frozenset({"value_age_days", "trend", "variability", "years_since_onset", "day_lowest", "answer_age_days"})
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """Measurements of one concept that came without a unit, in a sentence; resource: the newest of them."""
+
+    sentence: str
+    resource: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ class View:
     earlier: str | None
     limits: list[str]  # what the release cannot support, as its fit says it
     by_name: str | None  # said where a medicine is
+    units_assumed: list[Assumed]
     reasons: list[Reason]
     found: list[tuple[str, str]]
     unread: list[tuple[str, str]]
@@ -92,6 +102,8 @@ def view_of(reading: Reading) -> View:
         earlier=_earlier(group, reading.release, reading.membership),
         limits=score["limits"] if group else [],
         by_name=by_name(score["orders"]) if _tells_of_medicines(score, group) else None,
+        units_assumed=[Assumed(unit_assumed(concept, told), told["resource"])
+                       for concept, told in score["units_assumed"].items()],
         reasons=[_reason(one, reading) for one in score["reasons"][:REASONS]] if group else [],
         found=[] if group else found(score["features"]),
         unread=[

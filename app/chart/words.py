@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from analytics.definitions import catalogue
+from analytics.definitions.explain import unit_words
+
 GROUP_HIDDEN = {
     "no_release": "No release yet: no risk groups have been published for this EHR. "
     "What was found in the chart is shown below.",
@@ -65,6 +68,14 @@ def by_name(orders: Mapping[str, int]) -> str | None:
         return None
     return "1 medicine has no known code and was recognised by its name alone." if count == 1 else \
         f"{count} medicines have no known code and were recognised by their names alone."
+
+
+def unit_assumed(concept: str, told: Mapping[str, Any]) -> str:
+    """That measurements of a concept came without a unit, and as what the newest is read. told: of the score."""
+    defined, n = catalogue.concepts()[concept], told["n"]
+    came = "1 value came without a unit and was" if n == 1 else f"{n} values came without a unit and were"
+    newest = f"{told['value']:.4g} {unit_words(defined.unit)}".strip()
+    return f"{capital(defined.label)}: {came} read by size; the newest stands here as {newest} ({day(told['time'])})."
 
 
 def capital(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.chart.view import outcome_sentence
-from app.chart.words import TYPES, day, unread_words
+from app.chart.words import TYPES, day, unit_assumed, unread_words
 from app.fhir import Unread
 from app.hooks.data import NEEDED
 from app.read_in_part import hiding
@@ -95,6 +95,7 @@ def _group(score: dict[str, Any], unread: list[Unread], ehr: Ehr) -> Draft | Non
         listing("Why this group", reasons),
         listing(lacking, [*missing[:MOST_MISSING], *_more(len(missing) - MOST_MISSING)]),
         listing("Not read", [*unread_lines(unread), *odd]),
+        listing("Recorded without a unit", units_assumed(score)),
         foot(score, ehr),
     ]
     return Draft("group", "info", summary, paragraphs(parts), (group["name"],))
@@ -136,6 +137,11 @@ def unusable(score: dict[str, Any]) -> list[str]:
     """How many entries of the chart are not in the score; measurements that are not usable are told beside it."""
     count = sum(n for why, n in score["dropped"].items() if not why.startswith("measurement_"))
     return [f"{count} entries could not be used: the patient, the date or the code is missing or odd."] if count else []
+
+
+def units_assumed(score: dict[str, Any]) -> list[str]:
+    """Measurements that came without a unit, and as what they are read."""
+    return [unit_assumed(concept, told) for concept, told in score["units_assumed"].items()]
 
 
 def foot(score: dict[str, Any], ehr: Ehr) -> str:

@@ -12,6 +12,9 @@ FROM (
     FROM measurements
 ) placed WHERE place <= 40
 UNION ALL
+-- The measurements that came without a unit and are read by their size (measurements.toml, unitless).
+SELECT 'unit_assumed', concept, value, time, resource FROM measurements WHERE inferred
+UNION ALL
 -- Every code of the patient's own resource and of the conditions on record by as_of.
 SELECT DISTINCT CASE WHEN substring(c.resource, 1, 8) = 'Patient/' THEN 'patient_code' ELSE 'condition_code' END, c.code, NULL, NULL, NULL
 FROM coded c CROSS JOIN params p

@@ -13,6 +13,7 @@ from analytics.definitions.scores import levers
 from app.chart.score_inputs import listed
 from app.chart.scores import Card, percent, scores_of
 from app.chart.words import by_name, capital
+from app.hooks.cards import units_assumed
 from app.what_if.answer import Answer, answer_to
 from app.what_if.form import CHOSEN, Entered, read_form
 from app.what_if.start import start_from
@@ -64,7 +65,7 @@ def risk_of(score: dict[str, Any], unread: frozenset[str], on: date, lever: str,
     return Risk(
         short=f"10-year cardiovascular risk {card.results[0].value} by PREVENT" + (RANGE if card.missing else ""),
         after=_after([(dose, entered) for dose, entered, _ in chosen], lever) if chosen else "",
-        figures=[*_figures(card), *card.missing, *_notes(card)],
+        figures=[*_figures(card), *card.missing, *_notes(card), *units_assumed(score)],
         treated=[_effect(dose["label"], found) for dose, _, found in chosen] or ([why_not] if why_not else []),
         beside=_beside([found for _, _, found in chosen]),
         harms=_harms(lever, chosen),

@@ -50,3 +50,16 @@ def test_a_long_history_keeps_its_newest_forty() -> None:
 
 def test_nobody_measured_nothing() -> None:
     assert series() == {}
+
+
+def test_what_came_without_a_unit_is_told_with_how_it_is_read() -> None:
+    """A unit that is guessed by the size of a value is never silent, for it may be the wrong one."""
+    lines = [line(one) for one in (
+        patient(), observation("a", "13457-7", 2.6, None, "2026-03-02"),
+        observation("b", "13457-7", 120, None, "2025-03-02"), observation("c", "13457-7", 110, "mg/dL", "2026-04-02"),
+        observation("d", "4548-4", 7.1, "%", "2026-04-02"),
+    )]  # fmt: skip
+    found = live.score(lines, AS_OF, None)["units_assumed"]
+    assert found == {
+        "ldl": {"n": 2, "value": pytest.approx(100.5, abs=0.1), "time": "2026-03-02", "resource": "Observation/a"}
+    }

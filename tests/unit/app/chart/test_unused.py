@@ -53,6 +53,17 @@ def test_an_entry_that_cannot_be_used_is_counted_on_the_page(change: dict[str, A
     assert shown.rests_on_part == "entries"
 
 
+def test_a_value_without_a_unit_is_told_with_its_record() -> None:
+    systolic = {
+        "resourceType": "Observation", "id": "o1", "status": "final", "subject": {"reference": "Patient/p1"},
+        "effectiveDateTime": "2026-05-04", "code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]},
+        "valueQuantity": {"value": 151},
+    }  # fmt: skip
+    (told,) = page(systolic).units_assumed
+    assert told.resource == "Observation/o1" and "pressure: 1 value came without" in told.sentence
+    assert page(systolic | {"valueQuantity": {"value": 151, "code": "mm[Hg]"}}).units_assumed == []
+
+
 def test_orders_without_their_medicine_are_told() -> None:
     shown = page(DIABETES, unread=(Unread("MedicationRequest", "unnamed", count=2),))
     assert shown.rests_on_part == "medicines"

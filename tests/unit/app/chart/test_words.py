@@ -12,7 +12,7 @@ from app.chart.banner import banner_of
 from app.chart.cells import may_show
 from app.chart.figures import range_bar
 from app.chart.view import outcome_sentence
-from app.chart.words import UNREAD, age_of_value, day, firmness, percent, unread_words
+from app.chart.words import UNREAD, age_of_value, day, firmness, percent, unit_assumed, unread_words
 from app.problems import WORDS
 
 ON = date(2026, 6, 30)
@@ -148,3 +148,17 @@ def test_every_way_of_not_reading_has_its_words_and_no_words_are_left_over() -> 
 )
 def test_the_parts_that_were_granted_are_named_in_our_own_words(why: str, parts: list[str], says: str) -> None:
     assert unread_words(why, parts) == says
+
+
+@pytest.mark.parametrize(
+    ("concept", "n", "value", "said"),
+    [
+        ("ldl", 1, 100.542, "LDL cholesterol: 1 value came without a unit and was read by size; "
+                            "the newest stands here as 100.5 mg/dL (02-Mar-2026)."),
+        ("systolic", 3, 140.0, "Systolic blood pressure: 3 values came without a unit and were read by size; "
+                               "the newest stands here as 140 mmHg (02-Mar-2026)."),
+    ],
+)  # fmt: skip
+def test_a_unit_that_was_not_recorded_is_said(concept: str, n: int, value: float, said: str) -> None:
+    told = {"n": n, "value": value, "time": "2026-03-02", "resource": "Observation/a"}
+    assert unit_assumed(concept, told) == said
