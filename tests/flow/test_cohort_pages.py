@@ -258,7 +258,8 @@ class TestMyPatients:
         self, clinician: Visit, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It would answer with everyone, whom this token may see: that makes nobody the clinician's own patient."""
-        known, everyone = search.parameters, search.Parameter("general-practitioner", "reference", lambda _: Condition("1"))
+        known = search.parameters
+        everyone = search.Parameter("general-practitioner", "reference", lambda _: Condition("1"))
         monkeypatch.setattr(search, "parameters", lambda kind: {**known(kind), everyone.name: everyone})
         assert len(rows(clinician.get("patients"))) == 3
         other = Visit(clinician.world, user="Practitioner/sandbox-clinician-2").get("patients")
