@@ -32,7 +32,7 @@ test: install  ## Everything: lint, types, and every test; with CI=true nothing 
 	@$(MAKE) -j2 lint types
 	@$(PY) -m pytest $(call tests,$(LIGHT)) -n 2 $(ARGS)
 	@scripts/test-lanes 3 $(ARGS) -- $(wildcard $(STEPS)) -- $(call tests,$(SPARK)) -m spark \
-	    -- $(call tests,$(SPARK)) -m 'not(spark)' -- $(HDFS) -- $(call tests,browser)
+	    -- $(call tests,$(SPARK)) -m 'not(spark)' -- $(call tests,browser) -- $(HDFS)
 
 hadoop: install  ## Hadoop's daemons for tests/cluster, fetched once with Maven to .hadoop (100 MB)
 	@scripts/prerequisites java

@@ -36,7 +36,7 @@ EVENT = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(EVENT, min_size=1, max_size=30))
 def test_both_engines_make_the_same_rows(events: list[dict[str, object]]) -> None:
     table = as_table(events)
