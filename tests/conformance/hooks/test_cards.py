@@ -85,6 +85,7 @@ GROUP = {"rank": 2, "of": 6, "name": "N", "n": 100, "followed": 90, "events": 30
          "high": 0.4, "rate_below": None, "rate_above": None}  # fmt: skip
 SCORE = {"features": dict.fromkeys(catalogue.features(), 0.0), "group": GROUP,
          "group_hidden": None, "reasons": [], "limits": [], "missing": [], "dropped": {}, "gaps": [],
+         "units_assumed": {},
          "release": "r", "as_of": "2026-06-30"}  # fmt: skip
 
 
@@ -160,6 +161,12 @@ def test_a_card_is_never_critical_and_never_suggests(ehr: Any) -> None:
 def test_unusable_entries_are_said(ehr: Any) -> None:
     (card,) = made(ehr, dropped={"no_code": 2, "measurement_unit": 5})
     assert card.summary.endswith(" (chart read in part)") and "2 entries could not be used" in card.detail
+
+
+def test_a_value_without_a_unit_is_said(ehr: Any) -> None:
+    newest = {"n": 1, "value": 100.5, "time": "2026-03-02", "resource": "Observation/a"}
+    (card,) = made(ehr, units_assumed={"ldl": newest})
+    assert "LDL cholesterol: 1 value came without a unit" in card.detail and "100.5 mg/dL" in card.detail
 
 
 @pytest.mark.parametrize(("text", "shown"), [
