@@ -7,6 +7,7 @@ where they lie, those of a newer one are left alone.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -29,6 +30,7 @@ PLACES = """UPDATE membership SET place = rank * 72057594037927936 + listed.numb
         row_number() OVER (PARTITION BY release_id, rank ORDER BY coalesce(firmness, -1.0), subject_id) AS number
     FROM membership) AS listed WHERE release_id = listed.r AND subject_id = listed.s"""
 ONE_WRITER = 0x4B696E64  # PostgreSQL's advisory lock of the one publish in a database
+ENDED_SECONDS = 2.0  # after which a writer is taken for one that goes on
 PATIENCE = 5  # seconds for a connection, and for SQLite's one writer
 OURS = "Check KINDRED_DATABASE: it is such as sqlite:////data/kindred.db or postgresql+psycopg://user@host/kindred."
 CHECK = "Check KINDRED_DATABASE, that the server answers, and that this user may write."
@@ -138,16 +140,21 @@ def literal(value: str) -> str:
 
 def hold_alone(connection: Connection) -> None:
     """One publish at a time in a PostgreSQL database, until this connection ends, however it ends."""
-    taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": ONE_WRITER}).scalar()
-    if not taken:
-        raise _another(connection)
+    _take(connection, "pg_try_advisory_lock")
 
 
 def _need_no_publish(connection: Connection) -> None:
-    if is_postgresql(connection) and not connection.execute(
-        text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": ONE_WRITER}
-    ).scalar():
-        raise _another(connection)
+    if is_postgresql(connection):
+        _take(connection, "pg_try_advisory_xact_lock")
+
+
+def _take(connection: Connection, lock: str) -> None:
+    """The lock of the one writer. PostgreSQL sees a moment later that one has ended: so long it is waited for."""
+    deadline = time.monotonic() + ENDED_SECONDS
+    while not connection.execute(text(f"SELECT {lock}(:key)"), {"key": ONE_WRITER}).scalar():
+        if time.monotonic() > deadline:
+            raise _another(connection)
+        time.sleep(0.05)
 
 
 def _another(connection: Connection) -> DatabaseError:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, event
 from analytics.errors import DatabaseError, KindredError
 from analytics.lake import Lake
 from analytics.publish import current, publish, published
+from analytics.serving_database import ONE_WRITER
 from tests.database.postgresql import PASSWORD, Server
 from tests.unit.analytics.releases import Row, finish, write_release
 
@@ -93,6 +94,15 @@ class TestPostgresql:
         go_on.set()
         first.join(60)
         assert done == [{"read": 2000, "kept": 2000, "dropped": {}}]
+
+    def test_a_publish_that_has_just_ended_is_not_another_one(
+        self, server: Server, name: str, url: str, lake: Lake, spark: Any
+    ) -> None:
+        """The server may see the end of its connection after the next one asks."""
+        connection = server.connect(name)
+        connection.execute("SELECT pg_advisory_lock(%s)", [ONE_WRITER])
+        threading.Timer(0.5, connection.close).start()
+        assert publish(url, lake, "a", "r1", lambda: spark)["kept"] == 2000
 
     def test_the_connection_lost_before_the_flip(
         self, server: Server, name: str, url: str, lake: Lake, spark: Any
